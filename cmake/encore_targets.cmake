@@ -1,0 +1,55 @@
+# What every target of the project shares: the language, the flags, the sanitizers, and how a library, a program and a
+# test are made. Sources are found by folder, so that adding a file needs no edit here.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+set(CMAKE_LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+find_program(ENCORE_CCACHE ccache)
+if(ENCORE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${ENCORE_CCACHE})
+endif()
+
+# Any x86-64 with AVX2 runs the programs; wider vectors are chosen at run time (kernels/cpu).
+set(ENCORE_FLAGS -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wno-ignored-attributes
+                 -march=x86-64-v3)
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g")
+if(ENCORE_SANITIZE)
+  list(APPEND ENCORE_FLAGS -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+
+# encore_library(NAME [LINK libraries...]): every .cpp of the current folder (not of its subfolders).
+function(encore_library name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS *.cpp)
+  add_library(${name} STATIC ${sources})
+  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  target_compile_options(${name} PRIVATE ${ENCORE_FLAGS})
+  target_link_libraries(${name} PUBLIC ${ARG_LINK})
+  set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX)
+endfunction()
+
+# encore_tests(PREFIX LINK libraries...): one executable and one ctest entry for each *_test.cpp of the current folder.
+function(encore_tests prefix)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS *_test.cpp)
+  foreach(source ${sources})
+    get_filename_component(stem ${source} NAME_WE)
+    set(target ${prefix}_${stem})
+    add_executable(${target} ${source})
+    set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+    target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR})
+    target_compile_definitions(${target} PRIVATE ENCORE_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+                                                 ENCORE_BINARY_DIR="${CMAKE_BINARY_DIR}")
+    target_compile_options(${target} PRIVATE ${ENCORE_FLAGS})
+    target_link_libraries(${target} PRIVATE ${ARG_LINK} GTest::gtest GTest::gtest_main)
+    add_test(NAME ${prefix}/${stem} COMMAND ${target})
+  endforeach()
+endfunction()
