@@ -16,8 +16,7 @@ namespace encore {
 
 class Error : public std::runtime_error {
  public:
-  explicit Error(const std::string& message, int exit_code = 2)
-      : std::runtime_error(message), exit_code_(exit_code) {}
+  explicit Error(const std::string& message, int exit_code = 2) : std::runtime_error(message), exit_code_(exit_code) {}
   int exit_code() const { return exit_code_; }
 
  private:

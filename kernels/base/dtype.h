@@ -10,7 +10,7 @@
 
 namespace encore {
 
-enum class DType : uint8_t { kF32, kBF16, kF16, kI32, kI64, kU64, kU8 };
+enum class DType : uint8_t { kF32, kF64, kBF16, kF16, kI32, kI64, kU64, kU8 };
 
 constexpr size_t size_of(DType dtype) {
   switch (dtype) {
@@ -18,6 +18,7 @@ constexpr size_t size_of(DType dtype) {
     case DType::kI32: return 4;
     case DType::kBF16:
     case DType::kF16: return 2;
+    case DType::kF64:
     case DType::kI64:
     case DType::kU64: return 8;
     case DType::kU8: return 1;
@@ -28,6 +29,7 @@ constexpr size_t size_of(DType dtype) {
 constexpr std::string_view name_of(DType dtype) {
   switch (dtype) {
     case DType::kF32: return "fp32";
+    case DType::kF64: return "fp64";
     case DType::kBF16: return "bf16";
     case DType::kF16: return "fp16";
     case DType::kI32: return "i32";
@@ -43,8 +45,12 @@ struct bf16 {
   uint16_t bits;
 };
 
-constexpr float to_float(bf16 x) { return std::bit_cast<float>(uint32_t(x.bits) << 16); }
-constexpr float to_float(float x) { return x; }
+constexpr float to_float(bf16 x) {
+  return std::bit_cast<float>(uint32_t(x.bits) << 16);
+}
+constexpr float to_float(float x) {
+  return x;
+}
 
 // Nearest even; a NaN stays a (quiet) NaN.
 constexpr bf16 to_bf16(float x) {
@@ -65,6 +71,8 @@ template <class T>
 inline constexpr DType dtype_of = DType::kU8;
 template <>
 inline constexpr DType dtype_of<float> = DType::kF32;
+template <>
+inline constexpr DType dtype_of<double> = DType::kF64;
 template <>
 inline constexpr DType dtype_of<bf16> = DType::kBF16;
 template <>

@@ -1,0 +1,74 @@
+// The one interface between the model and the hardware: every op that the models need, forward and backward.
+//
+// Model code calls the free functions of kernels/ops/*.h, which check their arguments once for all backends and then
+// call the method of the same name here.
+//
+// Rules: parameter gradients are added to; activation gradients are overwritten; nothing repairs a NaN. Calls are
+// ordered: an op sees the results of those before it. Results are readable on the host after copy_to_host (which
+// waits).
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "kernels/ops/adamw.h"
+#include "kernels/ops/attention.h"
+#include "kernels/ops/cast.h"
+#include "kernels/ops/cross_entropy.h"
+#include "kernels/ops/dropout.h"
+#include "kernels/ops/embedding.h"
+#include "kernels/ops/gather.h"
+#include "kernels/ops/gelu.h"
+#include "kernels/ops/layernorm.h"
+#include "kernels/ops/matmul.h"
+#include "kernels/ops/reduce.h"
+#include "kernels/ops/tanh.h"
+
+namespace encore {
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  // For people: "cpu: AMD EPYC, 2 threads, avx512 bf16, oneDNN 2.6.3".
+  virtual std::string description() const = 0;
+  // Does the device multiply bf16 natively? Decides --dtype auto.
+  virtual bool native_bf16() const = 0;
+
+  // Memory of the backend: zero-filled, aligned to 256 bytes. Throws Error naming the bytes when there is not enough.
+  virtual void* allocate(size_t bytes) = 0;
+  virtual void free(void* p) = 0;
+  virtual void copy_to_device(void* device, const void* host, size_t bytes) = 0;
+  virtual void copy_to_host(void* host, const void* device, size_t bytes) = 0;
+  virtual void fill_zero(void* device, size_t bytes) = 0;
+
+  // Packed copies of weights, if the backend keeps any, are stale from here on.
+  virtual void weights_changed() = 0;
+  // Bytes of memory that the backend holds beside what was allocated above (packed weights, workspaces) once the
+  // largest step has run.
+  virtual size_t workspace_bytes() const = 0;
+
+  virtual void linear_forward(const LinearForward&) = 0;
+  virtual void linear_backward_input(const LinearBackwardInput&) = 0;
+  virtual void linear_backward_weight(const LinearBackwardWeight&) = 0;
+  virtual void attention_forward(const AttentionForward&) = 0;
+  virtual void attention_backward(const AttentionBackward&) = 0;
+  virtual void layernorm_forward(const LayerNormForward&) = 0;
+  virtual void layernorm_backward(const LayerNormBackward&) = 0;
+  virtual void embedding_forward(const EmbeddingForward&) = 0;
+  virtual void embedding_backward(const EmbeddingBackward&) = 0;
+  virtual void gelu_forward(const GeluForward&) = 0;
+  virtual void gelu_backward(const GeluBackward&) = 0;
+  virtual void tanh_forward(const TanhForward&) = 0;
+  virtual void tanh_backward(const TanhBackward&) = 0;
+  virtual void dropout_apply(const DropoutApply&) = 0;
+  virtual void cross_entropy(const CrossEntropy&) = 0;
+  virtual void gather_rows(const GatherRows&) = 0;
+  virtual void scatter_rows(const ScatterRows&) = 0;
+  virtual void bias_gradient(const BiasGradient&) = 0;
+  virtual void sum_of_squares(const SumOfSquares&) = 0;
+  virtual void cast(const Cast&) = 0;
+  virtual void adamw(const AdamW&) = 0;
+};
+
+}  // namespace encore

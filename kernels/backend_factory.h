@@ -1,0 +1,16 @@
+// The only way to a backend.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "kernels/backend.h"
+
+namespace encore {
+
+// device: "auto" (a usable GPU if there is one, else the CPU), "cpu", "cuda".
+// threads: worker threads of the cpu backend; 0 = the cores that this process may use.
+// Throws Error naming the device and what to use instead when it is not usable.
+std::unique_ptr<Backend> make_backend(std::string_view device, int threads = 0);
+
+}  // namespace encore

@@ -1,0 +1,76 @@
+// A typed, shaped pointer that owns nothing. Everything is a matrix [rows, cols]; a vector is [1, n].
+#pragma once
+
+#include <string>
+
+#include "kernels/base/dtype.h"
+
+namespace encore {
+
+struct Tensor {
+  void* data = nullptr;
+  DType dtype = DType::kF32;
+  int64_t rows = 0;
+  int64_t cols = 0;
+  int64_t ld = 0;  // elements from one row to the next; >= cols
+
+  Tensor() = default;
+  Tensor(void* data, DType dtype, int64_t rows, int64_t cols)
+      : data(data), dtype(dtype), rows(rows), cols(cols), ld(cols) {}
+  template <class T>
+  Tensor(T* data, int64_t rows, int64_t cols)
+      : Tensor(const_cast<std::remove_const_t<T>*>(data), dtype_of<std::remove_const_t<T>>, rows, cols) {}
+
+  // False for the absent tensor that an optional field holds.
+  explicit operator bool() const { return data != nullptr; }
+
+  int64_t size() const { return rows * cols; }
+  size_t bytes() const { return size_t(size()) * size_of(dtype); }
+  bool contiguous() const { return ld == cols || rows <= 1; }
+  bool same_shape(const Tensor& o) const { return rows == o.rows && cols == o.cols; }
+
+  // REQUIRES: T is the element type that dtype names.
+  template <class T>
+  T* ptr() const {
+    return static_cast<T*>(data);
+  }
+  template <class T>
+  T* row(int64_t r) const {
+    return ptr<T>() + r * ld;
+  }
+
+  // Views of the same memory.
+  Tensor row_range(int64_t first, int64_t count) const {
+    Tensor t = *this;
+    t.data = static_cast<char*>(data) + size_t(first * ld) * size_of(dtype);
+    t.rows = count;
+    return t;
+  }
+  Tensor col_range(int64_t first, int64_t count) const {
+    Tensor t = *this;
+    t.data = static_cast<char*>(data) + size_t(first) * size_of(dtype);
+    t.cols = count;
+    return t;
+  }
+  // The same elements as [new_rows, new_cols]. REQUIRES: contiguous, equal size.
+  Tensor reshaped(int64_t new_rows, int64_t new_cols) const { return {data, dtype, new_rows, new_cols}; }
+
+  // "bf16 [40, 768]"
+  std::string str() const { return fmt::format("{} [{}, {}]", name_of(dtype), rows, cols); }
+};
+
+// Throws Error naming the tensor, its shape and the shape wanted. -1 accepts any extent.
+inline void check_shape(const Tensor& t, const char* name, int64_t rows, int64_t cols) {
+  check(t.data != nullptr || t.size() == 0, "{} is missing", name);
+  check((rows < 0 || t.rows == rows) && (cols < 0 || t.cols == cols), "{} is {}, not [{}, {}]", name, t.str(), rows,
+        cols);
+}
+inline void check_dtype(const Tensor& t, const char* name, DType dtype) {
+  check(t.dtype == dtype, "{} is {}, not {}", name, t.str(), name_of(dtype));
+}
+inline void check_tensor(const Tensor& t, const char* name, DType dtype, int64_t rows, int64_t cols) {
+  check_shape(t, name, rows, cols);
+  check_dtype(t, name, dtype);
+}
+
+}  // namespace encore

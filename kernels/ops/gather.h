@@ -1,0 +1,29 @@
+// Rows of a matrix picked out, and put back.
+#pragma once
+
+#include "kernels/base/tensor.h"
+
+namespace encore {
+
+class Backend;
+
+// y[r] = x[rows[r]]
+struct GatherRows {
+  Tensor x;     // in  [T, C] float
+  Tensor rows;  // in  [1, R] i32, 0 <= row < T
+  Tensor y;     // out [R, C] dtype of x
+};
+
+// dx[rows[r]] = dy[r]; every other row of dx becomes 0 unless add, which adds dy to dx and leaves the others.
+// REQUIRES: no row twice.
+struct ScatterRows {
+  Tensor dy;    // in  [R, C] float
+  Tensor rows;  // in  [1, R] i32
+  Tensor dx;    // out [T, C] dtype of dy
+  bool add = false;
+};
+
+void gather_rows(Backend&, const GatherRows&);
+void scatter_rows(Backend&, const ScatterRows&);
+
+}  // namespace encore

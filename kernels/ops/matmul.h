@@ -1,0 +1,40 @@
+// Matrix products of a linear layer. Weights are stored [out, in] as PyTorch does: y = x w^T + bias.
+#pragma once
+
+#include "kernels/base/tensor.h"
+
+namespace encore {
+
+class Backend;
+
+// y = x w^T (+ bias)
+struct LinearForward {
+  Tensor x;     // in  [M, K]  float
+  Tensor w;     // in  [N, K]  dtype of x
+  Tensor bias;  // in  [1, N]  fp32, optional
+  Tensor y;     // out [M, N]  dtype of x
+};
+
+// dx = dy w (+ dx if accumulate)
+struct LinearBackwardInput {
+  Tensor dy;  // in     [M, N]  float
+  Tensor w;   // in     [N, K]  dtype of dy
+  Tensor dx;  // out    [M, K]  dtype of dy
+  bool accumulate = false;
+};
+
+// dw += dy^T x
+struct LinearBackwardWeight {
+  Tensor dy;  // in     [M, N]  float
+  Tensor x;   // in     [M, K]  dtype of dy
+  Tensor dw;  // in/out [N, K]  fp32. Added to.
+};
+
+// All tensors may be strided views (ld > cols). M = 0 is allowed: nothing is added, nothing is written.
+// Weights may be cached in a packed form by the address of `w`: Backend::weights_changed() says that they changed.
+// Throws Error if a shape or dtype above does not hold.
+void linear_forward(Backend&, const LinearForward&);
+void linear_backward_input(Backend&, const LinearBackwardInput&);
+void linear_backward_weight(Backend&, const LinearBackwardWeight&);
+
+}  // namespace encore
