@@ -1,0 +1,43 @@
+// One micro-batch on the host: sequences laid end to end, no padding. Made by the data path, consumed by the model.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace encore {
+
+// Tokens grouped by the table row that they read, for the embedding gradient (kernels/ops/embedding.h, RowSegments).
+struct HostSegments {
+  std::vector<int32_t> order;  // [T]
+  std::vector<int32_t> start;  // [S+1]
+  std::vector<int32_t> row;    // [S]
+};
+
+struct PackedBatch {
+  // Filled by whoever makes the batch.
+  std::vector<int32_t> ids;            // [T] input ids, masks applied
+  std::vector<int32_t> cu_seqlens;     // [N+1]
+  std::vector<uint64_t> example_keys;  // [N] (kernels/base/rng.h); may stay empty where dropout is off
+  std::vector<int32_t> target_rows;    // [M] rising rows of ids whose token is to be predicted (MLM)
+  std::vector<int32_t> target_labels;  // [M] their true ids
+  std::vector<int32_t> class_labels;   // [N] (classification); empty for MLM
+  std::vector<int32_t> type_ids;       // [T] or empty: all 0
+
+  // Filled by finish().
+  std::vector<int32_t> position_ids;  // [T] RoBERTa's: see finish()
+  std::vector<int32_t> row_sequence;  // [T] sequence of each row
+  std::vector<int32_t> row_position;  // [T] position of each row in its sequence, from 0
+  HostSegments word_segments, position_segments;
+
+  int64_t tokens() const { return int64_t(ids.size()); }
+  int64_t sequences() const { return cu_seqlens.empty() ? 0 : int64_t(cu_seqlens.size()) - 1; }
+  int64_t targets() const { return int64_t(target_rows.size()); }
+
+  // Computes the second group. Position ids are Hugging Face RoBERTa's: with m = (id != pad_id), the running count of m
+  // within the sequence, times m, plus pad_id; so the first token has pad_id + 1 and a pad token has pad_id.
+  void finish(int32_t pad_id);
+  void clear();
+};
+
+}  // namespace encore
