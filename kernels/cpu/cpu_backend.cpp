@@ -1,0 +1,172 @@
+#include "kernels/cpu/cpu_backend.h"
+
+#include <dnnl.h>
+#include <omp.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+
+#include "kernels/cpu/gemm.h"
+#include "kernels/cpu/vec/dispatch.h"
+
+namespace encore {
+
+namespace cpu {
+
+bool use_avx512() {
+  static const bool answer = [] {
+    const char* wanted = std::getenv("ENCORE_ISA");
+    if (wanted && *wanted) {
+      const std::string_view isa = wanted;
+      check(isa == "avx2" || isa == "avx512", "ENCORE_ISA is '{}': it may be avx2 or avx512", isa);
+      if (isa == "avx2") return false;
+    }
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bf16");
+  }();
+  return answer;
+}
+
+}  // namespace cpu
+
+namespace {
+
+constexpr size_t kPage = 4096, kHugePage = size_t(2) << 20, kSmall = size_t(64) << 10;
+
+int cores_of_affinity_mask() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+  return std::max(1, int(sysconf(_SC_NPROCESSORS_ONLN)));
+}
+
+// "field : value" of a file of /proc; empty if absent.
+std::string proc_field(const char* path, std::string_view field) {
+  std::ifstream in(path);
+  for (std::string line; std::getline(in, line);) {
+    if (!line.starts_with(field)) continue;
+    const size_t at = line.find_first_not_of(" \t", line.find(':') + 1);
+    return at == std::string::npos ? "" : line.substr(at);
+  }
+  return "";
+}
+
+[[noreturn]] void no_memory(size_t bytes) {
+  fail("no memory for {} bytes ({:.1f} GiB) on the cpu; use a smaller model or fewer --tokens-per-batch", bytes,
+       double(bytes) / (1u << 30));
+}
+
+// The system promises more than it has and kills the process later: large requests are compared with what is free.
+void check_available(size_t bytes) {
+  if (bytes < (size_t(1) << 30)) return;
+  const std::string kib = proc_field("/proc/meminfo", "MemAvailable");
+  if (!kib.empty() && bytes / 1024 > std::strtoull(kib.c_str(), nullptr, 10)) no_memory(bytes);
+}
+
+}  // namespace
+
+CpuBackend::CpuBackend(int threads) : threads_(threads > 0 ? threads : cores_of_affinity_mask()) {
+  __builtin_cpu_init();
+  check(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"),
+        "this processor has no AVX2 and FMA, which the cpu device needs");
+  omp_set_num_threads(threads_);
+  gemm_ = std::make_unique<cpu::Gemm>();
+}
+
+CpuBackend::~CpuBackend() {
+  gemm_.reset();
+  if (scratch_) free(scratch_);
+  for (const auto& [p, bytes] : mapped_) munmap(p, bytes);
+}
+
+std::string CpuBackend::description() const {
+  const std::string model = proc_field("/proc/cpuinfo", "model name");
+  const dnnl_version_t* v = dnnl_version();
+  return fmt::format("cpu: {}, {} thread{}, {}, oneDNN {}.{}.{}", model.empty() ? "x86-64" : model, threads_,
+                     threads_ == 1 ? "" : "s", cpu::use_avx512() ? "avx512 bf16" : "avx2", v->major, v->minor,
+                     v->patch);
+}
+
+bool CpuBackend::native_bf16() const {
+  return cpu::use_avx512();
+}
+
+void* CpuBackend::allocate(size_t bytes) {
+  bytes = std::max<size_t>(bytes, 1);
+#ifdef __SANITIZE_ADDRESS__
+  const size_t small = ~size_t(0);  // the sanitizer watches the ends of malloc's blocks alone
+#else
+  const size_t small = kSmall;
+#endif
+  if (bytes < small) {
+    void* p = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+    if (!p) no_memory(bytes);
+    return std::memset(p, 0, bytes);
+  }
+  check_available(bytes);
+  const bool huge = bytes >= 2 * kHugePage;
+  const size_t length = (bytes + kPage - 1) / kPage * kPage, slack = huge ? kHugePage : 0;
+  void* map = mmap(nullptr, length + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (map == MAP_FAILED) no_memory(bytes);
+  char* p = static_cast<char*>(map);
+  if (huge) {
+    char* aligned = reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(p) + kHugePage - 1) / kHugePage * kHugePage);
+    const size_t before = size_t(aligned - p);
+    if (before) munmap(p, before);
+    if (slack > before) munmap(aligned + length, slack - before);
+    p = aligned;
+    madvise(p, length / kHugePage * kHugePage, MADV_HUGEPAGE);
+  }
+  mapped_[p] = length;
+  return p;
+}
+
+void CpuBackend::free(void* p) {
+  if (!p) return;
+  const auto found = mapped_.find(p);
+  if (found == mapped_.end()) return std::free(p);
+  munmap(p, found->second);
+  mapped_.erase(found);
+}
+
+void CpuBackend::copy_to_device(void* device, const void* host, size_t bytes) {
+  if (bytes) std::memcpy(device, host, bytes);
+}
+void CpuBackend::copy_to_host(void* host, const void* device, size_t bytes) {
+  if (bytes) std::memcpy(host, device, bytes);
+}
+void CpuBackend::fill_zero(void* device, size_t bytes) {
+  constexpr size_t kPart = size_t(1) << 20;
+  const int64_t parts = int64_t((bytes + kPart - 1) / kPart);
+#pragma omp parallel for schedule(static) if (parts > 1)
+  for (int64_t i = 0; i < parts; ++i) {
+    const size_t first = size_t(i) * kPart;
+    std::memset(static_cast<char*>(device) + first, 0, std::min(kPart, bytes - first));
+  }
+}
+
+void* CpuBackend::scratch(size_t bytes) {
+  if (bytes > scratch_bytes_) {
+    if (scratch_) free(scratch_);
+    scratch_ = nullptr;
+    scratch_bytes_ = 0;
+    const size_t wanted = (bytes + (bytes >> 2) + 255) / 256 * 256;  // a little more, since batches are ragged
+    scratch_ = allocate(wanted);
+    scratch_bytes_ = wanted;
+  }
+  return scratch_;
+}
+
+void CpuBackend::weights_changed() {
+  gemm_->weights_changed();
+}
+size_t CpuBackend::workspace_bytes() const {
+  return scratch_bytes_ + gemm_->bytes();
+}
+
+}  // namespace encore
