@@ -1,0 +1,66 @@
+// Labelled text for classification: jsonl, csv, tsv (plain, .gz, .zst), single texts or pairs.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "kernels/base/packed_batch.h"
+
+namespace encore {
+
+class Tokenizer;
+
+struct LabelledOptions {
+  std::string text_field = "text";
+  std::string text_pair_field;        // empty: single texts
+  std::string label_field = "label";  // empty: rows need no label (predict)
+  std::string id_field = "id";
+};
+
+struct LabelledRow {
+  std::string text, text_pair;
+  std::string label;  // as text: "BACKGROUND", "1", "true"
+  std::string id;     // empty when the row has none; JSON text of the value otherwise ("17" or "\"a\"")
+  int64_t line = 0;
+};
+
+// Reads a whole labelled file. Throws Error naming file, line and key.
+std::vector<LabelledRow> read_labelled(const std::string& path, const LabelledOptions&);
+
+// Labels in order of first index: sorted by text (numbers numerically when all are numbers).
+class LabelMap {
+ public:
+  LabelMap() = default;
+  explicit LabelMap(std::vector<std::string> names);
+  static LabelMap from_rows(const std::vector<LabelledRow>&);
+  int size() const { return int(names_.size()); }
+  const std::vector<std::string>& names() const { return names_; }
+  int find(const std::string& name) const;  // -1: unknown
+
+ private:
+  std::vector<std::string> names_;
+  std::map<std::string, int> index_;
+};
+
+// Tokenized rows, ready to be batched.
+struct ClassificationSet {
+  std::vector<int32_t> tokens;  // all sequences end to end, specials included
+  std::vector<int64_t> offset;  // [n+1]
+  std::vector<int32_t> label;   // [n]; -1 when the rows carry none
+  std::vector<std::string> id;  // [n]
+  int64_t truncated_rows = 0;   // rows cut to max_length
+  int64_t size() const { return int64_t(offset.size()) - 1; }
+  int64_t length(int64_t i) const { return offset[i + 1] - offset[i]; }
+};
+
+// Throws Error naming file and line for a label that the map lacks ("unseen in training").
+ClassificationSet tokenize_rows(const std::vector<LabelledRow>&, const std::string& path, const Tokenizer&,
+                                const LabelMap&, int64_t max_length, int threads = 0);
+
+// rows: indices into the set. epoch keys the dropout.
+PackedBatch make_classification_batch(const ClassificationSet&, const std::vector<int64_t>& rows, uint64_t epoch,
+                                      int32_t pad_id);
+
+}  // namespace encore
