@@ -1,0 +1,81 @@
+#include "kernels/ops/attention.h"
+
+#include <cmath>
+
+#include "kernels/backend.h"
+#include "kernels/ops/arguments.h"
+
+namespace encore {
+namespace {
+
+void check_attention_dropout(const Arguments& args, const AttentionDropout& d, int64_t sequences) {
+  check(d.p >= 0 && d.p < 1, "{}: dropout p is {}, not in [0, 1)", args.op(), d.p);
+  if (d.p == 0) return;
+  check(attention_dropout_threshold(d.p) < 256,
+        "{}: dropout p is {}, which drops every probability once rounded to 1/256", args.op(), d.p);
+  args.require(d.example_keys, "dropout.example_keys", DType::kU64, 1, sequences);
+  check(d.layer < 256, "{}: layer {} does not fit the 8 bits of a draw", args.op(), d.layer);
+}
+
+// The contents of cu_seqlens lie in backend memory: the backends that can read it check them.
+void check_attention_shape(const Arguments& args, const AttentionShape& s, int64_t queries, int64_t tokens,
+                           int64_t width) {
+  check(s.heads > 0, "{}: heads is {}", args.op(), s.heads);
+  check(s.head_size == 32 || s.head_size == 64 || s.head_size == 96 || s.head_size == 128,
+        "{}: a head size of {} is not served (32, 64, 96 and 128 are)", args.op(), s.head_size);
+  check(width == int64_t(s.heads) * s.head_size, "{}: q has {} columns, not {} heads of {}", args.op(), width, s.heads,
+        s.head_size);
+  check(std::isfinite(s.scale) && s.scale > 0, "{}: scale is {}, not above 0", args.op(), s.scale);
+  args.require(s.cu_seqlens, "cu_seqlens", DType::kI32, 1, -1);
+  check(s.cu_seqlens.cols >= 1, "{}: cu_seqlens is {}, not i32 [1, N+1]", args.op(), s.cu_seqlens.str());
+  check(bool(s.cu_seqlens_q) == bool(s.q_position) || (queries == 0 && s.cu_seqlens_q),
+        "{}: cu_seqlens_q and q_position come together: one of them is missing", args.op());
+  if (s.cu_seqlens_q) {
+    args.require(s.cu_seqlens_q, "cu_seqlens_q", DType::kI32, 1, s.cu_seqlens.cols);
+    if (queries > 0) args.require(s.q_position, "q_position", DType::kI32, 1, queries);
+  } else {
+    check(queries == tokens, "{}: {} query rows against {} keys need cu_seqlens_q and q_position", args.op(), queries,
+          tokens);
+  }
+  args.optional(s.visible, "visible", DType::kU8, 1, tokens);
+}
+
+}  // namespace
+
+void attention_forward(Backend& backend, const AttentionForward& a) {
+  const Arguments args("attention_forward");
+  const int64_t queries = a.q.rows, tokens = a.k.rows, width = a.q.cols;
+  args.require_float(a.q, "q", -1, -1);
+  args.require(a.k, "k", a.q.dtype, -1, width);
+  args.require(a.v, "v", a.q.dtype, tokens, width);
+  check_attention_shape(args, a.shape, queries, tokens, width);
+  args.require(a.out, "out", a.q.dtype, queries, width);
+  args.require(a.lse, "lse", DType::kF32, a.shape.heads, queries);
+  args.apart(a.out, "out", a.q, "q");
+  args.apart(a.out, "out", a.k, "k");
+  args.apart(a.out, "out", a.v, "v");
+  check_attention_dropout(args, a.dropout, a.shape.cu_seqlens.cols - 1);
+  if (queries == 0) return;
+  backend.attention_forward(a);
+}
+
+void attention_backward(Backend& backend, const AttentionBackward& a) {
+  const Arguments args("attention_backward");
+  const int64_t queries = a.q.rows, tokens = a.k.rows, width = a.q.cols;
+  args.require_float(a.q, "q", -1, -1);
+  args.require(a.k, "k", a.q.dtype, -1, width);
+  args.require(a.v, "v", a.q.dtype, tokens, width);
+  check_attention_shape(args, a.shape, queries, tokens, width);
+  args.require(a.dout, "dout", a.q.dtype, queries, width);
+  args.require(a.out, "out", a.q.dtype, queries, width);
+  args.require(a.lse, "lse", DType::kF32, a.shape.heads, queries);
+  args.require(a.dq, "dq", a.q.dtype, queries, width);
+  args.require(a.dk, "dk", a.q.dtype, tokens, width);
+  args.require(a.dv, "dv", a.q.dtype, tokens, width);
+  check_attention_dropout(args, a.dropout, a.shape.cu_seqlens.cols - 1);
+  // Without a query the keys still get their gradient: 0.
+  if (tokens == 0) return;
+  backend.attention_backward(a);
+}
+
+}  // namespace encore

@@ -1,0 +1,24 @@
+#include "kernels/ops/reduce.h"
+
+#include "kernels/backend.h"
+#include "kernels/ops/arguments.h"
+
+namespace encore {
+
+void bias_gradient(Backend& backend, const BiasGradient& a) {
+  const Arguments args("bias_gradient");
+  args.require_float(a.dy, "dy", -1, -1);
+  args.require(a.dbias, "dbias", DType::kF32, 1, a.dy.cols);
+  if (a.dy.size() == 0) return;
+  backend.bias_gradient(a);
+}
+
+void sum_of_squares(Backend& backend, const SumOfSquares& a) {
+  const Arguments args("sum_of_squares");
+  args.require(a.x, "x", DType::kF32, 1, -1);
+  args.require(a.result, "result", DType::kF64, 1, 1);
+  if (a.x.size() == 0) return;
+  backend.sum_of_squares(a);
+}
+
+}  // namespace encore
