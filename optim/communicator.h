@@ -1,0 +1,43 @@
+// What ranks of one run say to each other. One process is one rank.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace encore {
+
+class Communicator {
+ public:
+  virtual ~Communicator() = default;
+  virtual int rank() const = 0;
+  virtual int size() const = 0;
+  virtual int local_rank() const = 0;  // among the ranks of this machine
+  virtual int local_size() const = 0;
+  bool root() const { return rank() == 0; }
+
+  // Sums over all ranks, in place; every rank gets the same bits.
+  virtual void all_reduce_sum(std::span<float>) = 0;
+  virtual void all_reduce_sum(std::span<double>) = 0;
+  virtual void all_reduce_sum(std::span<int64_t>) = 0;
+  virtual void all_reduce_max(std::span<int64_t>) = 0;
+  virtual void broadcast(std::span<char>, int from) = 0;
+  virtual void barrier() = 0;
+  // Ends every rank of the run with this exit code; used when one rank fails where the others would wait for ever.
+  [[noreturn]] virtual void abort(int exit_code) = 0;
+  // For people: "1 process", "8 ranks over MPI (Open MPI 4.1.4)".
+  virtual std::string description() const = 0;
+};
+
+// MPI where the process was started by mpirun (libencore_mpi.so beside the program is opened; MPI_Init is called),
+// else the lone process. Throws Error naming the library when mpirun started us and it cannot be opened.
+std::unique_ptr<Communicator> make_communicator();
+
+// Was this process started by mpirun, srun --mpi or the like?
+bool under_mpi();
+
+// The processors that this process may run on, shared out among the ranks of this machine (at least 1).
+int threads_for_rank(const Communicator&);
+
+}  // namespace encore

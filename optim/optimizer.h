@@ -1,0 +1,55 @@
+// AdamW over a parameter store, with the global-norm clip folded in.
+#pragma once
+
+#include <vector>
+
+#include "model/param_store.h"
+
+namespace encore {
+
+struct AdamWOptions {
+  double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
+  double weight_decay = 0;
+  double clip = 1.0;  // largest global norm; 0: no clipping
+  // Legacy scripts (and the paper's own) decay lm_head.layer_norm.weight: names that hold "bias" or "LayerNorm.weight"
+  // are spared, nothing else.
+  bool legacy_decay = false;
+};
+
+class Optimizer {
+ public:
+  // Allocates the moments (zero) on the store's backend.
+  Optimizer(ParamStore&, const AdamWOptions&);
+  ~Optimizer();
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
+  // Global norm of the gradients as they stand (before clipping). Waits.
+  double gradient_norm();
+
+  // One update with learning rate lr. norm: the global norm, as gradient_norm() gave it. Clips by
+  // clip / (norm + 1e-6) when that is below 1, as torch.nn.utils.clip_grad_norm_ does. Leaves the gradients as they
+  // are.
+  void step(double lr, double norm);
+
+  int64_t steps() const { return steps_; }
+  void set_steps(int64_t steps) { steps_ = steps; }
+  Tensor m() const;  // [1, length] fp32, on the backend
+  Tensor v() const;
+  static size_t bytes(int64_t length) { return size_t(length) * 8 + 64; }
+
+ private:
+  struct Range {
+    int64_t offset, count;
+    bool decay;
+  };
+  ParamStore& params_;
+  AdamWOptions options_;
+  std::vector<Range> ranges_;
+  int64_t steps_ = 0;
+  float* m_ = nullptr;
+  float* v_ = nullptr;
+  void* scalars_ = nullptr;
+};
+
+}  // namespace encore
