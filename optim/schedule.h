@@ -27,7 +27,7 @@ struct Schedule {
   //   cosine      lr * (1 + cos(pi (s - W) / (T - W))) / 2
   //   polynomial  (lr - end_lr) * (1 - (s - W) / (T - W))^power + end_lr
   //   constant    lr
-  //   wsd         lr, then linearly to end_lr over the last decay_steps
+  //   wsd         lr, then half a cosine to end_lr over the last decay_steps
   double at(int64_t step) const;
 };
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "kernels/base/check.h"
+#include "kernels/base/program_path.h"
 
 namespace encore {
 
@@ -78,10 +79,5 @@ class Cli {
   std::vector<std::string> group_order_;
   std::map<std::string, std::map<std::string, std::string>> presets_;
 };
-
-// The folder of the running program (/proc/self/exe), and files of the project found from there: "models/encore-mini"
-// of the source tree or of an installation, from any working folder. Throws Error naming what was looked for.
-std::string program_dir();
-std::string project_path(const std::string& relative);
 
 }  // namespace encore

@@ -1,0 +1,66 @@
+#include "optim/communicator.h"
+
+#include <dlfcn.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "kernels/base/check.h"
+#include "kernels/base/program_path.h"
+
+namespace encore {
+namespace {
+
+class SelfCommunicator final : public Communicator {
+ public:
+  int rank() const override { return 0; }
+  int size() const override { return 1; }
+  int local_rank() const override { return 0; }
+  int local_size() const override { return 1; }
+  void all_reduce_sum(std::span<float>) override {}
+  void all_reduce_sum(std::span<double>) override {}
+  void all_reduce_sum(std::span<int64_t>) override {}
+  void all_reduce_max(std::span<int64_t>) override {}
+  void broadcast(std::span<char>, int) override {}
+  void barrier() override {}
+  [[noreturn]] void abort(int exit_code) override { std::_Exit(exit_code); }
+  std::string description() const override { return "1 process"; }
+};
+
+}  // namespace
+
+bool under_mpi() {
+  // What Open MPI, MPICH's hydra and Slurm's PMIx set for the processes that they start.
+  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK"})
+    if (std::getenv(name)) return true;
+  return false;
+}
+
+std::unique_ptr<Communicator> make_communicator() {
+  if (!under_mpi()) return std::make_unique<SelfCommunicator>();
+  const std::string path = plugin_path("libencore_mpi.so");
+  check(!path.empty(),
+        "started by mpirun, but libencore_mpi.so is not beside the program: build with MPI installed "
+        "(package libopenmpi-dev), or start without mpirun");
+  // Global: Open MPI's own plugins look for its symbols.
+  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
+  check(library != nullptr, "started by mpirun, but MPI cannot be opened: {}", library ? "" : dlerror());
+  using Make = Communicator* (*)();
+  const auto make = reinterpret_cast<Make>(dlsym(library, "encore_make_mpi_communicator"));
+  check(make != nullptr, "{} is not of this build: build the project again", path);
+  return std::unique_ptr<Communicator>(make());
+}
+
+int threads_for_rank(const Communicator& comm) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  const int mine = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+  const int machine = std::max(1, int(sysconf(_SC_NPROCESSORS_ONLN)));
+  // A launcher that pins each rank has shared the cores out already.
+  const bool pinned = comm.local_size() > 1 && mine < machine;
+  return std::max(1, pinned ? mine : mine / comm.local_size());
+}
+
+}  // namespace encore

@@ -1,0 +1,83 @@
+#include "optim/optimizer.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace encore {
+namespace {
+
+// The parameters that a rule decays. Names as docs/training.md explains them.
+bool decays(const Parameter& p, bool legacy) {
+  if (!legacy) return p.decay;
+  return p.name.find("bias") == std::string::npos && p.name.find("LayerNorm.weight") == std::string::npos;
+}
+
+}  // namespace
+
+Optimizer::Optimizer(ParamStore& params, const AdamWOptions& options) : params_(params), options_(options) {
+  check(options.beta1 >= 0 && options.beta1 < 1, "--adam-beta1 is {}, not in [0, 1)", options.beta1);
+  check(options.beta2 >= 0 && options.beta2 < 1, "--adam-beta2 is {}, not in [0, 1)", options.beta2);
+  check(options.eps > 0, "--adam-eps is {}, not above 0", options.eps);
+  check(options.weight_decay >= 0, "--weight-decay is {}, below 0", options.weight_decay);
+  check(options.clip >= 0, "--clip is {}, below 0", options.clip);
+  // Ranges that share a rule are one call; the room between parameters holds zeros and stays zero under either.
+  for (const Parameter& p : params.parameters()) {
+    const bool decay = decays(p, options.legacy_decay) && options.weight_decay > 0;
+    if (ranges_.empty() || ranges_.back().decay != decay) ranges_.push_back({p.offset, 0, decay});
+    ranges_.back().count = p.offset + p.extent - ranges_.back().offset;
+  }
+  Backend& backend = params.backend();
+  const size_t bytes = size_t(params.length()) * sizeof(float);
+  m_ = static_cast<float*>(backend.allocate(bytes));
+  v_ = static_cast<float*>(backend.allocate(bytes));
+  scalars_ = backend.allocate(64);
+}
+
+Optimizer::~Optimizer() {
+  Backend& backend = params_.backend();
+  for (void* p : {static_cast<void*>(m_), static_cast<void*>(v_), scalars_})
+    if (p) backend.free(p);
+}
+
+double Optimizer::gradient_norm() {
+  Backend& backend = params_.backend();
+  auto* result = reinterpret_cast<double*>(static_cast<char*>(scalars_) + 32);
+  backend.fill_zero(result, sizeof(double));
+  sum_of_squares(backend, {.x = params_.gradients(), .result = Tensor(result, 1, 1)});
+  double host = 0;
+  backend.copy_to_host(&host, result, sizeof(host));
+  return std::sqrt(host);
+}
+
+void Optimizer::step(double lr, double norm) {
+  ++steps_;
+  const double scale = options_.clip > 0 ? std::min(1.0, options_.clip / (norm + 1e-6)) : 1.0;
+  const AdamWScalars scalars{.lr = float(lr),
+                             .grad_scale = float(scale),
+                             .correction1 = float(1 - std::pow(options_.beta1, double(steps_))),
+                             .correction2 = float(1 - std::pow(options_.beta2, double(steps_)))};
+  Backend& backend = params_.backend();
+  backend.copy_to_device(scalars_, &scalars, sizeof(scalars));
+  const auto part = [](Tensor whole, const Range& r) { return whole ? whole.col_range(r.offset, r.count) : whole; };
+  for (const Range& r : ranges_)
+    adamw(backend, {.w = part(params_.weights(), r),
+                    .m = part(m(), r),
+                    .v = part(v(), r),
+                    .gradient = part(params_.gradients(), r),
+                    .shadow = part(params_.shadow(), r),
+                    .scalars = Tensor(static_cast<float*>(scalars_), 1, 4),
+                    .beta1 = float(options_.beta1),
+                    .beta2 = float(options_.beta2),
+                    .eps = float(options_.eps),
+                    .weight_decay = r.decay ? float(options_.weight_decay) : 0.0f});
+  params_.weights_changed(/*shadow_is_current=*/true);
+}
+
+Tensor Optimizer::m() const {
+  return Tensor(m_, 1, params_.length());
+}
+Tensor Optimizer::v() const {
+  return Tensor(v_, 1, params_.length());
+}
+
+}  // namespace encore
