@@ -39,7 +39,8 @@ class Cli {
   void list(const std::string& group, const std::string& name, const std::string& help, const std::string& value);
   void positional(const std::string& name, const std::string& help);  // a list; at most one
 
-  // Named sets of values: defaults < preset < --config < command line. Declares --preset.
+  // Named sets of values. What comes later wins: defaults, the preset that a config file names, the config file, the
+  // preset of the command line, its flags. Declares --preset.
   void presets(std::map<std::string, std::map<std::string, std::string>> presets, const std::string& help);
 
   // False: --help was printed, end with 0.
@@ -50,7 +51,7 @@ class Cli {
   double get_number(const std::string& name) const;
   int64_t get_integer(const std::string& name) const;
   bool get_flag(const std::string& name) const;
-  std::vector<std::string> get_list(const std::string& name) const;  // "a,b" and "--x a --x b" and "--x a b"
+  std::vector<std::string> get_list(const std::string& name) const;  // "--x a b" and "--x a --x b"
   std::string required(const std::string& name) const;               // Error: "--model is needed: ..."
   void set(const std::string& name, const std::string& value);       // a value worked out later ("auto" resolved)
 
