@@ -75,7 +75,7 @@ CpuBackend::CpuBackend(int threads) : threads_(threads > 0 ? threads : cores_of_
   check(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"),
         "this processor has no AVX2 and FMA, which the cpu device needs");
   omp_set_num_threads(threads_);
-  gemm_ = std::make_unique<cpu::Gemm>();
+  gemm_ = std::make_unique<cpu::Gemm>(threads_);
 }
 
 CpuBackend::~CpuBackend() {

@@ -9,18 +9,18 @@ namespace encore::cpu {
 
 class Gemm {
  public:
-  Gemm();
+  explicit Gemm(int threads);
   ~Gemm();
 
-  // c [M, N] = a [M, K] w' (+ bias) (+ c if accumulate). w' is w [N, K] transposed, or w [K, N] itself.
-  // `w` is a weight: its packed form is kept by address and layout until weights_changed().
+  // c [M, N] = a [M, K] w' (+ bias [1, N] fp32) (+ c if accumulate); w' is the transpose of w [N, K], or w [K, N]
+  // itself. All of one float dtype. A weight that is used a second time before weights_changed() is kept packed.
   void times_weight(const Tensor& a, const Tensor& w, bool transposed, const Tensor& bias, const Tensor& c,
                     bool accumulate);
-  // c [N, K] += a^T b, a [M, N], b [M, K], c fp32.
+  // c [N, K] += a^T b; a [M, N], b [M, K] of one float dtype, c fp32.
   void add_transposed_times(const Tensor& a, const Tensor& b, const Tensor& c);
 
   void weights_changed();
-  size_t bytes() const;  // packed weights and scratchpads
+  size_t bytes() const;  // packed weights and scratchpad
 
  private:
   struct State;

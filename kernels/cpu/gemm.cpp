@@ -1,0 +1,245 @@
+#include "kernels/cpu/gemm.h"
+
+#include <omp.h>
+
+#include <cstdlib>
+#include <dnnl.hpp>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace encore::cpu {
+
+namespace {
+
+using dnnl::memory;
+
+constexpr int kPrimitives = 4096;  // kept; batches are ragged, so every number of rows is a shape of its own
+
+memory::data_type onednn_type(DType dtype) {
+  return dtype == DType::kBF16 ? memory::data_type::bf16 : memory::data_type::f32;
+}
+
+memory::desc matrix(int64_t rows, int64_t cols, DType dtype, int64_t row_stride, int64_t col_stride) {
+  return memory::desc({rows, cols}, onednn_type(dtype), memory::dims{row_stride, col_stride});
+}
+
+// All that distinguishes one product from another: c [m, n] (+)= a [m, k] b [k, n].
+struct Product {
+  int64_t m, n, k;
+  int64_t a_row, a_col, b_row, b_col, c_row;  // strides in elements
+  DType in, out;
+  bool bias, accumulate, packed;
+
+  bool operator==(const Product&) const = default;
+};
+
+struct ProductHash {
+  size_t operator()(const Product& p) const {
+    uint64_t h = 0;
+    for (int64_t v : {p.m, p.n, p.k, p.a_row, p.a_col, p.b_row, p.b_col, p.c_row,
+                      int64_t(p.in) << 16 | int64_t(p.out) << 8 | p.bias << 2 | p.accumulate << 1 | p.packed})
+      h = (h ^ uint64_t(v)) * 0x9E3779B97F4A7C15u, h ^= h >> 29;
+    return h;
+  }
+};
+
+struct Prepared {
+  dnnl::matmul primitive;
+  memory::desc a, b, c, bias, scratch;
+};
+
+struct WeightKey {
+  const void* data;
+  int64_t rows, cols, ld;
+  bool transposed;
+  bool operator==(const WeightKey&) const = default;
+};
+
+struct WeightHash {
+  size_t operator()(const WeightKey& k) const {
+    return (reinterpret_cast<uintptr_t>(k.data) ^ uint64_t(k.rows) << 40 ^ uint64_t(k.transposed)) *
+               0x9E3779B97F4A7C15u >>
+           7;
+  }
+};
+
+struct Weight {
+  int uses = 0;  // since weights_changed()
+  bool fresh = false;
+  memory::desc layout;
+  void* packed = nullptr;  // 64-byte aligned
+  size_t bytes = 0;
+};
+
+}  // namespace
+
+struct Gemm::State {
+  int threads;
+  dnnl::engine engine{dnnl::engine::kind::cpu, 0};
+  dnnl::stream stream{engine};
+  std::unordered_map<Product, Prepared, ProductHash> prepared;
+  std::unordered_map<WeightKey, Weight, WeightHash> weights;
+  void* scratch = nullptr;
+  size_t scratch_bytes = 0, packed_bytes = 0;
+
+  static void* allocate(size_t bytes) {
+    void* p = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+    check(p != nullptr, "no memory for {} bytes of workspace of a matrix product", bytes);
+    return p;
+  }
+
+  const Prepared& prepare(const Product& p) {
+    const auto found = prepared.find(p);
+    if (found != prepared.end()) return found->second;
+    if (prepared.size() >= size_t(kPrimitives)) prepared.clear();
+    const memory::desc a = matrix(p.m, p.k, p.in, p.a_row, p.a_col), c = matrix(p.m, p.n, p.out, p.c_row, 1);
+    const memory::desc b = p.packed ? memory::desc({p.k, p.n}, onednn_type(p.in), memory::format_tag::any)
+                                    : matrix(p.k, p.n, p.in, p.b_row, p.b_col);
+    const memory::desc bias = p.bias ? matrix(1, p.n, DType::kF32, p.n, 1) : memory::desc();
+    dnnl::primitive_attr attributes;
+    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+    if (p.accumulate) {
+      dnnl::post_ops sum;
+      sum.append_sum(1.0f);
+      attributes.set_post_ops(sum);
+    }
+    const dnnl::matmul::desc description = p.bias ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c);
+    const dnnl::matmul::primitive_desc chosen(description, attributes, engine);
+    return prepared
+        .emplace(p, Prepared{dnnl::matmul(chosen), chosen.src_desc(), chosen.weights_desc(), chosen.dst_desc(), bias,
+                             chosen.scratchpad_desc()})
+        .first->second;
+  }
+
+  void run(const Prepared& p, const void* a, const void* b, const void* bias, void* c) {
+    const size_t needed = p.scratch.get_size();
+    if (needed > scratch_bytes) {
+      std::free(scratch);
+      scratch_bytes = 0;
+      scratch = allocate(needed);
+      scratch_bytes = needed;
+    }
+    const auto of = [&](const memory::desc& d, const void* data) { return memory(d, engine, const_cast<void*>(data)); };
+    std::unordered_map<int, memory> arguments{
+        {DNNL_ARG_SRC, of(p.a, a)}, {DNNL_ARG_WEIGHTS, of(p.b, b)}, {DNNL_ARG_DST, of(p.c, c)}};
+    if (bias) arguments.emplace(DNNL_ARG_BIAS, of(p.bias, bias));
+    if (needed) arguments.emplace(DNNL_ARG_SCRATCHPAD, of(p.scratch, scratch));
+    p.primitive.execute(stream, arguments);
+    stream.wait();
+  }
+
+  // The packed form of a weight in the layout that the product wants.
+  const void* pack(Weight& weight, const void* data, const Product& p, const memory::desc& layout) {
+    if (weight.packed && weight.layout != layout) drop(weight);
+    if (!weight.packed) {
+      weight.bytes = layout.get_size();
+      weight.packed = allocate(weight.bytes);
+      weight.layout = layout;
+      packed_bytes += weight.bytes;
+    }
+    if (!weight.fresh) {
+      memory from(matrix(p.k, p.n, p.in, p.b_row, p.b_col), engine, const_cast<void*>(data));
+      memory to(layout, engine, weight.packed);
+      dnnl::reorder(from, to).execute(stream, from, to);
+      stream.wait();
+      weight.fresh = true;
+    }
+    return weight.packed;
+  }
+
+  void drop(Weight& weight) {
+    std::free(weight.packed);
+    packed_bytes -= weight.bytes;
+    weight.packed = nullptr;
+    weight.bytes = 0;
+    weight.fresh = false;
+  }
+
+  ~State() {
+    for (auto& [key, weight] : weights) drop(weight);
+    std::free(scratch);
+  }
+};
+
+namespace {
+
+// oneDNN reports failures by exceptions of its own; the program knows one kind of error.
+template <class F>
+void guarded(const Product& p, F&& body) {
+  try {
+    body();
+  } catch (const dnnl::error& e) {
+    fail("oneDNN failed at the {} product [{}, {}] x [{}, {}]: {} (status {})", name_of(p.in), p.m, p.k, p.k, p.n,
+         e.what(), int(e.status));
+  }
+}
+
+}  // namespace
+
+Gemm::Gemm(int threads) {
+  // The narrow copy of everything else is being tested: oneDNN shall be narrow too. Later calls have no effect.
+  const char* isa = std::getenv("ENCORE_ISA");
+  if (isa && std::string_view(isa) == "avx2") dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx2);
+  dnnl_set_primitive_cache_capacity(kPrimitives);
+  state_ = std::make_unique<State>();
+  state_->threads = threads;
+}
+
+Gemm::~Gemm() = default;
+
+void Gemm::times_weight(const Tensor& a, const Tensor& w, bool transposed, const Tensor& bias, const Tensor& c,
+                        bool accumulate) {
+  State& s = *state_;
+  Product p{.m = c.rows,
+            .n = c.cols,
+            .k = a.cols,
+            .a_row = a.ld,
+            .a_col = 1,
+            .b_row = transposed ? 1 : w.ld,
+            .b_col = transposed ? w.ld : 1,
+            .c_row = c.ld,
+            .in = a.dtype,
+            .out = c.dtype,
+            .bias = bool(bias),
+            .accumulate = accumulate,
+            .packed = false};
+  omp_set_num_threads(s.threads);
+  guarded(p, [&] {
+    Weight& weight = s.weights[{w.data, w.rows, w.cols, w.ld, transposed}];
+    // Packing costs about what it gains in one large product, so the first use goes without.
+    p.packed = ++weight.uses > 1;
+    const Prepared& prepared = s.prepare(p);
+    const void* b = p.packed ? s.pack(weight, w.data, p, prepared.b) : w.data;
+    s.run(prepared, a.data, b, bias.data, c.data);
+  });
+}
+
+void Gemm::add_transposed_times(const Tensor& a, const Tensor& b, const Tensor& c) {
+  State& s = *state_;
+  const Product p{.m = c.rows,
+                  .n = c.cols,
+                  .k = a.rows,
+                  .a_row = 1,
+                  .a_col = a.ld,
+                  .b_row = b.ld,
+                  .b_col = 1,
+                  .c_row = c.ld,
+                  .in = a.dtype,
+                  .out = c.dtype,
+                  .bias = false,
+                  .accumulate = true,
+                  .packed = false};
+  omp_set_num_threads(s.threads);
+  guarded(p, [&] { s.run(s.prepare(p), a.data, b.data, nullptr, c.data); });
+}
+
+void Gemm::weights_changed() {
+  for (auto& [key, weight] : state_->weights) weight.uses = 0, weight.fresh = false;
+}
+
+size_t Gemm::bytes() const {
+  return state_->scratch_bytes + state_->packed_bytes;
+}
+
+}  // namespace encore::cpu

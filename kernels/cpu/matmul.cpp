@@ -1,0 +1,31 @@
+#include "kernels/cpu/cpu_backend.h"
+#include "kernels/cpu/gemm.h"
+#include "kernels/cpu/vec/dispatch.h"
+
+namespace encore {
+
+namespace {
+
+void check_served(DType dtype) {
+  check(dtype != DType::kBF16 || cpu::use_avx512(),
+        "this processor does not multiply bf16 (AVX512_BF16 is missing); use --dtype fp32");
+}
+
+}  // namespace
+
+void CpuBackend::linear_forward(const LinearForward& a) {
+  check_served(a.x.dtype);
+  if (a.y.size()) gemm_->times_weight(a.x, a.w, true, a.bias, a.y, false);
+}
+
+void CpuBackend::linear_backward_input(const LinearBackwardInput& a) {
+  check_served(a.dy.dtype);
+  if (a.dx.size()) gemm_->times_weight(a.dy, a.w, false, {}, a.dx, a.accumulate);
+}
+
+void CpuBackend::linear_backward_weight(const LinearBackwardWeight& a) {
+  check_served(a.dy.dtype);
+  if (a.dy.rows && a.dw.size()) gemm_->add_transposed_times(a.dy, a.x, a.dw);
+}
+
+}  // namespace encore
