@@ -85,8 +85,8 @@ ordered_json config_json(const TokenizerData& data, int model_max_length) {
     decoder[std::to_string(token->id)] = std::move(entry);
   }
   ordered_json config = {{"add_prefix_space", data.add_prefix_space}, {"added_tokens_decoder", std::move(decoder)}};
-  for (const auto& [key, value] : special_map_json(data).items())
-    config[key] = value.is_object() ? value["content"] : value;
+  const ordered_json names = special_map_json(data);
+  for (const auto& [key, value] : names.items()) config[key] = value.is_object() ? value["content"] : value;
   config["clean_up_tokenization_spaces"] = false;
   config["errors"] = "replace";
   config["model_max_length"] = model_max_length;
