@@ -1,10 +1,9 @@
 #include "kernels/backend_factory.h"
 
 #include <dlfcn.h>
-#include <limits.h>
-#include <unistd.h>
 
 #include "kernels/base/check.h"
+#include "kernels/base/program_path.h"
 #include "kernels/cpu/cpu_backend.h"
 
 namespace encore {
@@ -14,26 +13,15 @@ namespace {
 // Exported by libencore_cuda.so. Throws DeviceError or Error when the machine has no usable GPU.
 using MakeCudaBackend = Backend* (*)();
 
-std::string program_folder() {
-  char path[PATH_MAX];
-  const ssize_t n = readlink("/proc/self/exe", path, sizeof path);
-  if (n <= 0) return ".";
-  const std::string program(path, size_t(n));
-  return program.substr(0, program.rfind('/'));
-}
-
 // Null when the library is not there; throws when it is there and cannot be used.
 std::unique_ptr<Backend> make_cuda_backend() {
-  for (const char* folder : {"", "/../lib"}) {
-    const std::string path = program_folder() + folder + "/libencore_cuda.so";
-    if (access(path.c_str(), F_OK) != 0) continue;
-    void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);  // stays open: the backend's code lies in it
-    if (!library) fail("{} cannot be opened ({}); use --device cpu", path, dlerror());
-    const auto make = reinterpret_cast<MakeCudaBackend>(dlsym(library, "encore_make_cuda_backend"));
-    check(make != nullptr, "{} has no encore_make_cuda_backend; use --device cpu", path);
-    return std::unique_ptr<Backend>(make());
-  }
-  return nullptr;
+  const std::string path = plugin_path("libencore_cuda.so");
+  if (path.empty()) return nullptr;
+  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);  // stays open: the backend's code lies in it
+  if (!library) fail("{} cannot be opened ({}); use --device cpu", path, dlerror());
+  const auto make = reinterpret_cast<MakeCudaBackend>(dlsym(library, "encore_make_cuda_backend"));
+  check(make != nullptr, "{} has no encore_make_cuda_backend; use --device cpu", path);
+  return std::unique_ptr<Backend>(make());
 }
 
 }  // namespace

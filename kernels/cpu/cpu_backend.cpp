@@ -79,7 +79,6 @@ CpuBackend::CpuBackend(int threads) : threads_(threads > 0 ? threads : cores_of_
 }
 
 CpuBackend::~CpuBackend() {
-  gemm_.reset();
   if (scratch_) free(scratch_);
   for (const auto& [p, bytes] : mapped_) munmap(p, bytes);
 }
@@ -128,6 +127,7 @@ void* CpuBackend::allocate(size_t bytes) {
 
 void CpuBackend::free(void* p) {
   if (!p) return;
+  gemm_->weights_changed();  // other weights may come to lie here
   const auto found = mapped_.find(p);
   if (found == mapped_.end()) return std::free(p);
   munmap(p, found->second);

@@ -20,7 +20,7 @@ class Gemm {
   void add_transposed_times(const Tensor& a, const Tensor& b, const Tensor& c);
 
   void weights_changed();
-  size_t bytes() const;  // packed weights and scratchpad
+  size_t bytes() const;  // packed weights, scratchpad and (an estimate) primitives
 
  private:
   struct State;
