@@ -1,0 +1,34 @@
+// The flags that every computing program shares, and what follows from them.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "apps/train/cli.h"
+#include "data/tokenizer.h"
+#include "kernels/backend.h"
+#include "model/config.h"
+
+namespace encore {
+
+struct Device {
+  std::unique_ptr<Backend> backend;
+  DType dtype = DType::kF32;  // of activations
+  int threads = 1;
+  std::string description() const;  // "cpu: ..., bf16 activations"
+};
+
+// Declares --device, --dtype and --threads.
+void add_device_flags(Cli&);
+
+// threads: what this process may use when --threads is not given (0: all cores of its affinity mask).
+Device open_device(const Cli&, int threads = 0);
+
+// The length in force: the flag's value where it was given, else the smaller of its default and what the model can do.
+// Throws Error when the flag asks for more positions than the model has.
+int64_t resolve_max_length(const Cli&, const RobertaConfig&, const std::string& flag);
+
+// Throws Error when the tokenizer yields ids that the model's vocabulary lacks.
+void check_vocabulary(const RobertaConfig&, const Tokenizer&, const std::string& model_dir);
+
+}  // namespace encore
