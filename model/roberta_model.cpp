@@ -1,0 +1,258 @@
+#include "model/roberta_model.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace encore {
+namespace {
+
+constexpr size_t kTotalsBytes = 2 * sizeof(int64_t);  // loss_sum, correct
+
+int64_t count_labelled(const std::vector<int32_t>& labels) {
+  return std::count_if(labels.begin(), labels.end(), [](int32_t label) { return label >= 0; });
+}
+
+LossTensors loss_at(void* totals, Tensor row_loss) {
+  char* base = static_cast<char*>(totals);
+  return {.row_loss = row_loss,
+          .loss_sum = Tensor(base, DType::kF64, 1, 1),
+          .correct = Tensor(base + sizeof(double), DType::kI64, 1, 1)};
+}
+
+}  // namespace
+
+std::vector<float> read_as_f32(Backend& backend, const Tensor& t) {
+  std::vector<float> values(size_t(t.size()));
+  check(t.contiguous(), "{} is read as a whole", t.str());
+  if (t.dtype == DType::kF32) {
+    backend.copy_to_host(values.data(), t.data, t.bytes());
+    return values;
+  }
+  std::vector<bf16> raw(values.size());
+  backend.copy_to_host(raw.data(), t.data, t.bytes());
+  std::transform(raw.begin(), raw.end(), values.begin(), [](bf16 x) { return to_float(x); });
+  return values;
+}
+
+RobertaModel::RobertaModel(const RobertaConfig& config, Backend& backend, DType compute, Mode mode,
+                           const HeadFactory& make_head)
+    : backend_(backend), mode_(mode) {
+  config_ = config;
+  encoder_ = std::make_unique<Encoder>(config_, params_, "roberta");
+  head_ = make_head(config_, params_, *encoder_);
+  params_.allocate(backend, compute, mode == Mode::kTraining);
+  // The second pair is trace()'s own.
+  totals_ = backend.allocate(2 * kTotalsBytes);
+}
+
+RobertaModel::~RobertaModel() {
+  release();
+  backend_.free(totals_);
+}
+
+int64_t RobertaModel::read_capacity(const BatchCapacity& c) const {
+  return head_->read_rows() == ReadRows::kTargets ? std::min(c.targets, c.tokens) : c.sequences;
+}
+
+void RobertaModel::lay_out(Arena& saved, Arena& stream, const EncoderRows& rows, Layout& out) const {
+  const DType dtype = params_.compute_dtype();
+  encoder_->plan(saved, rows, out.encoder);
+  out.head = head_->plan(saved, rows.read);
+  out.row_loss = saved.take("head: loss", DType::kF32, 1, rows.read);
+  out.read = rows.complete_last ? stream.take("head: read rows", dtype, rows.read, config_.hidden_size) : Tensor();
+  if (!rows.keep_for_backward) return;
+  out.d = stream.take("d hidden states", dtype, rows.tokens, config_.hidden_size);
+  out.dread = stream.take("d read rows", dtype, rows.read, config_.hidden_size);
+}
+
+RobertaModel::Sizes RobertaModel::measure(const BatchCapacity& c, Mode mode, bool complete_backward) const {
+  Sizes sizes{.batch = DeviceBatch::bytes(c.tokens, c.sequences, read_capacity(c))};
+  const auto cover = [&](bool complete_last, bool backward) {
+    const EncoderRows rows{
+        .tokens = c.tokens, .read = read_capacity(c), .complete_last = complete_last, .keep_for_backward = backward};
+    Arena saved, stream, scratch;
+    Layout layout;
+    lay_out(saved, stream, rows, layout);
+    head_->plan_scratch(scratch, rows.read, backward);
+    if (backward) encoder_->plan_backward_scratch(scratch, rows, params_.compute_dtype());
+    sizes.saved = std::max(sizes.saved, saved.peak());
+    sizes.stream = std::max(sizes.stream, stream.peak());
+    sizes.scratch = std::max(sizes.scratch, scratch.peak());
+  };
+  // evaluate(), logits() and hidden_states() run in the memory of a training step too.
+  cover(false, false);
+  cover(true, false);
+  if (mode == Mode::kTraining) cover(false, true);
+  if (complete_backward) cover(true, true);
+  return sizes;
+}
+
+MemoryPlan RobertaModel::plan(const BatchCapacity& c, DType compute, Mode mode) const {
+  check(compute == params_.compute_dtype(), "this model computes in {}: a plan for {} needs a model made for it",
+        name_of(params_.compute_dtype()), name_of(compute));
+  const Sizes sizes = measure(c, mode, false);
+  const size_t length = size_t(params_.length());
+  MemoryPlan plan;
+  plan.regions.push_back({"weights (fp32)", length * sizeof(float)});
+  if (compute == DType::kBF16) plan.regions.push_back({"weights (bf16)", length * sizeof(bf16)});
+  if (mode == Mode::kTraining) plan.regions.push_back({"gradients (fp32)", length * sizeof(float)});
+  plan.regions.push_back({"batch", sizes.batch});
+  plan.regions.push_back({"activations", sizes.saved});
+  if (sizes.stream) plan.regions.push_back({"activation gradients", sizes.stream});
+  plan.regions.push_back({"scratch", sizes.scratch});
+  return plan;
+}
+
+void RobertaModel::reserve(const BatchCapacity& capacity, Mode mode) {
+  reserve(capacity, mode, false);
+}
+
+void RobertaModel::reserve(const BatchCapacity& c, Mode mode, bool complete_backward) {
+  check(c.tokens > 0 && c.sequences > 0 && c.targets >= 0, "a capacity of {} tokens, {} sequences, {} targets",
+        c.tokens, c.sequences, c.targets);
+  check(mode == Mode::kInference || mode_ == Mode::kTraining, "this model was made for inference: it has no gradients");
+  release();
+  const Sizes sizes = measure(c, mode, complete_backward);
+  batch_.allocate(backend_, c.tokens, c.sequences, read_capacity(c));
+  memory_ = static_cast<char*>(backend_.allocate(sizes.saved + sizes.stream + sizes.scratch));
+  scratch_ = Arena(memory_ + sizes.saved + sizes.stream, sizes.scratch);
+  sizes_ = sizes;
+  capacity_ = c;
+  reserved_mode_ = mode;
+}
+
+void RobertaModel::release() {
+  if (memory_) backend_.free(memory_);
+  memory_ = nullptr;
+  batch_.release();
+  capacity_ = {};
+}
+
+void RobertaModel::begin(const PackedBatch& b, const Pass& pass) {
+  const bool mlm = head_->read_rows() == ReadRows::kTargets;
+  check_batch(b,
+              {.vocab_size = config_.vocab_size,
+               .positions = config_.max_position_embeddings,
+               .types = config_.type_vocab_size,
+               .classes = head_->classes(),
+               .max_length = config_.max_length()},
+              head_->read_rows(), pass.labels, pass.dropout && uses_dropout());
+  const int64_t read = mlm ? b.targets() : b.sequences();
+  check(memory_ && b.tokens() <= capacity_.tokens && b.sequences() <= capacity_.sequences &&
+            read <= read_capacity(capacity_),
+        "a batch of {} tokens, {} sequences, {} targets exceeds the memory planned for {}, {}, {}", b.tokens(),
+        b.sequences(), read, capacity_.tokens, capacity_.sequences, read_capacity(capacity_));
+  check(!pass.backward || reserved_mode_ == Mode::kTraining, "memory was planned for inference: no backward pass");
+  batch_.upload(b, head_->read_rows(), pass.grad_scale);
+  Arena saved(memory_, sizes_.saved), stream(memory_ + sizes_.saved, sizes_.stream);
+  lay_out(saved, stream,
+          {.tokens = b.tokens(), .read = read, .complete_last = pass.complete_last, .keep_for_backward = pass.backward},
+          layout_);
+}
+
+bool RobertaModel::uses_dropout() const {
+  return config_.hidden_dropout_prob > 0 || config_.attention_probs_dropout_prob > 0 || config_.classifier_dropout > 0;
+}
+
+void RobertaModel::count_targets(const PackedBatch& b) {
+  targets_ += count_labelled(head_->read_rows() == ReadRows::kTargets ? b.target_labels : b.class_labels);
+}
+
+void RobertaModel::forward_backward(const PackedBatch& b, float grad_scale, uint64_t seed) {
+  begin(b, {.labels = true, .backward = true, .dropout = true, .grad_scale = grad_scale});
+  if (batch_.read == 0) return;
+  Step step{.backend = backend_, .scratch = scratch_, .batch = batch_, .seed = seed, .dropout = true};
+  encoder_->forward(step, layout_.encoder);
+  const Tensor x = layout_.encoder.hidden.back();
+  head_->forward(step, layout_.head, x);
+  head_->backward(step, layout_.head, x, loss_at(totals_, layout_.row_loss), layout_.dread);
+  encoder_->backward(step, layout_.encoder, layout_.dread, layout_.d);
+  count_targets(b);
+}
+
+void RobertaModel::evaluate(const PackedBatch& b, std::vector<float>* target_loss) {
+  begin(b, {.labels = true});
+  if (target_loss) target_loss->clear();
+  if (batch_.read == 0) return;
+  Step step{.backend = backend_, .scratch = scratch_, .batch = batch_};
+  encoder_->forward(step, layout_.encoder);
+  head_->forward(step, layout_.head, layout_.encoder.hidden.back());
+  head_->evaluate(step, layout_.head, loss_at(totals_, layout_.row_loss));
+  count_targets(b);
+  if (target_loss) *target_loss = read_as_f32(backend_, layout_.row_loss);
+}
+
+void RobertaModel::logits(const PackedBatch& b, std::vector<float>& out) {
+  begin(b, {});
+  out.clear();
+  if (batch_.read == 0) return;
+  Step step{.backend = backend_, .scratch = scratch_, .batch = batch_};
+  encoder_->forward(step, layout_.encoder);
+  head_->forward(step, layout_.head, layout_.encoder.hidden.back());
+  read_logits(step, out);
+}
+
+void RobertaModel::read_logits(Step& step, std::vector<float>& out) const {
+  const int64_t classes = head_->classes();
+  const std::vector<float> bias = read_as_f32(backend_, head_->logit_bias());
+  out.clear();
+  out.reserve(size_t(batch_.read * classes));
+  head_->logits(step, layout_.head, [&](Tensor block) {
+    const std::vector<float> values = read_as_f32(backend_, block);
+    for (int64_t r = 0; r < block.rows; ++r)
+      for (int64_t c = 0; c < classes; ++c) out.push_back(values[r * block.cols + c] + bias[c]);
+  });
+}
+
+void RobertaModel::hidden_states(const PackedBatch& b, std::vector<float>& out) {
+  begin(b, {.complete_last = true});
+  Step step{.backend = backend_, .scratch = scratch_, .batch = batch_};
+  encoder_->forward(step, layout_.encoder);
+  out = read_as_f32(backend_, layout_.encoder.hidden.back());
+}
+
+LossTotals RobertaModel::take_totals() {
+  struct {
+    double loss_sum;
+    int64_t correct;
+  } host;
+  static_assert(sizeof(host) == kTotalsBytes);
+  backend_.copy_to_host(&host, totals_, kTotalsBytes);
+  backend_.fill_zero(totals_, kTotalsBytes);
+  const LossTotals totals{.loss_sum = host.loss_sum, .targets = targets_, .correct = host.correct};
+  targets_ = 0;
+  return totals;
+}
+
+void RobertaModel::trace(const PackedBatch& b, const Visitor& visit) {
+  const bool mlm = head_->read_rows() == ReadRows::kTargets;
+  const int64_t targets = count_labelled(mlm ? b.target_labels : b.class_labels);
+  check(targets > 0, "batch: no token or sequence has a label, so there is no loss to trace");
+  reserve({.tokens = std::max(b.tokens(), capacity_.tokens),
+           .sequences = std::max(b.sequences(), capacity_.sequences),
+           .targets = std::max(b.targets(), capacity_.targets)},
+          Mode::kTraining, true);
+  begin(b, {.labels = true, .backward = true, .complete_last = true, .grad_scale = float(1.0 / double(targets))});
+  Step step{.backend = backend_, .scratch = scratch_, .batch = batch_};
+  const Layout& at = layout_;
+  encoder_->forward(step, at.encoder, [&](int layer, Tensor h) {
+    visit(fmt::format("hidden.{}", layer), {h.rows, h.cols}, read_as_f32(backend_, h));
+  });
+  gather_rows(backend_, {.x = at.encoder.hidden.back(), .rows = batch_.read_rows, .y = at.read});
+  head_->forward(step, at.head, at.read);
+  std::vector<float> logits;
+  read_logits(step, logits);
+  visit("logits", {batch_.read, head_->classes()}, std::move(logits));
+
+  void* totals = static_cast<char*>(totals_) + kTotalsBytes;
+  backend_.fill_zero(totals, kTotalsBytes);
+  head_->backward(step, at.head, at.read, loss_at(totals, at.row_loss), at.dread);
+  double loss_sum = 0;
+  backend_.copy_to_host(&loss_sum, totals, sizeof(loss_sum));
+  visit("loss", {1}, {float(loss_sum / double(targets))});
+
+  scatter_rows(backend_, {.dy = at.dread, .rows = batch_.read_rows, .dx = at.d});
+  encoder_->backward(step, at.encoder, at.d, at.d);
+}
+
+}  // namespace encore

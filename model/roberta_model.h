@@ -1,0 +1,77 @@
+// What the whole models share: an encoder with a head, their planned memory, and the passes over a micro-batch.
+#pragma once
+
+#include "model/encoder.h"
+#include "model/head.h"
+#include "model/model.h"
+
+namespace encore {
+
+class RobertaModel : public Model {
+ public:
+  // Makes the head after the encoder has registered its parameters.
+  using HeadFactory = std::function<std::unique_ptr<Head>(const RobertaConfig&, ParamStore&, const Encoder&)>;
+  RobertaModel(const RobertaConfig&, Backend&, DType compute, Mode, const HeadFactory&);
+  ~RobertaModel() override;
+
+  std::string architecture() const override { return head_->architecture(); }
+  MemoryPlan plan(const BatchCapacity&, DType compute, Mode) const override;
+  void reserve(const BatchCapacity&, Mode) override;
+
+  void forward_backward(const PackedBatch&, float grad_scale, uint64_t seed) override;
+  void evaluate(const PackedBatch&, std::vector<float>* target_loss) override;
+  void logits(const PackedBatch&, std::vector<float>& out) override;
+  void hidden_states(const PackedBatch&, std::vector<float>& out) override;
+  LossTotals take_totals() override;
+  void trace(const PackedBatch&, const Visitor&) override;
+
+ private:
+  // Where everything of one pass lies. Laid out anew for each batch within the memory that reserve() measured.
+  struct Layout {
+    Encoder::Saved encoder;
+    Head::Saved head;
+    Tensor row_loss;  // [1, R] fp32
+    Tensor read;      // [R, H] the head's rows, gathered; absent where the last layer computes no others
+    Tensor d, dread;  // [T, H], [R, H] gradients of hidden states and of the head's rows
+  };
+  // What a pass needs of its batch and of the memory.
+  struct Pass {
+    bool labels = false, backward = false, dropout = false, complete_last = false;
+    float grad_scale = 0;
+  };
+  struct Sizes {
+    size_t batch = 0, saved = 0, stream = 0, scratch = 0;
+  };
+
+  void lay_out(Arena& saved, Arena& stream, const EncoderRows&, Layout&) const;
+  // complete_backward: trace() runs backward through a complete last layer.
+  Sizes measure(const BatchCapacity&, Mode, bool complete_backward) const;
+  int64_t read_capacity(const BatchCapacity&) const;
+  void reserve(const BatchCapacity&, Mode, bool complete_backward);
+  void release();
+
+  void begin(const PackedBatch&, const Pass&);  // checks and uploads the batch, lays out the memory
+  bool uses_dropout() const;
+  void read_logits(Step&, std::vector<float>& out) const;
+  void count_targets(const PackedBatch&);
+
+  Backend& backend_;
+  Mode mode_;
+  std::unique_ptr<Encoder> encoder_;
+  std::unique_ptr<Head> head_;
+
+  BatchCapacity capacity_;
+  Mode reserved_mode_ = Mode::kInference;
+  Sizes sizes_;
+  char* memory_ = nullptr;  // saved, then stream, then scratch
+  Arena scratch_;
+  DeviceBatch batch_;
+  Layout layout_;
+  void* totals_ = nullptr;  // loss_sum fp64, correct i64
+  int64_t targets_ = 0;
+};
+
+// A tensor of backend memory as fp32 on the host, rows without gaps. Waits.
+std::vector<float> read_as_f32(Backend&, const Tensor&);
+
+}  // namespace encore

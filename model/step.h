@@ -1,0 +1,44 @@
+// What every module needs while it runs over one micro-batch.
+#pragma once
+
+#include "kernels/backend.h"
+#include "kernels/base/arena.h"
+#include "model/device_batch.h"
+
+namespace encore {
+
+struct Step {
+  Backend& backend;
+  Arena& scratch;
+  const DeviceBatch& batch;
+  uint64_t seed = 0;
+  bool dropout = false;
+
+  float p(float probability) const { return dropout ? probability : 0.0f; }
+  RowDropout row_dropout(float probability, int layer, Site site, const RowKeys& rows) const {
+    if (p(probability) == 0) return {};
+    return {.p = probability, .seed = seed, .site = draw_site(uint32_t(layer), site), .rows = rows};
+  }
+};
+
+// Scratch tensors taken while it lives are given back when it ends.
+class ScratchScope {
+ public:
+  explicit ScratchScope(Arena& arena) : arena_(arena), mark_(arena.mark()) {}
+  ~ScratchScope() { arena_.release(mark_); }
+  ScratchScope(const ScratchScope&) = delete;
+  ScratchScope& operator=(const ScratchScope&) = delete;
+
+ private:
+  Arena& arena_;
+  size_t mark_;
+};
+
+// The rows that one encoder layer reads and those that it computes.
+struct LayerRows {
+  int64_t tokens = 0;   // T: rows of the input, all of them keys and values
+  int64_t queries = 0;  // R: rows of the output; T unless subset
+  bool subset = false;  // the R rows are the batch's read rows (last layer)
+};
+
+}  // namespace encore
