@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "kernels/base/dtype.h"
+
 namespace encore {
 
 // Defaults are those of Hugging Face's RobertaConfig class: what a field means when config.json lacks it.
@@ -42,7 +44,8 @@ struct RobertaConfig {
 RobertaConfig load_config(const std::string& dir);
 RobertaConfig parse_config(const std::string& text, const std::string& file);
 
-// config.json for a checkpoint of the given architecture ("RobertaForMaskedLM", ...).
-std::string config_to_json(const RobertaConfig&, const std::string& architecture);
+// config.json for a checkpoint of the given architecture ("RobertaForMaskedLM", ...) whose weights are stored as dtype.
+// Fields of `source` that Encore does not know travel on; a classifier's labels are written as id2label and label2id.
+std::string config_to_json(const RobertaConfig&, const std::string& architecture, DType dtype = DType::kF32);
 
 }  // namespace encore

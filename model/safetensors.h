@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,22 +20,35 @@ struct TensorEntry {
   size_t bytes = 0;
 };
 
+using TensorMap = std::map<std::string, TensorEntry>;
+using MetadataMap = std::map<std::string, std::string>;
+
+// The parser: entries point into `bytes`. `file` is what messages call it. Throws Error naming the file and what is
+// wrong: too short, a header that is not JSON or lies about offsets, sizes or overlaps, an unknown dtype.
+void parse_safetensors(std::span<const uint8_t> bytes, const std::string& file, TensorMap& tensors,
+                       MetadataMap& metadata);
+
 // A checkpoint file of tensors, memory-mapped.
 class SafetensorsFile {
  public:
-  // Throws Error naming the file and what is wrong: too short, a header that is not JSON or lies about offsets, sizes
-  // or overlaps, an unknown dtype.
+  // Throws Error: unreadable, or as parse_safetensors.
   static std::shared_ptr<SafetensorsFile> open(const std::string& path);
   virtual ~SafetensorsFile() = default;
-  const std::map<std::string, TensorEntry>& tensors() const { return tensors_; }
-  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  const TensorMap& tensors() const { return tensors_; }
+  const MetadataMap& metadata() const { return metadata_; }
 
  protected:
-  std::map<std::string, TensorEntry> tensors_;
-  std::map<std::string, std::string> metadata_;
+  TensorMap tensors_;
+  MetadataMap metadata_;
 };
 
-// Any float entry as fp32. Throws Error naming the tensor for other dtypes.
+// Bytes of one element of a dtype as safetensors names it; 0: not a name that the format knows.
+size_t safetensors_element_size(std::string_view dtype);
+
+// The product of an extent list. False if an extent is negative or the product passes 2^62.
+bool element_count(std::span<const int64_t> shape, int64_t& count);
+
+// Any float entry (F64, F32, F16, BF16) as fp32. Throws Error naming the tensor for other dtypes.
 std::vector<float> to_f32(const TensorEntry&, const std::string& name);
 
 // Writes tensors in the order given, one at a time, so that no second copy of the model is in memory.

@@ -1,0 +1,209 @@
+#include "model/checkpoint.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "kernels/base/atomic_file.h"
+#include "kernels/base/check.h"
+#include "model/in_quotes.h"
+#include "model/model.h"
+#include "model/safetensors.h"
+#include "model/tensor_names.h"
+#include "model/tensor_source.h"
+
+namespace encore {
+namespace {
+
+constexpr const char* kWordEmbeddings = "roberta.embeddings.word_embeddings.weight";
+
+struct Candidate {
+  std::string stored;
+  const TensorSource::Located* located;
+};
+
+bool same_values(const TensorEntry& a, const TensorEntry& b, const std::string& name) {
+  if (a.shape != b.shape) return false;
+  if (a.dtype == b.dtype) return a.bytes == 0 || std::memcmp(a.data, b.data, a.bytes) == 0;
+  return to_f32(a, name) == to_f32(b, name);
+}
+
+// Which field of config.json decides the shape of a parameter.
+std::string deciding_field(const std::string& name, const RobertaConfig& c) {
+  if (name == kWordEmbeddings || name == "lm_head.bias") return fmt::format("vocab_size {}", c.vocab_size);
+  if (name.ends_with("position_embeddings.weight"))
+    return fmt::format("max_position_embeddings {}", c.max_position_embeddings);
+  if (name.ends_with("token_type_embeddings.weight")) return fmt::format("type_vocab_size {}", c.type_vocab_size);
+  if (name.starts_with("classifier.out_proj.")) return "the number of labels";
+  if (name.find(".intermediate.") != name.npos || name.ends_with(".output.dense.weight"))
+    return fmt::format("hidden_size {}, intermediate_size {}", c.hidden_size, c.intermediate_size);
+  return fmt::format("hidden_size {}", c.hidden_size);
+}
+
+class Loader {
+ public:
+  Loader(const std::string& dir, ParamStore& store, const RobertaConfig& config, uint64_t seed)
+      : source_(open_tensors(dir)), store_(store), config_(config), seed_(seed) {
+    report_.file = source_.file;
+  }
+
+  LoadReport run() {
+    match();
+    check_encoder();
+    check_head();
+    for (size_t i = 0; i < store_.parameters().size(); ++i) fill(int(i));
+    store_.weights_changed();
+    describe_fresh();
+    std::sort(report_.ignored.begin(), report_.ignored.end());
+    return std::move(report_);
+  }
+
+ private:
+  void ignore(const std::string& stored, const std::string& reason) {
+    report_.ignored.push_back(fmt::format("{} ({})", in_quotes(stored), reason));
+  }
+
+  // Finds for each stored tensor the parameter that it fills. Tied copies come second: where the parameter itself is
+  // stored they must only agree with it.
+  void match() {
+    for (const bool tied : {false, true})
+      for (const auto& [stored, located] : source_.tensors) {
+        const TensorName name = tensor_name(stored);
+        if (name.tied != tied) continue;
+        if (name.ignored)
+          ignore(stored, name.ignored);
+        else if (store_.find(name.name) < 0)
+          ignore(stored, why_unused(name.name));
+        else
+          offer(name, stored, located);
+      }
+  }
+
+  void offer(const TensorName& name, const std::string& stored, const TensorSource::Located& located) {
+    const auto [it, added] = chosen_.emplace(name.name, Candidate{stored, &located});
+    if (added) return;
+    const Candidate& first = it->second;
+    const bool has_decoder = store_.find("lm_head.bias") >= 0;
+    if (name.tied && !has_decoder) return ignore(stored, why_unused("lm_head."));
+    check(same_values(first.located->entry, located.entry, stored), "{}: tensor {} differs from {}, and {}",
+          located.file, in_quotes(stored), in_quotes(first.stored),
+          name.tied ? "a decoder of its own is not served: the output is tied to the embedding"
+                    : "both name the same parameter");
+    ignore(stored, "a copy of " + first.stored);
+  }
+
+  void check_encoder() const {
+    std::vector<const Parameter*> missing;
+    size_t encoder = 0;
+    for (const Parameter& p : store_.parameters()) {
+      if (!p.name.starts_with("roberta.")) continue;
+      ++encoder;
+      if (!chosen_.contains(p.name)) missing.push_back(&p);
+    }
+    if (missing.empty()) return;
+    if (missing.size() == encoder) {
+      const std::string first = source_.tensors.empty() ? "none" : in_quotes(source_.tensors.begin()->first);
+      const bool bert = std::any_of(source_.tensors.begin(), source_.tensors.end(),
+                                    [](const auto& t) { return t.first.starts_with("bert."); });
+      fail("{}: no tensor of a RoBERTa encoder in it (the first is {}){}", source_.file, first,
+           bert ? "; it is BERT, which is not served" : "");
+    }
+    fail("{}: tensor {} is missing{}; config.json tells of {} layers", source_.file, in_quotes(missing[0]->name),
+         missing.size() > 1 ? fmt::format(" (and {} more of the encoder)", missing.size() - 1) : "",
+         config_.num_hidden_layers);
+  }
+
+  // A stored classification head is only right for the loss that it was trained with.
+  void check_head() const {
+    if (!chosen_.contains("classifier.out_proj.weight") || !config_.source.is_object()) return;
+    const auto it = config_.source.find("problem_type");
+    if (it == config_.source.end() || it->is_null()) return;
+    check(*it == "single_label_classification",
+          "{}: config.json says problem_type {}: only single_label_classification is served", source_.file,
+          it->dump(-1, ' ', true));
+  }
+
+  void fill(int index) {
+    const Parameter& p = store_.parameters()[size_t(index)];
+    const auto it = chosen_.find(p.name);
+    if (it == chosen_.end()) {
+      store_.initialise(index, seed_, config_.initializer_range);
+      report_.fresh.push_back(p.name);
+      return;
+    }
+    const auto& [stored, located] = it->second;
+    check(located->entry.shape == p.shape, "{}: tensor {} is {} and config.json asks for {} ({})", located->file,
+          in_quotes(stored), shape_string(located->entry.shape), shape_string(p.shape),
+          deciding_field(p.name, config_));
+    std::vector<float> values;
+    try {
+      values = to_f32(located->entry, stored);
+    } catch (const Error& e) {
+      fail("{}: {}", located->file, e.what());
+    }
+    const auto odd = std::count_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
+    if (odd > 0)
+      report_.notes.push_back(
+          fmt::format("{}: tensor {} holds {} values that are not finite", located->file, in_quotes(stored), odd));
+    store_.write(index, values.data());
+    report_.used.push_back(stored);
+  }
+
+  void describe_fresh() {
+    size_t head = 0;
+    for (const std::string& name : report_.fresh) head += name.starts_with("lm_head.");
+    report_.mlm_head_fresh = head > 0;
+    if (head > 0)
+      report_.notes.push_back(
+          fmt::format("{}: the MLM head is {}freshly initialised ({}): predictions are untrained until it has learned",
+                      report_.file, has_any("lm_head.") ? "partly " : "", fmt::join(report_.fresh, ", ")));
+  }
+  bool has_any(std::string_view prefix) const {
+    return std::any_of(chosen_.begin(), chosen_.end(), [&](const auto& c) { return c.first.starts_with(prefix); });
+  }
+
+  TensorSource source_;
+  ParamStore& store_;
+  const RobertaConfig& config_;
+  uint64_t seed_;
+  std::map<std::string, Candidate> chosen_;  // by parameter
+  LoadReport report_;
+};
+
+}  // namespace
+
+std::string LoadReport::summary() const {
+  std::string line = fmt::format("{}: {} tensors used, {} ignored, {} parameters freshly initialised", file,
+                                 used.size(), ignored.size(), fresh.size());
+  if (!fresh.empty()) line += fmt::format(" ({})", fmt::join(fresh, ", "));
+  return line;
+}
+
+LoadReport load_weights(const std::string& dir, ParamStore& store, const RobertaConfig& config, uint64_t seed) {
+  return Loader(dir, store, config, seed).run();
+}
+
+void save_model(const std::string& dir, const Model& model, DType dtype) {
+  std::error_code error;
+  std::filesystem::create_directories(dir, error);
+  if (error) fail_io("{}: cannot make the folder: {}", dir, error.message());
+  const ParamStore& store = model.params();
+  RobertaConfig config = model.config();
+  if (const int head = store.find("classifier.out_proj.weight"); head >= 0) {
+    const size_t count = size_t(store.parameters()[size_t(head)].rows());
+    check(config.labels.empty() || config.labels.size() == count, "{}: {} labels for a classifier of {} classes", dir,
+          config.labels.size(), count);
+    for (size_t i = config.labels.size(); i < count; ++i) config.labels.push_back(fmt::format("LABEL_{}", i));
+  }
+  std::vector<TensorToWrite> tensors;
+  for (size_t i = 0; i < store.parameters().size(); ++i) {
+    const Parameter& p = store.parameters()[i];
+    tensors.push_back({p.name, p.shape, [&store, i] { return store.read(int(i)); }});
+  }
+  write_safetensors(dir + "/model.safetensors", tensors, dtype);
+  write_file_atomic(dir + "/config.json", config_to_json(config, model.architecture(), dtype));
+}
+
+}  // namespace encore

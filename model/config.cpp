@@ -1,0 +1,261 @@
+#include "model/config.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "kernels/base/check.h"
+#include "model/in_quotes.h"
+#include "model/json_text.h"
+#include "model/mapped_file.h"
+
+namespace encore {
+
+using nlohmann::json;
+
+namespace {
+
+std::string shown(const json& value) {
+  std::string text = value.dump(-1, ' ', true, json::error_handler_t::replace);
+  if (text.size() > 60) text = text.substr(0, 60) + "...";
+  return text;
+}
+
+// Reads fields of one config.json: checks type and range, notes what was missing.
+class Fields {
+ public:
+  Fields(const json& source, const std::string& file, std::vector<std::string>& notes)
+      : source_(source), file_(file), notes_(notes) {}
+
+  const json* find(const char* key) const {
+    const auto it = source_.find(key);
+    return it == source_.end() ? nullptr : &*it;
+  }
+
+  template <class T>
+  void integer(const char* key, T& value, int64_t low, int64_t high) {
+    const json* found = find_or_note(key, value);
+    if (!found) return;
+    const bool fits =
+        found->is_number_integer() && (!found->is_number_unsigned() || found->get<uint64_t>() <= INT64_MAX);
+    check(fits, "{}: {} is {}: a whole number from {} to {} is expected", file_, key, shown(*found), low, high);
+    const int64_t number = found->get<int64_t>();
+    check(number >= low && number <= high, "{}: {} is {}: it must lie from {} to {}", file_, key, number, low, high);
+    value = T(number);
+  }
+
+  // A token id that may be null: -1.
+  void optional_id(const char* key, int32_t& value, int64_t vocab_size) {
+    if (const json* found = find(key); found && found->is_null()) {
+      value = -1;
+      return;
+    }
+    integer(key, value, 0, vocab_size - 1);
+  }
+
+  // low <= value < high, or low < value < high with open_low.
+  void number(const char* key, float& value, double low, double high, bool open_low = false) {
+    const json* found = find_or_note(key, value);
+    if (!found) return;
+    check(found->is_number(), "{}: {} is {}: a number is expected", file_, key, shown(*found));
+    const double number = found->get<double>();
+    check(number < high && (open_low ? number > low : number >= low), "{}: {} is {}: it must be {} {} and below {}",
+          file_, key, shown(*found), open_low ? "above" : "at least", low, high);
+    value = float(number);
+    check(!open_low || value > 0, "{}: {} is {}: too small for single precision", file_, key, shown(*found));
+  }
+
+  // The value must be `wanted` where the field is present.
+  void must_equal(const char* key, const json& wanted, const char* why) const {
+    const json* found = find(key);
+    if (found && !found->is_null()) check(*found == wanted, "{}: {} is {}: {}", file_, key, shown(*found), why);
+  }
+
+ private:
+  template <class T>
+  const json* find_or_note(const char* key, const T& value) {
+    const json* found = find(key);
+    if (!found) notes_.push_back(fmt::format("{}: {} is missing: the class default {} holds", file_, key, value));
+    return found;
+  }
+
+  const json& source_;
+  const std::string& file_;
+  std::vector<std::string>& notes_;
+};
+
+void check_model_type(const Fields& fields, const std::string& file, std::vector<std::string>& notes) {
+  constexpr const char* kServed = "Encore reads RoBERTa-shaped models (roberta, xlm-roberta, camembert)";
+  const json* type = fields.find("model_type");
+  if (type) {
+    check(type->is_string(), "{}: model_type is {}: a string is expected", file, shown(*type));
+    const std::string name = type->get<std::string>();
+    check(name != "bert",
+          "{}: model_type is 'bert': {}; BERT numbers positions, pools and predicts differently, and the checkpoints "
+          "called RoBERTa that are BERT-shaped (hfl) count as BERT",
+          file, kServed);
+    check(name == "roberta" || name == "xlm-roberta" || name == "camembert", "{}: model_type is {}: {}", file,
+          in_quotes(name), kServed);
+    return;
+  }
+  if (const json* list = fields.find("architectures"); list && list->is_array() && !list->empty()) {
+    const json& first = list->front();
+    const std::string name = first.is_string() ? first.get<std::string>() : "";
+    const bool served =
+        name.rfind("Roberta", 0) == 0 || name.rfind("XLMRoberta", 0) == 0 || name.rfind("Camembert", 0) == 0;
+    check(served, "{}: architectures names {} and model_type is missing: {}", file, shown(first), kServed);
+  }
+  notes.push_back(file + ": model_type is missing: read as roberta");
+}
+
+// Refuses what would change the computation and is not served.
+void check_served(const Fields& fields, const std::string& file) {
+  fields.must_equal("hidden_act", "gelu", "only gelu (the exact erf form) is served");
+  fields.must_equal("position_embedding_type", "absolute", "only absolute positions are served");
+  fields.must_equal("is_decoder", false, "an encoder is needed");
+  fields.must_equal("add_cross_attention", false, "cross-attention is not served");
+  fields.must_equal("pruned_heads", json::object(), "pruned heads are not served");
+  if (const json* q = fields.find("quantization_config"); q && !q->is_null())
+    fail("{}: quantization_config is set: quantised weights are not served; take the original checkpoint", file);
+}
+
+std::vector<std::string> generic_labels(int64_t count) {
+  std::vector<std::string> labels;
+  for (int64_t i = 0; i < count; ++i) labels.push_back(fmt::format("LABEL_{}", i));
+  return labels;
+}
+
+std::vector<std::string> read_labels(const Fields& fields, const std::string& file) {
+  constexpr int64_t kMost = 100000;
+  const json* map = fields.find("id2label");
+  if (!map || map->is_null()) {
+    const json* count = fields.find("num_labels");
+    if (!count || count->is_null()) return {};
+    check(count->is_number_integer() && *count >= 1 && *count <= kMost,
+          "{}: num_labels is {}: a whole number from 1 to {} is expected", file, shown(*count), kMost);
+    return generic_labels(count->get<int64_t>());
+  }
+  check(map->is_object() && int64_t(map->size()) <= kMost,
+        "{}: id2label is {}: an object from \"0\", \"1\", ... to names is expected", file, shown(*map));
+  std::vector<std::string> labels;
+  std::set<std::string> seen;
+  for (size_t i = 0; i < map->size(); ++i) {
+    const auto it = map->find(std::to_string(i));
+    check(it != map->end(), "{}: id2label has {} entries and none for \"{}\": the ids must run from 0 without a gap",
+          file, map->size(), i);
+    check(it->is_string(), "{}: id2label names {} for \"{}\": a string is expected", file, shown(*it), i);
+    labels.push_back(it->get<std::string>());
+    check(seen.insert(labels.back()).second, "{}: id2label gives the name {} to two ids", file,
+          in_quotes(labels.back()));
+  }
+  return labels;
+}
+
+// The limits of the counters of random draws (kernels/base/rng.h): 8 bits of layer, 16 of head, 12 of a row's column
+// blocks of 8, 12 of attention's key blocks of 32.
+constexpr int64_t kMostLayers = 255, kMostHeads = 65535, kMostHidden = 32768, kMostPositions = 131072;
+
+void read_shape(Fields& fields, RobertaConfig& c) {
+  fields.integer("vocab_size", c.vocab_size, 1, 1 << 28);
+  fields.integer("hidden_size", c.hidden_size, 1, kMostHidden);
+  fields.integer("num_hidden_layers", c.num_hidden_layers, 1, kMostLayers);
+  fields.integer("num_attention_heads", c.num_attention_heads, 1, kMostHeads);
+  fields.integer("intermediate_size", c.intermediate_size, 1, 1 << 20);
+  fields.integer("max_position_embeddings", c.max_position_embeddings, 1, kMostPositions);
+  fields.integer("type_vocab_size", c.type_vocab_size, 1, 1 << 16);
+  fields.integer("pad_token_id", c.pad_token_id, 0, c.vocab_size - 1);
+  fields.optional_id("bos_token_id", c.bos_token_id, c.vocab_size);
+  fields.optional_id("eos_token_id", c.eos_token_id, c.vocab_size);
+}
+
+void read_reals(Fields& fields, RobertaConfig& c) {
+  fields.number("hidden_dropout_prob", c.hidden_dropout_prob, 0, 1);
+  fields.number("attention_probs_dropout_prob", c.attention_probs_dropout_prob, 0, 1);
+  fields.number("initializer_range", c.initializer_range, 0, 1e6);
+  fields.number("layer_norm_eps", c.layer_norm_eps, 0, 1, true);
+  if (const json* p = fields.find("classifier_dropout"); p && !p->is_null())
+    fields.number("classifier_dropout", c.classifier_dropout, 0, 1);
+}
+
+// The decimal that a reader of JSON would have written: 1e-05, not 9.999999747378752e-06.
+double shortest(float value) {
+  return std::stod(fmt::format("{}", value));
+}
+
+void put_real(json& out, const char* key, float value) {
+  const auto it = out.find(key);
+  if (it != out.end() && it->is_number() && float(it->get<double>()) == value) return;
+  out[key] = shortest(value);
+}
+
+std::string_view torch_name(DType dtype) {
+  switch (dtype) {
+    case DType::kBF16: return "bfloat16";
+    case DType::kF16: return "float16";
+    default: return "float32";
+  }
+}
+
+}  // namespace
+
+RobertaConfig parse_config(const std::string& text, const std::string& file) {
+  RobertaConfig c;
+  c.source = parse_json_object(text, file);
+  Fields fields(c.source, file, c.notes);
+  check_model_type(fields, file, c.notes);
+  check_served(fields, file);
+  read_shape(fields, c);
+  read_reals(fields, c);
+  c.labels = read_labels(fields, file);
+  check(c.hidden_size % c.num_attention_heads == 0, "{}: hidden_size {} is no multiple of num_attention_heads {}", file,
+        c.hidden_size, c.num_attention_heads);
+  check(c.max_length() >= 1,
+        "{}: max_position_embeddings {} leaves no position: the first token has position pad_token_id + 1 = {}", file,
+        c.max_position_embeddings, c.pad_token_id + 1);
+  return c;
+}
+
+RobertaConfig load_config(const std::string& dir) {
+  const MappedFile file(dir + "/config.json");
+  return parse_config(std::string(file.text()), file.path());
+}
+
+std::string config_to_json(const RobertaConfig& c, const std::string& architecture, DType dtype) {
+  json out = c.source.is_object() ? c.source : json::object();
+  out["architectures"] = {architecture};
+  out["model_type"] = "roberta";
+  out["vocab_size"] = c.vocab_size;
+  out["hidden_size"] = c.hidden_size;
+  out["num_hidden_layers"] = c.num_hidden_layers;
+  out["num_attention_heads"] = c.num_attention_heads;
+  out["intermediate_size"] = c.intermediate_size;
+  out["max_position_embeddings"] = c.max_position_embeddings;
+  out["type_vocab_size"] = c.type_vocab_size;
+  out["pad_token_id"] = c.pad_token_id;
+  out["bos_token_id"] = c.bos_token_id < 0 ? json() : json(c.bos_token_id);
+  out["eos_token_id"] = c.eos_token_id < 0 ? json() : json(c.eos_token_id);
+  out["hidden_act"] = "gelu";
+  put_real(out, "hidden_dropout_prob", c.hidden_dropout_prob);
+  put_real(out, "attention_probs_dropout_prob", c.attention_probs_dropout_prob);
+  put_real(out, "initializer_range", c.initializer_range);
+  put_real(out, "layer_norm_eps", c.layer_norm_eps);
+  if (c.classifier_dropout < 0)
+    out["classifier_dropout"] = nullptr;
+  else
+    put_real(out, "classifier_dropout", c.classifier_dropout);
+  out["tie_word_embeddings"] = true;
+  out["torch_dtype"] = torch_name(dtype);
+  // Newer files name the same thing `dtype`; two names could disagree.
+  for (const char* key : {"dtype", "num_labels", "_num_labels", "id2label", "label2id", "problem_type"}) out.erase(key);
+  if (architecture.find("SequenceClassification") != std::string::npos) {
+    for (size_t i = 0; i < c.labels.size(); ++i) {
+      out["id2label"][std::to_string(i)] = c.labels[i];
+      out["label2id"][c.labels[i]] = i;
+    }
+    out["problem_type"] = "single_label_classification";
+  }
+  return out.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace encore

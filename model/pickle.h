@@ -1,0 +1,27 @@
+// pytorch_model.bin: the zip that PyTorch writes since 1.6, and the stream before it. Read by a restricted reader that
+// runs nothing (model/pickle_machine.h).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/safetensors.h"
+
+namespace encore {
+
+struct PytorchTensors {
+  TensorMap tensors;                        // into the bytes given, or into `owned`
+  std::vector<std::vector<uint8_t>> owned;  // storages that were compressed, tensors that were not contiguous
+};
+
+// Throws Error naming the file and what is wrong: neither form, cut short, a pickle that asks for anything but a
+// dictionary of tensors, a tensor that reaches outside its storage.
+PytorchTensors parse_pytorch_tensors(std::span<const uint8_t> bytes, const std::string& file);
+
+// The same from a file on disk, memory-mapped.
+std::shared_ptr<SafetensorsFile> open_pytorch_file(const std::string& path);
+
+}  // namespace encore

@@ -1,0 +1,63 @@
+// The subset of Python's pickle that a dictionary of tensors needs. Nothing is ever called: the few names that such a
+// dictionary holds are known here, and any other name or opcode is refused.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace encore {
+
+struct PickleValue {
+  enum class Kind : uint8_t {
+    kNone,
+    kBool,
+    kInteger,
+    kReal,
+    kString,
+    kTuple,
+    kList,
+    kDict,
+    kGlobal,
+    kStorage,
+    kTensor
+  };
+  Kind kind = Kind::kNone;
+  int64_t integer = 0;         // kBool, kInteger; kGlobal, kStorage, kTensor: an index
+  std::string_view text;       // kString: into the pickle
+  std::vector<int32_t> items;  // kTuple, kList: elements; kDict: key, value, key, value, ...
+};
+
+// A storage that the pickle refers to; its bytes lie elsewhere in the file.
+struct PickleStorage {
+  std::string dtype;  // as safetensors names it
+  std::string key;
+  int64_t elements = 0;
+  int64_t view_offset = 0;     // legacy files: a window on the storage,
+  int64_t view_elements = -1;  // or none (< 0)
+};
+
+struct PickleTensor {
+  int32_t storage = 0;
+  int64_t offset = 0;  // elements
+  std::vector<int64_t> shape, strides;
+};
+
+struct Pickle {
+  std::vector<PickleValue> values;
+  std::vector<PickleStorage> storages;
+  std::vector<PickleTensor> tensors;
+  int32_t root = -1;
+
+  const PickleValue& at(int32_t index) const { return values[size_t(index)]; }
+  const PickleValue& top() const { return at(root); }
+};
+
+// Reads one pickle (protocols 2 to 5) from `position` on and leaves `position` behind it. The result refers to `bytes`.
+// Throws Error naming the file and the place: cut short, a name that no tensor dictionary needs ("posix.system"), an
+// opcode that builds objects, operands of the wrong kind.
+Pickle read_pickle(std::span<const uint8_t> bytes, size_t& position, const std::string& file);
+
+}  // namespace encore

@@ -1,0 +1,38 @@
+// The part of the zip format that PyTorch writes: stored entries, zip64; deflated ones too.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace encore {
+
+class ZipReader {
+ public:
+  struct Entry {
+    uint64_t header_offset = 0;
+    uint64_t packed = 0;  // bytes in the file
+    uint64_t size = 0;    // bytes after inflating
+    uint16_t method = 0;  // 0 stored, 8 deflated
+  };
+
+  // Reads the central directory. `bytes` must outlive the reader. Throws Error naming the file: no directory (cut
+  // short), offsets outside the file, encryption, several volumes.
+  ZipReader(std::span<const uint8_t> bytes, std::string file);
+
+  const std::map<std::string, Entry>& entries() const { return entries_; }
+  // The entry's bytes, in the file itself where they are stored, else inflated into `room`. Throws Error naming entry.
+  std::span<const uint8_t> read(const std::string& name, std::vector<uint8_t>& room) const;
+
+ private:
+  void read_directory(uint64_t offset, uint64_t count);
+  uint64_t integer(uint64_t offset, int width) const;  // little-endian; Error outside the file
+
+  std::span<const uint8_t> bytes_;
+  std::string file_;
+  std::map<std::string, Entry> entries_;
+};
+
+}  // namespace encore
