@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change lands: format, layers, unit tests, sanitizers, a short end-to-end job.
+#
+#   scripts/test.sh            all of it (under 15 minutes on two cores with a warm compiler cache)
+#   scripts/test.sh --quick    the release build and its tests
+#
+# Installs what is missing (scripts/setup.sh). Exit code 0 only if every part passed; the last line counts them.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+quick=no
+case ${1-} in
+  '') ;;
+  --quick) quick=yes ;;
+  *) echo "test.sh: unknown argument '$1': usage: test.sh [--quick]" >&2; exit 2 ;;
+esac
+
+scripts/setup.sh || exit 1
+export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-time_macros}
+jobs=$(nproc)
+passed=0
+failed=0
+failures=
+
+# part NAME COMMAND...: runs one part, shows its output only when it fails.
+part() {
+  local name=$1 start=$SECONDS log
+  shift
+  log=$(mktemp)
+  if "$@" >"$log" 2>&1; then
+    passed=$((passed + 1))
+    printf 'ok    %-44s %4d s\n' "$name" $((SECONDS - start))
+    grep -E '^(skipped|SKIPPED)|tests passed|Skipped' "$log" | sort -u | head -20 | sed 's/^/      /'
+  else
+    failed=$((failed + 1))
+    failures="$failures $name"
+    printf 'FAIL  %-44s %4d s\n' "$name" $((SECONDS - start))
+    tail -n 80 "$log" | sed 's/^/      /'
+  fi
+  rm -f "$log"
+}
+
+check_format() {
+  command -v clang-format-14 >/dev/null || { echo "skipped: clang-format-14 is not installed"; return 0; }
+  git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs -r clang-format-14 --dry-run --Werror
+}
+
+build() { cmake --preset "$1" && cmake --build --preset "$1" -j "$jobs"; }
+
+# The core tests under AddressSanitizer and UndefinedBehaviorSanitizer. Leaks are looked for too.
+asan_tests() { ctest --preset asan -j "$jobs" -LE slow; }
+
+part "format (clang-format 14)" check_format
+part "include directions" python3 tests/layering/check_layers.py
+part "build release" build release
+part "unit tests, release" ctest --preset release -j 1
+if [ "$quick" = no ]; then
+  part "end to end" tests/end_to_end.sh build/bin
+  if [ -d ../shared/golden ]; then
+    part "golden: trace against Hugging Face" python3 ../shared/golden/check.py build/bin/trace
+  else
+    echo "skipped: no shared data: trace against all recorded Hugging Face cases"
+  fi
+  part "build asan" build asan
+  part "unit tests, AddressSanitizer + UBSan" asan_tests
+fi
+[ -z "$failures" ] || echo "failed:$failures"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
