@@ -1,0 +1,32 @@
+#include "kernels/ops/adamw.h"
+
+#include <cmath>
+
+#include "kernels/cpu/cpu_backend.h"
+#include "kernels/cpu/rows.h"
+#include "kernels/cpu/vec/adamw.h"
+
+namespace encore {
+
+void CpuBackend::adamw(const AdamW& a) {
+  const AdamWScalars& s = *a.scalars.ptr<AdamWScalars>();
+  // The scalars in double precision, as torch.optim does, rounded once.
+  const cpu::AdamWRange range{a.w.ptr<float>(),
+                              a.m.ptr<float>(),
+                              a.v.ptr<float>(),
+                              a.gradient.ptr<float>(),
+                              a.shadow.ptr<uint16_t>(),
+                              s.grad_scale,
+                              float(1.0 - double(s.lr) * double(a.weight_decay)),
+                              a.beta2,
+                              float(1.0 - double(a.beta1)),
+                              float(1.0 - double(a.beta2)),
+                              float(double(s.lr) / double(s.correction1)),
+                              float(std::sqrt(double(s.correction2))),
+                              a.eps};
+  cpu::parallel_rows(threads_, a.w.cols, 1, [&](int64_t begin, int64_t end, int) {
+    ENCORE_VEC_CALL(adamw)(range, begin, end);
+  });
+}
+
+}  // namespace encore

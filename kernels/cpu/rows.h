@@ -1,0 +1,76 @@
+// How the ops of the CPU backend share rows among threads, and their arguments in the plain form of vec/.
+#pragma once
+
+#include <algorithm>
+
+#include "kernels/cpu/vec/matrix.h"
+#include "kernels/ops/dropout.h"
+
+namespace encore::cpu {
+
+inline VecMatrix vec(const Tensor& t) {
+  return {t.data, t.ld};
+}
+
+inline VecDropout vec(const RowDropout& d) {
+  const uint32_t threshold = row_dropout_threshold(d.p);
+  if (threshold == 0) return {0, 1.f, 0, 0, nullptr, nullptr, nullptr};
+  return {threshold,
+          row_dropout_scale(d.p),
+          d.seed,
+          d.site,
+          d.rows.sequence.ptr<int32_t>(),
+          d.rows.position.ptr<int32_t>(),
+          d.rows.example_keys.ptr<uint64_t>()};
+}
+
+// Throws Error unless every entry of `keys.sequence` names an example key.
+inline void check_row_keys(const RowDropout& d, const char* op) {
+  if (d.p == 0) return;
+  const int32_t* sequence = d.rows.sequence.ptr<int32_t>();
+  for (int64_t r = 0; r < d.rows.sequence.cols; ++r)
+    check(sequence[r] >= 0 && sequence[r] < d.rows.example_keys.cols,
+          "{}: row {} is of sequence {}, and there are {} example keys", op, r, sequence[r], d.rows.example_keys.cols);
+}
+
+// Below this many elements a second thread costs more than it gains.
+constexpr int64_t kWorthThreads = 16384;
+
+// f(begin, end, thread) over parts of n rows of `cols` elements; which thread gets what changes no result.
+template <class F>
+void parallel_rows(int threads, int64_t n, int64_t cols, F f) {
+  const int64_t workers = n * cols < kWorthThreads ? 1 : std::min<int64_t>(threads, n);
+  // All threads or one: libgomp ends the threads that a smaller team leaves over, and the next team would start them
+  // anew.
+#pragma omp parallel for schedule(static) num_threads(threads) if (workers > 1)
+  for (int64_t i = 0; i < workers; ++i) f(i * n / workers, (i + 1) * n / workers, int(i));
+}
+
+// Blocks of rows for sums over rows. They depend on the number of rows alone, so that sums do not depend on the
+// threads.
+struct RowBlocks {
+  static constexpr int64_t kFewest = 32, kMost = 64;
+
+  explicit RowBlocks(int64_t rows)
+      : rows(rows), size(std::max(kFewest, (rows + kMost - 1) / kMost)), count((rows + size - 1) / size) {}
+
+  int64_t rows, size, count;
+};
+
+// f(block, begin, end, thread) for every block.
+template <class F>
+void parallel_blocks(int threads, const RowBlocks& blocks, int64_t cols, F f) {
+  parallel_rows(threads, blocks.count, blocks.size * cols, [&](int64_t first, int64_t last, int thread) {
+    for (int64_t b = first; b < last; ++b) f(b, b * blocks.size, std::min(blocks.rows, (b + 1) * blocks.size), thread);
+  });
+}
+
+// A whole number of cache lines, so that the partial sums of two threads share none.
+constexpr int64_t padded(int64_t floats) {
+  return (floats + 15) / 16 * 16;
+}
+
+// out [1, n] += the sum of count vectors [n] that lie `stride` apart, in rising order.
+void combine(int threads, const float* parts, int64_t count, int64_t stride, const Tensor& out);
+
+}  // namespace encore::cpu
