@@ -33,17 +33,22 @@ def read_synsets(folder):
         yield pos, fields[0], fields[1], words, gloss.strip()
 
 
+def definition(gloss):
+  """The gloss without its examples."""
+  return gloss.partition('; "')[0].rstrip("; ")
+
+
 def document(words, gloss):
   """"word, word: definition; "example"" as one line."""
   return text_tools.squeeze("%s: %s" % (", ".join(words[:3]), gloss.rstrip("; ")))
 
 
 def documents(folder, training):
-  """Documents of one side of the split. A gloss that also stands on the held-out side is not for training."""
+  """Documents of one side of the split. A definition that the held-out side has too is not for training."""
   synsets = [s for s in read_synsets(folder) if s[2] not in _BIOLOGICAL_FILES]
-  held_out_glosses = {gloss for pos, offset, _, _, gloss in synsets if not in_training(pos, offset)}
+  held_out_definitions = {definition(s[4]) for s in synsets if not in_training(s[0], s[1])}
   for pos, offset, _, words, gloss in synsets:
-    if in_training(pos, offset) != training or (training and gloss in held_out_glosses):
+    if in_training(pos, offset) != training or (training and definition(gloss) in held_out_definitions):
       continue
     text = document(words, gloss)
     if len(text.split()) >= 6 and not text_tools.off_topic(text):
