@@ -30,9 +30,9 @@ bool exists(const std::string& path) {
 
 std::string read_whole(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  check(file.is_open(), "{}: cannot open: {}", path, std::strerror(errno));
+  if (!file.is_open()) fail("{}: cannot open: {}", path, std::strerror(errno));
   std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  check(!file.bad(), "{}: cannot read: {}", path, std::strerror(errno));
+  if (file.bad()) fail("{}: cannot read: {}", path, std::strerror(errno));
   return bytes;
 }
 
@@ -168,7 +168,7 @@ class FolderReader {
  public:
   explicit FolderReader(const std::string& dir) : dir_(dir) {
     struct stat info;
-    check(::stat(dir.c_str(), &info) == 0, "{}: cannot open the tokenizer folder: {}", dir, std::strerror(errno));
+    if (::stat(dir.c_str(), &info) != 0) fail("{}: cannot open the tokenizer folder: {}", dir, std::strerror(errno));
     check(S_ISDIR(info.st_mode), "{}: not a folder (a tokenizer is a folder with vocab.json and merges.txt)", dir);
     parts_.source = dir;
     for (const char* name : kKnownFiles)

@@ -1,9 +1,8 @@
 // The five files by which Hugging Face's libraries know a tokenizer.
-#include <sys/stat.h>
-
-#include <cerrno>
-#include <cstring>
+#include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "data/tokenizer.h"
 #include "data/tokenizer_data.h"
@@ -143,8 +142,9 @@ std::map<std::string, std::string> render_tokenizer_files(const TokenizerData& d
 }
 
 void Tokenizer::save(const std::string& dir, int model_max_length) const {
-  if (::mkdir(dir.c_str(), 0777) != 0 && errno != EEXIST)
-    fail_io("{}: cannot create the folder: {}", dir, std::strerror(errno));
+  std::error_code error;
+  std::filesystem::create_directories(dir, error);
+  if (error) fail_io("{}: cannot create the folder: {}", dir, error.message());
   std::map<std::string, std::string> files = render_tokenizer_files(*data_, model_max_length);
   for (const auto& [name, bytes] : data_->files) files[name] = bytes;
   for (const auto& [name, bytes] : files) write_file_atomic(dir + "/" + name, bytes);

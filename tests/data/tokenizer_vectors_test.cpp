@@ -39,7 +39,7 @@ std::vector<json> rows(const std::string& name) {
 
 // GPT-2's vocabulary from the same merges, in a folder of its own.
 Tokenizer load_gpt2() {
-  const fs::path dir = fs::path(ENCORE_BINARY_DIR) / "tokenizer_gpt2";
+  const fs::path dir = fs::path(ENCORE_BINARY_DIR) / "test_files" / "tokenizer_gpt2";
   fs::create_directories(dir);
   const std::string unpack =
       "zstd -dcqf '" + kShared + "/roberta-base/gpt2_encoder.json.zst' > '" + (dir / "vocab.json").string() + "'";

@@ -1,0 +1,140 @@
+// The written-out automaton against PCRE2 with GPT-2's pattern itself.
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "data/pretokenizer.h"
+
+#include <gtest/gtest.h>
+#include <pcre2.h>
+
+#include <random>
+#include <string>
+#include <vector>
+
+#include "data/utf8.h"
+
+namespace encore {
+namespace {
+
+using Words = std::vector<std::string>;
+
+class Pcre2 {
+ public:
+  Pcre2() {
+    int error = 0;
+    PCRE2_SIZE at = 0;
+    code_ = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(kGpt2Pattern), PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP,
+                          &error, &at, nullptr);
+    EXPECT_NE(code_, nullptr) << "error " << error << " at " << at;
+    pcre2_jit_compile(code_, PCRE2_JIT_COMPLETE);
+    match_ = pcre2_match_data_create(1, nullptr);
+  }
+  ~Pcre2() {
+    pcre2_match_data_free(match_);
+    pcre2_code_free(code_);
+  }
+
+  Words split(const std::string& text) const {
+    Words words;
+    size_t at = 0;
+    while (at < text.size() &&
+           pcre2_match(code_, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), at, 0, match_, nullptr) > 0) {
+      const PCRE2_SIZE* span = pcre2_get_ovector_pointer(match_);
+      EXPECT_EQ(span[0], at) << "the pattern leaves a gap";
+      words.push_back(text.substr(span[0], span[1] - span[0]));
+      at = span[1];
+    }
+    EXPECT_EQ(at, text.size());
+    return words;
+  }
+
+ private:
+  pcre2_code* code_;
+  pcre2_match_data* match_;
+};
+
+Words split(std::string_view text) {
+  Words words;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = PreTokenizer::instance().word_end(text, at);
+    EXPECT_GT(end, at);
+    words.emplace_back(text.substr(at, end - at));
+    at = end;
+  }
+  return words;
+}
+
+TEST(PreTokenizer, CutsAsDocumented) {
+  EXPECT_EQ(split("I can't  see 'SOME 12ab..\n\n x "),
+            (Words{"I", " can", "'t", " ", " see", " '", "SOME", " 12", "ab", "..", "\n\n", " x", " "}));
+  EXPECT_EQ(split("we've they'll 'd'Re"), (Words{"we", "'ve", " they", "'ll", " '", "d", "'", "Re"}));
+  EXPECT_EQ(split(" \t a"), (Words{" \t", " a"}));
+  EXPECT_EQ(split("a\tb\u00a0 c"), (Words{"a", "\t", "b", "\u00a0", " c"}));
+  EXPECT_EQ(split(""), Words{});
+}
+
+TEST(PreTokenizer, WhiteSpaceIsUnicodesWithoutU180E) {
+  const PreTokenizer& pre = PreTokenizer::instance();
+  size_t count = 0;
+  for (char32_t c = 0; c < 0x110000; ++c) count += pre.class_of(c) == PreTokenizer::kSpace;
+  EXPECT_EQ(count, 25u);
+  for (const char32_t c : {0x9, 0xd, 0x20, 0x85, 0xa0, 0x1680, 0x2000, 0x200a, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000})
+    EXPECT_EQ(pre.class_of(c), PreTokenizer::kSpace) << std::hex << uint32_t(c);
+  for (const char32_t c : {0x180e, 0x200b, 0xfeff, 0x1c, 0x1f})
+    EXPECT_NE(pre.class_of(c), PreTokenizer::kSpace) << std::hex << uint32_t(c);
+}
+
+TEST(PreTokenizer, EveryCodePointAsPcre2) {
+  const Pcre2 reference;
+  std::string text;
+  for (char32_t c = 0; c < 0x110000; ++c) {
+    if (c >= 0xd800 && c <= 0xdfff) continue;
+    append_utf8(text, c);
+    text += " ";
+    append_utf8(text, c);
+    text += c % 3 == 0 ? "a" : c % 3 == 1 ? "1" : " ";
+    if (text.size() < 4000) continue;
+    ASSERT_EQ(split(text), reference.split(text)) << "up to U+" << std::hex << uint32_t(c);
+    text.clear();
+  }
+}
+
+TEST(PreTokenizer, RandomTextAsPcre2) {
+  const Pcre2 reference;
+  std::mt19937 random(1);
+  const std::u32string usual = U"  \t\n\u00a0\u3000\u180e'''stmdrevl aZ0\u00e9\u4e2d\u0967\u00bd.,!\U0001f600\u0301";
+  for (int trial = 0; trial < 20000; ++trial) {
+    std::string text;
+    for (unsigned length = random() % 40; length > 0; --length) append_utf8(text, usual[random() % usual.size()]);
+    ASSERT_EQ(split(text), reference.split(text)) << text;
+  }
+}
+
+TEST(PreTokenizer, BytesThatAreNotUtf8StillCoverTheText) {
+  std::mt19937 random(2);
+  for (int trial = 0; trial < 5000; ++trial) {
+    std::string text;
+    for (unsigned length = random() % 60; length > 0; --length)
+      text.push_back(char(random() % 3 == 0 ? ' ' : random() % 256));
+    std::string joined;
+    for (const std::string& word : split(text)) joined += word;
+    ASSERT_EQ(joined, text);
+  }
+}
+
+TEST(Utf8, FindsTheFirstIllFormedByte) {
+  const auto bad = [](std::string_view text) {
+    size_t offset = 999;
+    return valid_utf8(text, &offset) ? size_t(1000) : offset;
+  };
+  EXPECT_EQ(bad(""), 1000u);
+  EXPECT_EQ(bad("a\u00e9\u4e2d\U0001f600\U0010ffff"), 1000u);
+  EXPECT_EQ(bad("ab\xff"), 2u);
+  EXPECT_EQ(bad("\xc0\x80"), 0u) << "overlong";
+  EXPECT_EQ(bad("x\xe0\x80\x80"), 1u) << "overlong";
+  EXPECT_EQ(bad("x\xed\xa0\x80"), 1u) << "surrogate";
+  EXPECT_EQ(bad("\xf4\x90\x80\x80"), 0u) << "past U+10FFFF";
+  EXPECT_EQ(bad("\u4e2d\xe4\xb8"), 3u) << "cut short";
+  EXPECT_EQ(bad("\x80"), 0u) << "lone continuation";
+}
+
+}  // namespace
+}  // namespace encore
