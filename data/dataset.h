@@ -46,11 +46,12 @@ struct DatasetOptions {
   int threads = 0;
 };
 
-// Where every token went. tokens_in == tokens_train + tokens_held_out + tokens_truncated + tokens_too_short, exactly.
+// Where every token went. tokens_in == tokens_train + tokens_held_out + tokens_truncated, exactly, and documents_in ==
+// documents_train + documents_held_out + documents_empty.
 struct Ledger {
   struct File {
     std::string path;
-    int64_t documents = 0, bytes = 0;
+    int64_t documents = 0, bytes = 0;  // bytes: of the documents' text, unpacked
   };
   std::vector<File> files;
   int64_t documents_in = 0, documents_train = 0, documents_held_out = 0, documents_empty = 0;

@@ -1,4 +1,5 @@
-// Labelled text for classification: jsonl, csv, tsv (plain, .gz, .zst), single texts or pairs.
+// Labelled text for classification: jsonl, csv, tsv (plain, .gz, .zst), single texts or pairs; without labels also txt,
+// a line a row.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +25,7 @@ struct LabelledRow {
   std::string label;  // as text: "BACKGROUND", "1", "true"
   std::string id;     // empty when the row has none; JSON text of the value otherwise ("17" or "\"a\"")
   int64_t line = 0;
+  bool pair = false;  // text_pair counts, even where it is empty
 };
 
 // Reads a whole labelled file. Throws Error naming file, line and key.
@@ -59,7 +61,7 @@ struct ClassificationSet {
 ClassificationSet tokenize_rows(const std::vector<LabelledRow>&, const std::string& path, const Tokenizer&,
                                 const LabelMap&, int64_t max_length, int threads = 0);
 
-// rows: indices into the set. epoch keys the dropout.
+// rows: indices into the set. epoch keys the dropout. class_labels stays empty when the rows carry none.
 PackedBatch make_classification_batch(const ClassificationSet&, const std::vector<int64_t>& rows, uint64_t epoch,
                                       int32_t pad_id);
 

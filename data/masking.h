@@ -11,6 +11,8 @@
 
 namespace encore {
 
+class Tokenizer;
+
 struct MaskingOptions {
   double mlm_probability = 0.15;
   double mask_share = 0.8;    // of the targets
@@ -38,5 +40,9 @@ class Masker {
   std::vector<uint8_t> special_;
   std::vector<int32_t> ordinary_ids_;  // what random replacement draws from
 };
+
+// With the tokenizer's <mask>; its special tokens, and holes in its numbering, are special. Throws Error without
+// <mask>.
+Masker make_masker(const MaskingOptions&, const Tokenizer&);
 
 }  // namespace encore
