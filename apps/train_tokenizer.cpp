@@ -1,0 +1,72 @@
+// train_tokenizer: learns a byte-level BPE, the tokenizer of RoBERTa, from text.
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <string>
+
+#include "apps/train/cli.h"
+#include "data/bpe_trainer.h"
+#include "data/corpus_reader.h"
+
+namespace encore {
+namespace {
+
+int run(int argc, char** argv) {
+  Cli cli("train_tokenizer",
+          "learns a byte-level BPE tokenizer (RoBERTa's kind) from text and writes it as Hugging Face "
+          "files.",
+          "train_tokenizer --data 'text/*.txt' --vocab-size 8192 --output my-tokenizer");
+  cli.list("Input", "data", "text: .txt .jsonl .csv .tsv, also .gz .zst; globs; - is standard input", "FILES");
+  cli.text("Input", "text-field", "jsonl key or csv column that holds the text", "NAME", "text");
+  cli.flag("Input", "blank-line-documents", "txt: a blank line ends a document (otherwise every line is one)");
+  cli.text("Output", "output", "folder for vocab.json, merges.txt, tokenizer.json and their companions", "DIR");
+  cli.integer("Training", "vocab-size", "tokens, with the 256 bytes and the 5 special tokens", 8192, 261, 1 << 24);
+  cli.integer("Training", "min-frequency", "pairs seen less often are not merged", 2, 1, int64_t(1) << 40);
+  cli.integer("Output", "max-length", "model_max_length in tokenizer_config.json", 512, 3, 1 << 30);
+  cli.integer("General", "threads", "threads to use, 0 = all cores", 0, 0, 4096);
+  if (!cli.parse(argc, argv)) return 0;
+  cli.required("data");
+  const std::string output = cli.required("output");
+  for (const char* name : {"vocab.json", "merges.txt", "tokenizer.json"})
+    check(!std::filesystem::exists(output + "/" + name),
+          "--output {}: already holds a tokenizer ({}); name another folder", output, name);
+  const CorpusOptions corpus{cli.get_list("data"), cli.get("text-field"), cli.get_flag("blank-line-documents")};
+
+  BpeTrainerOptions options;
+  options.vocab_size = int(cli.get_integer("vocab-size"));
+  options.min_frequency = cli.get_integer("min-frequency");
+  options.threads = int(cli.get_integer("threads"));
+  if (::isatty(STDERR_FILENO))
+    options.progress = [](const char* phase, double done) {
+      if (done < 0)
+        std::fprintf(stderr, "\r%-24s      ", phase);
+      else
+        std::fprintf(stderr, "\r%-24s %3.0f %%", phase, 100 * done);
+    };
+  int64_t documents = 0, bytes = 0;
+  CorpusReader reader(resolve_files(corpus.files, ""), corpus);
+  const auto source = [&](std::string& text) {
+    if (!reader.next(text)) return false;
+    ++documents;
+    bytes += int64_t(text.size());
+    return true;
+  };
+  const Tokenizer tokenizer = train_bpe(source, options);
+  if (options.progress) std::fputc('\n', stderr);
+  tokenizer.save(output, int(cli.get_integer("max-length")));
+  std::printf("%s: %d tokens, %zu merges, learned from %lld documents (%lld bytes)\n", output.c_str(),
+              int(tokenizer.vocab_size()), tokenizer.merge_count(), static_cast<long long>(documents),
+              static_cast<long long>(bytes));
+  if (tokenizer.vocab_size() < options.vocab_size)
+    std::fprintf(stderr, "train_tokenizer: only %d of %d tokens: no more pairs occur %lld times\n",
+                 int(tokenizer.vocab_size()), options.vocab_size, static_cast<long long>(options.min_frequency));
+  return 0;
+}
+
+}  // namespace
+}  // namespace encore
+
+int main(int argc, char** argv) {
+  return encore::run_program("train_tokenizer", [&] { return encore::run(argc, argv); });
+}
