@@ -1,0 +1,18 @@
+// What the kernel says this process occupies.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+namespace encore {
+
+struct MemoryUse {
+  size_t anonymous = 0;  // RssAnon: what was allocated, without mapped files
+  size_t resident = 0;   // VmRSS
+  size_t peak = 0;       // VmHWM: the largest VmRSS so far
+};
+MemoryUse memory_use();  // from /proc/self/status; zeros where there is none
+
+std::string human_bytes(double bytes);  // "1.53 GiB"
+
+}  // namespace encore

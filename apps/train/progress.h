@@ -1,0 +1,43 @@
+// What a person sees while a run goes on: a bar that redraws itself on a terminal, a line now and then elsewhere.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+
+namespace encore {
+
+std::string human_time(double seconds);  // "2 h 05 min", "3 min 20 s", "12.3 s"
+std::string with_commas(int64_t number);
+
+class Progress {
+ public:
+  // quiet: nothing is printed (ranks other than 0). line_seconds: time between plain lines.
+  Progress(int64_t steps, bool quiet, double line_seconds, std::FILE* out = stdout);
+  ~Progress();
+
+  struct Status {
+    int64_t step;
+    double epoch, loss, lr, grad_norm, tokens_per_second;
+    double seconds_left;
+  };
+  void step(const Status&);
+  // A line of its own, above the bar.
+  void message(const std::string& line);
+  // Ends the bar's line.
+  void finish();
+
+ private:
+  void draw(const Status&);
+  void erase();
+
+  int64_t steps_;
+  bool quiet_, terminal_;
+  double line_seconds_;
+  std::FILE* out_;
+  bool drawn_ = false;
+  std::chrono::steady_clock::time_point last_{};
+};
+
+}  // namespace encore

@@ -1,0 +1,220 @@
+#include "apps/train/state_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "kernels/base/atomic_file.h"
+#include "kernels/base/check.h"
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace encore {
+namespace {
+
+constexpr int kVersion = 1;
+constexpr int64_t kChunk = int64_t(1) << 20;  // floats copied at a time
+
+struct Buffer {
+  const char* file;
+  Tensor tensor;
+};
+
+std::vector<Buffer> buffers(const ParamStore& params, const Optimizer& optimizer) {
+  return {{"weights.f32", params.weights()}, {"adam_m.f32", optimizer.m()}, {"adam_v.f32", optimizer.v()}};
+}
+
+uint32_t crc(uint32_t previous, const void* data, size_t bytes) {
+  return uint32_t(::crc32_z(previous, static_cast<const Bytef*>(data), bytes));
+}
+uint32_t crc(const std::string& text) {
+  return crc(0, text.data(), text.size());
+}
+
+std::string hex(uint64_t value) {
+  return fmt::format("{:016x}", value);
+}
+
+// JSON has no NaN and no infinity: null stands for "none yet".
+json number_or_null(double value) {
+  return std::isfinite(value) ? json(value) : json();
+}
+double number_or(const json& value, double otherwise) {
+  return value.is_null() ? otherwise : value.get<double>();
+}
+
+json to_json(const RunState& s) {
+  return {{"version", kVersion},
+          {"step", s.step},
+          {"seconds", s.seconds},
+          {"tokens", s.tokens},
+          {"flops", s.flops},
+          {"last_eval_step", s.last_eval_step},
+          {"first_eval_loss", number_or_null(s.first_eval_loss)},
+          {"last_eval_loss", number_or_null(s.last_eval_loss)},
+          {"best_loss", number_or_null(s.best_loss)},
+          {"best_step", s.best_step},
+          {"log_bytes", s.log_bytes},
+          {"events_file", s.events_file},
+          {"events_bytes", s.events_bytes},
+          {"train_fingerprint", hex(s.train_fingerprint)},
+          {"eval_fingerprint", hex(s.eval_fingerprint)},
+          {"model_fingerprint", hex(s.model_fingerprint)}};
+}
+
+RunState from_json(const json& j) {
+  const auto fingerprint = [&](const char* key) { return std::stoull(j.at(key).get<std::string>(), nullptr, 16); };
+  RunState s;
+  s.step = j.at("step");
+  s.seconds = j.at("seconds");
+  s.tokens = j.at("tokens");
+  s.flops = j.at("flops");
+  s.last_eval_step = j.at("last_eval_step");
+  s.first_eval_loss = number_or(j.at("first_eval_loss"), s.first_eval_loss);
+  s.last_eval_loss = number_or(j.at("last_eval_loss"), s.last_eval_loss);
+  s.best_loss = number_or(j.at("best_loss"), s.best_loss);
+  s.best_step = j.at("best_step");
+  s.log_bytes = j.at("log_bytes");
+  s.events_file = j.at("events_file");
+  s.events_bytes = j.at("events_bytes");
+  s.train_fingerprint = fingerprint("train_fingerprint");
+  s.eval_fingerprint = fingerprint("eval_fingerprint");
+  s.model_fingerprint = fingerprint("model_fingerprint");
+  return s;
+}
+
+// "remove it" is the user's decision: a state that a disk damaged may be wanted for a look.
+[[noreturn]] void damaged(const std::string& file, const std::string& how) {
+  fail("{}: {}: move its folder away to resume from the state before it", file, how);
+}
+
+json read_json(const std::string& dir) {
+  const std::string file = dir + "/state.json";
+  std::ifstream in(file);
+  check(bool(in), "{}: cannot be read: {}", file, std::strerror(errno));
+  std::stringstream text;
+  text << in.rdbuf();
+  const json whole = json::parse(text.str(), nullptr, /*allow_exceptions=*/false);
+  if (!whole.is_object() || !whole.contains("state") || !whole.contains("crc32"))
+    damaged(file, "is damaged (not a state's JSON)");
+  if (whole["crc32"] != fmt::format("{:08x}", crc(whole["state"].dump()))) damaged(file, "is damaged (checksum)");
+  check(whole["state"].value("version", 0) == kVersion, "{}: is of version {}, this program reads {}", file,
+        whole["state"].value("version", 0), kVersion);
+  return whole["state"];
+}
+
+json write_buffer(const std::string& dir, const Buffer& buffer, Backend& backend) {
+  AtomicFile file(dir + "/" + buffer.file);
+  std::vector<float> host;
+  uint32_t checksum = 0;
+  for (int64_t first = 0; first < buffer.tensor.cols; first += kChunk) {
+    const Tensor part = buffer.tensor.col_range(first, std::min(kChunk, buffer.tensor.cols - first));
+    host.resize(size_t(part.cols));
+    backend.copy_to_host(host.data(), part.data, part.bytes());
+    checksum = crc(checksum, host.data(), part.bytes());
+    file.write(host.data(), part.bytes());
+  }
+  const uint64_t bytes = file.size();
+  file.commit();
+  return {{"bytes", bytes}, {"crc32", fmt::format("{:08x}", checksum)}};
+}
+
+void read_buffer(const std::string& dir, const Buffer& buffer, const json& expected, Backend& backend) {
+  const std::string path = dir + "/" + buffer.file;
+  std::ifstream in(path, std::ios::binary);
+  check(bool(in), "{}: cannot be read: {}", path, std::strerror(errno));
+  std::error_code error;
+  const uint64_t bytes = fs::file_size(path, error);
+  if (bytes != expected.at("bytes").get<uint64_t>() || bytes != buffer.tensor.bytes())
+    damaged(path, fmt::format("has {} bytes, not {}", bytes, buffer.tensor.bytes()));
+  std::vector<float> host;
+  uint32_t checksum = 0;
+  for (int64_t first = 0; first < buffer.tensor.cols; first += kChunk) {
+    const Tensor part = buffer.tensor.col_range(first, std::min(kChunk, buffer.tensor.cols - first));
+    host.resize(size_t(part.cols));
+    in.read(reinterpret_cast<char*>(host.data()), std::streamsize(part.bytes()));
+    if (!in) damaged(path, "ends early");
+    checksum = crc(checksum, host.data(), part.bytes());
+    backend.copy_to_device(part.data, host.data(), part.bytes());
+  }
+  if (fmt::format("{:08x}", checksum) != expected.at("crc32").get<std::string>())
+    damaged(path, "is damaged (checksum)");
+}
+
+void sync_folder(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  ::fsync(fd);
+  ::close(fd);
+}
+
+}  // namespace
+
+uint64_t layout_fingerprint(const ParamStore& params) {
+  std::string text;
+  for (const Parameter& p : params.parameters()) text += fmt::format("{} {} {};", p.name, p.offset, p.size());
+  return uint64_t(crc(text)) << 32 | uint32_t(params.length());
+}
+
+void save_state(const std::string& dir, const RunState& state, const ParamStore& params, const Optimizer& optimizer) {
+  const std::string parent = fs::path(dir).parent_path().string();
+  const std::string temporary = fmt::format("{}.tmp-{}", dir, ::getpid());
+  std::error_code error;
+  const auto must = [&](const char* what) {
+    if (!error) return;
+    const std::string reason = error.message();
+    fs::remove_all(temporary, error);
+    fail_io("{}: {}: {}", dir, what, reason);
+  };
+  fs::remove_all(temporary, error);
+  fs::create_directories(temporary, error);
+  must("cannot make the folder");
+  try {
+    json j = to_json(state);
+    for (const Buffer& b : buffers(params, optimizer))
+      j["files"][b.file] = write_buffer(temporary, b, params.backend());
+    const json whole = {{"state", j}, {"crc32", fmt::format("{:08x}", crc(j.dump()))}};
+    write_file_atomic(temporary + "/state.json", whole.dump(1) + "\n");
+  } catch (...) {
+    fs::remove_all(temporary, error);
+    throw;
+  }
+  if (fs::exists(dir, error)) {
+    fs::rename(dir, dir + ".tmp-old", error);
+    must("cannot replace the state");
+  }
+  fs::rename(temporary, dir, error);
+  must("cannot publish the state");
+  sync_folder(parent);
+  fs::remove_all(dir + ".tmp-old", error);
+}
+
+RunState read_state(const std::string& dir) {
+  try {
+    return from_json(read_json(dir));
+  } catch (const json::exception& e) {
+    damaged(dir + "/state.json", fmt::format("lacks a field ({})", e.what()));
+  }
+}
+
+void load_state(const std::string& dir, const RunState& state, ParamStore& params, Optimizer& optimizer) {
+  const json files = read_json(dir).at("files");
+  for (const Buffer& b : buffers(params, optimizer)) {
+    check(files.contains(b.file), "{}/state.json: names no {}", dir, b.file);
+    read_buffer(dir, b, files[b.file], params.backend());
+  }
+  params.weights_changed();
+  optimizer.set_steps(state.step);
+}
+
+}  // namespace encore

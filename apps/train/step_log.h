@@ -1,0 +1,50 @@
+// log.jsonl and the TensorBoard file of a run, appended to in step and cut back in step when a run resumes.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace encore {
+
+// A file that grows at its end and is checked at every write.
+class AppendFile {
+ public:
+  // Opens (or makes) the file and cuts it to `bytes`. Throws IoError; Error when the file is shorter than that.
+  AppendFile(std::string path, uint64_t bytes);
+  ~AppendFile();
+  AppendFile(const AppendFile&) = delete;
+  AppendFile& operator=(const AppendFile&) = delete;
+
+  void append(std::string_view bytes);  // throws IoError
+  void sync();                          // to the disk; throws IoError
+  uint64_t size() const { return size_; }
+
+ private:
+  std::string path_;
+  uint64_t size_ = 0;
+  int fd_ = -1;
+};
+
+class StepLog {
+ public:
+  // Continues log.jsonl at log_bytes and the events file at events_bytes; both 0 and no name: a new run.
+  StepLog(const std::string& folder, uint64_t log_bytes, const std::string& events_file, uint64_t events_bytes);
+
+  // One line of log.jsonl; its numbers go to TensorBoard under "<prefix>/<key>".
+  // REQUIRES: line holds "step".
+  void write(const nlohmann::ordered_json& line, const std::string& prefix);
+  void sync();
+
+  uint64_t log_bytes() const { return log_.size(); }
+  const std::string& events_file() const { return events_file_; }
+  uint64_t events_bytes() const { return events_.size(); }
+
+ private:
+  AppendFile log_;
+  std::string events_file_;
+  AppendFile events_;
+};
+
+}  // namespace encore

@@ -1,0 +1,251 @@
+#include "apps/train/train_program.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "apps/train/device.h"
+#include "apps/train/memory_use.h"
+#include "apps/train/signals.h"
+#include "data/tokenizer.h"
+#include "kernels/base/atomic_file.h"
+#include "kernels/base/program_path.h"
+#include "model/checkpoint.h"
+
+namespace encore {
+namespace {
+
+constexpr const char* kNames[] = {"dapt", "tapt"};
+
+// Nothing given: the bundled example, sized to end within three minutes on two cores.
+void fill_in_example(Cli& cli) {
+  const auto fill = [&](const char* flag, const std::string& value) {
+    if (!cli.given(flag)) cli.set(flag, value);
+  };
+  fill("model", project_path("models/encore-mini"));
+  cli.set("train", project_path("examples/gene_ontology/train.txt"));
+  if (cli.get_list("eval").empty()) cli.set("eval", project_path("examples/gene_ontology/eval.txt"));
+  fill("epochs", "3");
+  fill("batch-sequences", "16");
+  fill("lr", "5e-4");
+  fmt::print("No --model and no --train: the example, {} on {}\n", cli.get("model"), cli.get_list("train").back());
+}
+
+// Reads the flags. A resumed run's own flags hold again where the command line is silent. False: --help was printed.
+bool read_flags(Recipe recipe, int argc, char** argv, Cli& cli) {
+  if (!cli.parse(argc, argv)) return false;
+  const std::string output = cli.get("output");
+  if (!cli.get_flag("resume")) {
+    check(output.empty() || !RunFolder::holds_run(output),
+          "--output {}: holds a run already: continue it with --resume, or name another folder", output);
+    return true;
+  }
+  check(!output.empty(), "--resume needs --output: the folder of the run to continue");
+  const std::string file = output + "/config.json";
+  if (!std::filesystem::exists(file)) return true;
+  std::vector<std::string> words{argv[0], "--config=" + file};
+  words.insert(words.end(), argv + 1, argv + argc);
+  std::vector<char*> pointers;
+  for (std::string& w : words) pointers.push_back(w.data());
+  cli = training_cli(recipe);
+  cli.parse(int(pointers.size()), pointers.data());
+  return true;
+}
+
+// The cache of a corpus is built by rank 0; the others find it.
+Dataset open_dataset(const DatasetOptions& options, const Tokenizer& tokenizer, Communicator& comm) {
+  if (!comm.root()) comm.barrier();
+  Dataset dataset = Dataset::open(options, tokenizer);
+  if (comm.root()) comm.barrier();
+  return dataset;
+}
+
+struct Data {
+  std::shared_ptr<const SequenceSet> train, eval;
+  uint64_t train_fingerprint = 0, eval_fingerprint = 0;
+  std::string eval_name;
+};
+
+Data open_data(const Cli& cli, const Tokenizer& tokenizer, Communicator& comm, int threads) {
+  Data data;
+  const Dataset train = open_dataset(train_dataset_options(cli, threads), tokenizer, comm);
+  fmt::print("\nTraining text\n{}\n", train.ledger().str());
+  data.train = train.train();
+  data.train_fingerprint = train.fingerprint();
+  check(data.train->examples() > 0, "--train: no document is left to train on");
+  if (!cli.get_list("eval").empty()) {
+    const Dataset eval = open_dataset(eval_dataset_options(cli, threads), tokenizer, comm);
+    fmt::print("\nEvaluation text\n{}\n", eval.ledger().str());
+    data.eval = eval.train();
+    data.eval_fingerprint = eval.fingerprint();
+    data.eval_name = "eval";
+  } else {
+    data.eval = train.held_out();
+    data.eval_name = "held-out";
+    const double share = cli.get_number("held-out");
+    if (share > 0)
+      fmt::print("No --eval: {} of {} documents ({:g} %) are held out, chosen by hash of their text\n",
+                 train.ledger().documents_held_out, train.ledger().documents_in, 100 * share);
+    if (!data.eval || data.eval->examples() == 0)
+      fmt::print("note: nothing is held out: the loss is measured on training text alone\n");
+  }
+  return data;
+}
+
+// Bytes of the batches of one step, which wait on the host (PackedBatch: seven int32 a token, a little a sequence).
+size_t host_batch_bytes(const StepOptions& options, int64_t seq_length, int ranks) {
+  return size_t(options.batch_sequences / ranks + 1) * size_t(seq_length) * 32;
+}
+
+size_t print_plan(const Model& model, const BatchCapacity& capacity, size_t host_batches, size_t before) {
+  MemoryPlan plan = model.plan(capacity, model.params().compute_dtype(), Mode::kTraining);
+  plan.regions.push_back({"AdamW moments (fp32)", Optimizer::bytes(model.params().length())});
+  plan.regions.push_back({"batches of a step", host_batches});
+  plan.regions.push_back({"program and libraries", before});
+  fmt::print("\nMemory plan, micro-batches of {} tokens\n", with_commas(capacity.tokens));
+  for (const auto& region : plan.regions)
+    fmt::print("  {:<24}{:>12}\n", region.name, human_bytes(double(region.bytes)));
+  fmt::print("  {:<24}{:>12}\n", "total", human_bytes(double(plan.total())));
+  return plan.total();
+}
+
+// The newest complete state of the run, as every rank sees it; -1: none.
+int64_t newest_state(const RunFolder* folder, Communicator& comm) {
+  std::array<int64_t, 1> step{-1};
+  if (folder && !folder->states().empty()) step[0] = folder->states().back();
+  comm.all_reduce_max(std::span<int64_t>(step));
+  return step[0];
+}
+
+std::optional<RunFolder> open_folder(Recipe recipe, Cli& cli, Communicator& comm) {
+  if (!comm.root()) return std::nullopt;
+  const std::string output = cli.get("output");
+  std::optional<RunFolder> folder;
+  if (cli.get_flag("resume")) {
+    folder.emplace(RunFolder::reopen(output));
+    const std::string file = folder->file("config.json");
+    if (std::filesystem::exists(file)) {
+      std::ifstream in(file);
+      check_same_config(nlohmann::json::parse(in), cli.resolved(), file);
+      return folder;
+    }
+    fmt::print("--resume: {} holds no run: a new one begins\n", output);
+  } else if (output.empty()) {
+    folder.emplace(RunFolder::create_numbered("runs", kNames[int(recipe)]));
+    cli.set("output", folder->path());
+  } else {
+    folder.emplace(RunFolder::create(output));
+  }
+  nlohmann::json config = cli.resolved();
+  config["resume"] = false;
+  write_file_atomic(folder->file("config.json"), config.dump(2) + "\n");
+  return folder;
+}
+
+void check_fingerprints(const RunState& saved, const RunState& now, const std::string& dir) {
+  const auto same = [&](uint64_t a, uint64_t b, const char* what) {
+    check(a == b, "--resume: {} is not the one that {} was saved with", what, dir);
+  };
+  same(saved.model_fingerprint, now.model_fingerprint, "the shape of --model");
+  same(saved.train_fingerprint, now.train_fingerprint, "the training text (or its tokenizer)");
+  same(saved.eval_fingerprint, now.eval_fingerprint, "the evaluation text (or its tokenizer)");
+}
+
+RunEnd run(Recipe recipe, Cli& cli, Communicator& comm) {
+  if (cli.get("model").empty() && cli.get_list("train").empty()) fill_in_example(cli);
+  const std::string model_dir = cli.required("model");
+  check(!cli.get_list("train").empty(), "--train FILE is needed: the text to train on");
+  RobertaConfig config = load_config(model_dir);
+  apply_model_flags(cli, config);
+  const Tokenizer tokenizer = Tokenizer::load(model_dir);
+  check_vocabulary(config, tokenizer, model_dir);
+  const Device device = open_device(cli, threads_for_rank(comm));
+  cli.set("dtype", std::string(name_of(device.dtype)));
+  fmt::print("{}; {}\n", device.description(), comm.description());
+
+  const Data data = open_data(cli, tokenizer, comm, device.threads);
+  const Masker masker = make_masker(masking_options(cli), tokenizer);
+  MaskingOptions fixed = masking_options(cli);
+  fixed.seed = kEvalSeed;
+  const StepOptions step = step_options(cli, data.train->examples());
+
+  const size_t before = memory_use().anonymous;
+  const std::unique_ptr<Model> model = make_mlm(config, *device.backend, device.dtype, Mode::kTraining);
+  const BatchCapacity capacity = plan_capacity(step.tokens_per_batch, masker.options().mlm_probability);
+  const size_t planned =
+      print_plan(*model, capacity, host_batch_bytes(step, data.train->seq_length(), comm.size()), before);
+  Reservation reservation(*model, capacity, Mode::kTraining);
+  Trainer trainer(reservation, data.train, masker, comm, step);
+  const Evaluator evaluator(data.eval, make_masker(fixed, tokenizer), step.tokens_per_batch);
+
+  RunState state{.train_fingerprint = data.train_fingerprint,
+                 .eval_fingerprint = data.eval_fingerprint,
+                 .model_fingerprint = layout_fingerprint(model->params())};
+  const std::optional<RunFolder> folder = open_folder(recipe, cli, comm);
+  const int64_t newest = cli.get_flag("resume") ? newest_state(folder ? &*folder : nullptr, comm) : -1;
+  if (newest >= 0) {
+    const std::string dir = fmt::format("{}/state/step-{}", cli.get("output"), newest);
+    const RunState saved = read_state(dir);
+    check_fingerprints(saved, state, dir);
+    load_state(dir, saved, model->params(), trainer.optimizer());
+    state = saved;
+    fmt::print("resumed from {}\n", dir);
+  } else {
+    const LoadReport report = load_weights(model_dir, model->params(), config, step.seed);
+    fmt::print("\n{}\n", report.summary());
+    for (const std::string& note : report.notes) fmt::print("note: {}\n", note);
+    if (report.mlm_head_fresh)
+      fmt::print("note: {} has no MLM head: it is freshly initialised, the first steps train it\n", report.file);
+  }
+  for (const std::string& note : config.notes) fmt::print("note: {}\n", note);
+  if (folder) folder->remove_other_events(state.events_file);
+  fmt::print("\n{} steps of {} examples ({:.4g} epochs of {}), {} to {}\n", trainer.steps(), step.batch_sequences,
+             double(step.total_examples) / double(data.train->examples()), with_commas(data.train->examples()),
+             model_dir, cli.get("output"));
+  std::fflush(stdout);
+
+  RunOptions options = run_options(cli, trainer.steps());
+  options.eval_name = data.eval_name;
+  options.planned_bytes = planned;
+  TrainingRun training(trainer, reservation, &evaluator, comm, folder ? &*folder : nullptr, state, options,
+                       [&](const std::string& dir) { tokenizer.save(dir, int(config.max_length())); });
+  return training.run();
+}
+
+// A rank that fails alone would leave the others waiting for ever. All ranks tend to fail alike (a flag, a file): the
+// others give rank 0 the time to say it, so that one line appears and not one a rank.
+[[noreturn]] void fail_together(const char* name, Communicator& comm, const std::exception& e) {
+  const auto* error = dynamic_cast<const Error*>(&e);
+  const int code = error ? error->exit_code() : 70;
+  if (!comm.root()) std::this_thread::sleep_for(std::chrono::seconds(2));
+  std::fflush(stdout);
+  std::fprintf(stderr, comm.root() ? "%s: %s\n" : "%s: %s (rank %d)\n", name, e.what(), comm.rank());
+  std::fflush(stderr);
+  comm.abort(code);
+  std::_Exit(code);
+}
+
+}  // namespace
+
+int train_program(Recipe recipe, int argc, char** argv) {
+  const std::string name = fmt::format("{}_train", kNames[int(recipe)]);
+  return run_program(name.c_str(), [&] {
+    const std::unique_ptr<Communicator> comm = make_communicator();
+    if (!comm->root() && !std::freopen("/dev/null", "w", stdout)) fail("/dev/null cannot be opened");
+    try {
+      Cli cli = training_cli(recipe);
+      if (!read_flags(recipe, argc, argv, cli)) return 0;
+      install_stop_signals();
+      return exit_code(run(recipe, cli, *comm));
+    } catch (const std::exception& e) {
+      if (comm->size() == 1) throw;
+      fail_together(name.c_str(), *comm, e);
+    }
+  });
+}
+
+}  // namespace encore

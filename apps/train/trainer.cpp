@@ -1,0 +1,118 @@
+#include "apps/train/trainer.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <set>
+
+namespace encore {
+namespace {
+
+constexpr int64_t kChunk = int64_t(1) << 18;  // floats: all-reduces of 1 MB were three times as fast as of 500 MB
+
+}  // namespace
+
+Trainer::Trainer(Reservation& reservation, std::shared_ptr<const SequenceSet> set, const Masker& masker,
+                 Communicator& comm, const StepOptions& options)
+    : reservation_(reservation),
+      model_(reservation.model()),
+      set_(std::move(set)),
+      masker_(masker),
+      comm_(comm),
+      options_(options),
+      order_(set_->examples(), options.batch_sequences, options.total_examples, options.seed),
+      optimizer_(model_.params(), options.adamw) {
+  check(options.batch_sequences >= comm.size(), "--batch-sequences {} is less than one for each of the {} ranks",
+        options.batch_sequences, comm.size());
+  check(options.tokens_per_batch >= set_->seq_length(),
+        "--tokens-per-batch {} has no room for one example of --seq-length {}", options.tokens_per_batch,
+        set_->seq_length());
+  options_.schedule.total_steps = order_.steps();
+  options_.schedule.warmup_steps = warmup_steps(options.warmup_ratio, order_.steps());
+}
+
+double Trainer::epoch() const {
+  return double(std::min(step() * options_.batch_sequences, options_.total_examples)) / double(set_->examples());
+}
+
+StepResult Trainer::run_step() {
+  const std::vector<ExampleRef> examples = order_.examples(step(), comm_.rank(), comm_.size());
+  std::vector<PackedBatch> batches;
+  for (const auto& part : micro_batches(examples, *set_, options_.tokens_per_batch))
+    batches.push_back(make_batch(part, *set_, masker_, model_.config().pad_token_id));
+  try {
+    StepResult result = train_on(batches);
+    result.epoch = epoch();
+    return result;
+  } catch (const DeviceError& e) {
+    throw DeviceError(fmt::format("{}; {}", e.what(), documents_of(examples)));
+  }
+}
+
+StepResult Trainer::train_on(const std::vector<PackedBatch>& batches) {
+  enum { kTokens, kTargets, kCorrect };
+  StepResult result{.step = step() + 1, .lr = options_.schedule.at(step()), .micro_batches = int(batches.size())};
+  std::array<int64_t, 2> counts{};
+  for (const PackedBatch& batch : batches) {
+    counts[kTokens] += batch.tokens();
+    counts[kTargets] += batch.targets();
+    result.flops += training_flops(model_.config(), batch);
+  }
+  comm_.all_reduce_sum(std::span<int64_t>(counts));
+  result.tokens = counts[kTokens];
+  result.targets = counts[kTargets];
+
+  model_.params().zero_gradients();
+  const float scale = float(1.0 / double(std::max<int64_t>(1, result.targets)));
+  for (const PackedBatch& batch : batches) {
+    if (batch.targets() == 0) continue;
+    reservation_.fit(batch);
+    model_.forward_backward(batch, scale, options_.seed);
+  }
+  const LossTotals totals = reservation_.take_totals();
+  std::array<double, 3> sums{totals.loss_sum, double(totals.correct), result.flops};
+  comm_.all_reduce_sum(std::span<double>(sums));
+  result.loss = sums[0] / double(std::max<int64_t>(1, result.targets));
+  result.correct = int64_t(sums[1]);
+  result.flops = sums[2];
+
+  if (comm_.size() > 1) reduce_gradients();
+  result.grad_norm = optimizer_.gradient_norm();
+  if (!std::isfinite(result.loss) || !std::isfinite(result.grad_norm))
+    throw DeviceError(fmt::format("step {}: the {} is not finite (loss {}, gradient norm {}, lr {:g}): lower --lr",
+                                  result.step, std::isfinite(result.loss) ? "gradient" : "loss", result.loss,
+                                  result.grad_norm, result.lr));
+  optimizer_.step(result.lr, result.grad_norm);
+  return result;
+}
+
+void Trainer::reduce_gradients() {
+  const Tensor gradients = model_.params().gradients();
+  Backend& backend = model_.params().backend();
+  for (int64_t first = 0; first < gradients.cols; first += kChunk) {
+    const Tensor part = gradients.col_range(first, std::min(kChunk, gradients.cols - first));
+    transfer_.resize(size_t(part.cols));
+    backend.copy_to_host(transfer_.data(), part.data, part.bytes());
+    comm_.all_reduce_sum(std::span<float>(transfer_));
+    backend.copy_to_device(part.data, transfer_.data(), part.bytes());
+  }
+}
+
+std::string Trainer::documents_of(const std::vector<ExampleRef>& examples) const {
+  constexpr size_t kNamed = 20;
+  std::set<int64_t> documents;
+  for (const ExampleRef& ref : examples) {
+    const int64_t first = set_->first_sequence(ref.example), count = set_->example_sequences(ref.example);
+    for (int64_t s = first; s < first + count; ++s) documents.insert(set_->document_of(s));
+  }
+  std::string names;
+  size_t named = 0;
+  for (int64_t d : documents) {
+    if (named++ == kNamed) break;
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", d);
+  }
+  return fmt::format("documents of the batch: {}{}", names,
+                     documents.size() > kNamed ? fmt::format(" and {} more", documents.size() - kNamed) : "");
+}
+
+}  // namespace encore

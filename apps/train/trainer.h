@@ -1,0 +1,76 @@
+// Optimiser steps over a corpus: what is computed, and nothing about files, screens or signals.
+//
+// A step is a pure function of (weights, moments, step number): the examples, their masks and their dropout follow from
+// the seed, so ranks, micro-batches and resuming do not change it beyond the order of floating-point sums.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "apps/train/reservation.h"
+#include "data/batching.h"
+#include "optim/communicator.h"
+#include "optim/optimizer.h"
+#include "optim/schedule.h"
+
+namespace encore {
+
+struct StepOptions {
+  int64_t batch_sequences = 32;     // examples of one optimiser step, over all ranks
+  int64_t tokens_per_batch = 4096;  // largest micro-batch of one rank
+  int64_t total_examples = 0;       // of the whole run
+  uint64_t seed = 0;
+  double warmup_ratio = 0;
+  Schedule schedule;  // total_steps and warmup_steps are filled in by the trainer
+  AdamWOptions adamw;
+};
+
+struct StepResult {
+  int64_t step = 0;       // 1 after the first step
+  double epoch = 0;       // passes over the corpus so far
+  double loss = 0;        // nats a target: sum over all targets of the step / their number
+  double lr = 0;          // of this update
+  double grad_norm = 0;   // before clipping
+  int64_t tokens = 0;     // of all ranks, with <s> and </s>
+  int64_t targets = 0;    // of all ranks
+  int64_t correct = 0;    // targets whose largest logit is the label
+  double flops = 0;       // of all ranks (model/model.h, training_flops)
+  int micro_batches = 0;  // of this rank
+};
+
+class Trainer {
+ public:
+  // REQUIRES: reservation made with Mode::kTraining. All ranks hold the same weights and pass the same options.
+  // Throws Error when the values cannot hold together: fewer examples a step than ranks, an example longer than
+  // tokens_per_batch.
+  Trainer(Reservation&, std::shared_ptr<const SequenceSet>, const Masker&, Communicator&, const StepOptions&);
+
+  int64_t steps() const { return order_.steps(); }
+  int64_t step() const { return optimizer_.steps(); }  // done so far
+  double epoch() const;
+  bool done() const { return step() >= steps(); }
+  Optimizer& optimizer() { return optimizer_; }
+  const Schedule& schedule() const { return options_.schedule; }
+
+  // The next step of the run. Throws DeviceError naming the step and the documents of the batch when the loss or the
+  // gradient is not finite; the weights are then those before the step.
+  StepResult run_step();
+  // One optimiser step over given micro-batches of this rank.
+  StepResult train_on(const std::vector<PackedBatch>&);
+
+ private:
+  void reduce_gradients();
+  std::string documents_of(const std::vector<ExampleRef>&) const;
+
+  Reservation& reservation_;
+  Model& model_;
+  std::shared_ptr<const SequenceSet> set_;
+  Masker masker_;
+  Communicator& comm_;
+  StepOptions options_;
+  StepOrder order_;
+  Optimizer optimizer_;
+  std::vector<float> transfer_;  // gradients on their way between device and communicator
+};
+
+}  // namespace encore

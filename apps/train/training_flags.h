@@ -1,0 +1,28 @@
+// The flags of dapt_train and tapt_train, their presets, and what the flags mean to the parts of a run.
+#pragma once
+
+#include "apps/train/cli.h"
+#include "apps/train/trainer.h"
+#include "apps/train/training_run.h"
+#include "data/dataset.h"
+#include "model/config.h"
+
+namespace encore {
+
+enum class Recipe { kDapt, kTapt };  // which defaults
+
+Cli training_cli(Recipe);
+
+// One side of the corpus: the files of --train, or those of --eval (nothing of them held out).
+DatasetOptions train_dataset_options(const Cli&, int threads);
+DatasetOptions eval_dataset_options(const Cli&, int threads);
+MaskingOptions masking_options(const Cli&);
+// examples: of one pass over the corpus. Throws Error when the values cannot hold together.
+StepOptions step_options(const Cli&, int64_t examples);
+RunOptions run_options(const Cli&, int64_t steps);
+
+// --dropout and --attention-dropout over the checkpoint's own; --seq-length against the model's positions.
+// Throws Error naming flag and model.
+void apply_model_flags(Cli&, RobertaConfig&);
+
+}  // namespace encore

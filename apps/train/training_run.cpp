@@ -1,0 +1,212 @@
+#include "apps/train/training_run.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+#include <csignal>
+#include <filesystem>
+
+#include "apps/train/memory_use.h"
+#include "apps/train/signals.h"
+#include "model/checkpoint.h"
+
+namespace encore {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// An MLM whose loss is that of guessing among all tokens alike has a head that nobody trained.
+bool near_uniform(double loss, int64_t vocab_size) {
+  return loss > 0.95 * std::log(double(vocab_size));
+}
+
+}  // namespace
+
+TrainingRun::TrainingRun(Trainer& trainer, Reservation& reservation, const Evaluator* evaluator, Communicator& comm,
+                         const RunFolder* folder, const RunState& state, const RunOptions& options,
+                         std::function<void(const std::string&)> save_tokenizer)
+    : trainer_(trainer),
+      reservation_(reservation),
+      evaluator_(evaluator && !evaluator->empty() ? evaluator : nullptr),
+      comm_(comm),
+      folder_(folder),
+      state_(state),
+      options_(options),
+      save_tokenizer_(std::move(save_tokenizer)),
+      progress_(trainer.steps(), !comm.root(), options.log_seconds),
+      start_(Clock::now()),
+      last_save_(start_),
+      first_step_(state.step),
+      last_saved_step_(state.step > 0 ? state.step : -1) {
+  if (folder_)
+    log_ = std::make_unique<StepLog>(folder_->path(), state.log_bytes, state.events_file, state.events_bytes);
+}
+
+RunEnd TrainingRun::run() {
+  before_first_step();
+  int stop = kGoOn;
+  while (!trainer_.done() && stop == kGoOn) {
+    const auto start = Clock::now();
+    const StepResult result = trainer_.run_step();
+    record(result, seconds_since(start));
+    stop = agree_on_stop();
+    if (stop == kGoOn && eval_due(state_.step)) evaluate();
+    if (stop == kGoOn && save_due()) save();
+  }
+  if (last_saved_step_ != state_.step || !trainer_.done()) save();
+  const RunEnd end = stop == kAsked ? RunEnd::kSignal : stop == kTime ? RunEnd::kTimeUp : RunEnd::kFinished;
+  report_end(end);
+  return end;
+}
+
+// Every rank must leave the loop after the same step: the strongest wish of any rank holds for all.
+int TrainingRun::agree_on_stop() {
+  const bool time_up = options_.max_hours > 0 && seconds_since(start_) >= options_.max_hours * 3600;
+  std::array<int64_t, 1> wish{stop_signal() ? kAsked : comm_.root() && time_up ? kTime : kGoOn};
+  comm_.all_reduce_max(std::span<int64_t>(wish));
+  return int(wish[0]);
+}
+
+bool TrainingRun::eval_due(int64_t step) const {
+  return step == trainer_.steps() || (options_.eval_every > 0 && step % options_.eval_every == 0);
+}
+
+bool TrainingRun::save_due() const {
+  if (options_.save_every > 0 && state_.step % options_.save_every == 0) return true;
+  return options_.save_minutes > 0 && seconds_since(last_save_) >= options_.save_minutes * 60;
+}
+
+void TrainingRun::before_first_step() {
+  sample_memory();
+  if (state_.step == 0 && state_.last_eval_step < 0) {
+    evaluate();
+    const int64_t vocab = reservation_.model().config().vocab_size;
+    if (evaluator_ && near_uniform(state_.first_eval_loss, vocab))
+      progress_.message(fmt::format(
+          "note: the MLM head is untrained: loss {:.3f} before training, ln V = {:.3f} is what guessing gives; "
+          "these first steps train it",
+          state_.first_eval_loss, std::log(double(vocab))));
+  } else if (state_.last_eval_step != state_.step && eval_due(state_.step)) {
+    evaluate();  // the run was stopped between the step and its evaluation
+  }
+}
+
+void TrainingRun::record(const StepResult& r, double seconds) {
+  state_.step = r.step;
+  state_.seconds += seconds;
+  state_.tokens += r.tokens;
+  state_.flops += r.flops;
+  session_tokens_ += r.tokens;
+  session_flops_ += r.flops;
+  step_seconds_ += seconds;
+  recent_seconds_ = recent_seconds_ == 0 ? seconds : 0.9 * recent_seconds_ + 0.1 * seconds;
+  sample_memory();
+  const double rate = double(r.tokens) / seconds;
+  if (log_)
+    log_->write({{"step", r.step},
+                 {"epoch", r.epoch},
+                 {"loss", r.loss},
+                 {"accuracy", double(r.correct) / double(std::max<int64_t>(1, r.targets))},
+                 {"lr", r.lr},
+                 {"grad_norm", r.grad_norm},
+                 {"tokens", r.tokens},
+                 {"targets", r.targets},
+                 {"tokens_per_second", rate},
+                 {"seconds", state_.seconds}},
+                "train");
+  progress_.step({.step = r.step,
+                  .epoch = r.epoch,
+                  .loss = r.loss,
+                  .lr = r.lr,
+                  .grad_norm = r.grad_norm,
+                  .tokens_per_second = rate,
+                  .seconds_left = recent_seconds_ * double(trainer_.steps() - r.step)});
+}
+
+void TrainingRun::evaluate() {
+  if (!evaluator_) return;
+  const auto start = Clock::now();
+  const EvalResult result = evaluator_->run(reservation_, comm_);
+  state_.last_eval_step = state_.step;
+  state_.last_eval_loss = result.loss;
+  if (state_.step == 0) state_.first_eval_loss = result.loss;
+  // The start is no candidate: model/best is what this run made.
+  const bool best = state_.step > 0 && result.loss < state_.best_loss;
+  if (best) {
+    state_.best_loss = result.loss;
+    state_.best_step = state_.step;
+  }
+  sample_memory();
+  if (log_)
+    log_->write({{"step", state_.step},
+                 {"eval_name", options_.eval_name},
+                 {"eval_loss", result.loss},
+                 {"eval_perplexity", std::exp(result.loss)},
+                 {"eval_accuracy", result.accuracy},
+                 {"eval_targets", result.targets},
+                 {"eval_seconds", seconds_since(start)}},
+                "eval");
+  progress_.message(fmt::format("eval {}: step {}  loss {:.4f}  perplexity {:.2f}  accuracy {:.1f} %  ({} targets){}",
+                                options_.eval_name, state_.step, result.loss, std::exp(result.loss),
+                                100 * result.accuracy, with_commas(result.targets), best ? "  best so far" : ""));
+  if (best && folder_) save_hf("best");
+}
+
+void TrainingRun::save() {
+  last_save_ = Clock::now();
+  last_saved_step_ = state_.step;
+  if (!folder_) return;
+  log_->sync();
+  state_.log_bytes = log_->log_bytes();
+  state_.events_file = log_->events_file();
+  state_.events_bytes = log_->events_bytes();
+  save_state(folder_->state_dir(state_.step), state_, reservation_.model().params(), trainer_.optimizer());
+  save_hf("last");
+  folder_->remove_old_states(options_.keep, state_.best_step);
+}
+
+void TrainingRun::save_hf(const std::string& which) {
+  const std::string dir = folder_->model_dir(which);
+  std::error_code error;
+  std::filesystem::create_directories(dir, error);
+  if (error) fail_io("{}: the folder cannot be made: {}", dir, error.message());
+  save_model(dir, reservation_.model(), options_.save_dtype);
+  if (save_tokenizer_) save_tokenizer_(dir);
+}
+
+void TrainingRun::sample_memory() {
+  peak_anonymous_ = std::max(peak_anonymous_, memory_use().anonymous);
+}
+
+void TrainingRun::report_end(RunEnd end) {
+  progress_.finish();
+  const int64_t steps = state_.step - first_step_;
+  const std::string where = folder_ ? folder_->path() : "";
+  if (end == RunEnd::kSignal)
+    progress_.message(fmt::format("stopped by {} after step {} of {}: saved; continue with --output {} --resume",
+                                  stop_signal() == SIGINT ? "SIGINT" : "a signal", state_.step, trainer_.steps(),
+                                  where));
+  if (end == RunEnd::kTimeUp)
+    progress_.message(fmt::format("--max-hours is over after step {} of {}: saved; continue with --output {} --resume",
+                                  state_.step, trainer_.steps(), where));
+  if (steps > 0)
+    progress_.message(fmt::format("{} steps, {} tokens in {}: {} tokens/s, {:.1f} GFLOP/s of the model", steps,
+                                  with_commas(session_tokens_), human_time(step_seconds_),
+                                  with_commas(std::llround(double(session_tokens_) / step_seconds_)),
+                                  session_flops_ / step_seconds_ * 1e-9));
+  progress_.message(fmt::format("peak memory: {} anonymous (plan {}), {} with mapped files",
+                                human_bytes(double(peak_anonymous_)), human_bytes(double(options_.planned_bytes)),
+                                human_bytes(double(memory_use().peak))));
+  if (evaluator_ && state_.best_step > 0)
+    progress_.message(fmt::format("{} loss: before {:.4f}  now {:.4f} (step {})  best {:.4f} (step {})",
+                                  options_.eval_name, state_.first_eval_loss, state_.last_eval_loss,
+                                  state_.last_eval_step, state_.best_loss, state_.best_step));
+  if (folder_) progress_.message(fmt::format("model: {}", folder_->model_dir(state_.best_step > 0 ? "best" : "last")));
+}
+
+}  // namespace encore
