@@ -124,17 +124,22 @@ TEST(Tokenizer, InputsAndTruncation) {
 TEST(Tokenizer, LongWordsByHeapAsByScan) {
   const Tokenizer& t = tiny();
   std::mt19937 random(5);
-  MergeTable merges(4);
+  // Ranks that contradict the order from left to right: "1 1 6" is (1, 7), not (2, 6).
+  MergeTable merges(8);
+  merges.insert(1, 6, 0, 7);
   merges.insert(1, 1, 1, 2);
-  merges.insert(2, 1, 0, 3);
-  merges.insert(3, 3, 2, 4);
-  merges.insert(2, 2, 3, 5);
+  merges.insert(6, 1, 2, 3);
+  merges.insert(2, 1, 3, 4);
+  merges.insert(7, 7, 4, 8);
+  merges.insert(2, 7, 5, 9);
+  merges.insert(6, 6, 6, 5);
+  merges.insert(5, 2, 7, 10);
   for (int trial = 0; trial < 300; ++trial) {
     // Symbol 0 joins with nothing, so pieces between zeros merge on their own: whole (heap) and by pieces (scan) agree.
     Ids whole, pieces;
     for (int piece = 0; piece < 8; ++piece) {
       Ids part(1 + random() % 20);
-      for (int32_t& symbol : part) symbol = int32_t(random() % 3 != 0);
+      for (int32_t& symbol : part) symbol = random() % 8 == 0 ? 0 : random() % 2 ? 1 : 6;
       part.back() = 0;
       whole.insert(whole.end(), part.begin(), part.end());
       part.resize(merge_symbols(merges, part.data(), part.size()));
