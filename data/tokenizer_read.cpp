@@ -9,7 +9,7 @@
 #include <optional>
 
 #include "data/tokenizer_data.h"
-#include "data/utf8.h"
+#include "data/tokenizer_json.h"
 #include "kernels/base/check.h"
 
 namespace encore {
@@ -35,48 +35,6 @@ std::string read_whole(const std::string& path) {
   if (file.bad()) fail("{}: cannot read: {}", path, std::strerror(errno));
   return bytes;
 }
-
-// One JSON file: the parser owns what the elements refer to.
-struct JsonFile {
-  std::string path;
-  simdjson::dom::parser parser;
-  element root;
-
-  JsonFile(std::string file, const std::string& bytes) : path(std::move(file)) {
-    check(!bytes.empty(), "{}: the file is empty", path);
-    const auto error = parser.parse(bytes.data(), bytes.size()).get(root);
-    check(!error, "{}: not valid JSON: {}", path, simdjson::error_message(error));
-    check(root.is_object(), "{}: not a JSON object", path);
-  }
-
-  // Member access that takes a missing key, null and a parent that is no object alike.
-  static std::optional<element> member(element parent, std::string_view key) {
-    element value;
-    if (!parent.is_object() || parent.at_key(key).get(value) || value.is_null()) return std::nullopt;
-    return value;
-  }
-
-  std::string text(element value, std::string_view key) const {
-    std::string_view view;
-    check(!value.get(view), "{}: \"{}\" is not a string", path, key);
-    return std::string(view);
-  }
-
-  bool flag(element parent, std::string_view key, bool fallback) const {
-    const auto value = member(parent, key);
-    if (!value) return fallback;
-    bool result = false;
-    check(!value->get(result), "{}: \"{}\" is neither true nor false", path, key);
-    return result;
-  }
-
-  int32_t id(element value, std::string_view key) const {
-    int64_t number = 0;
-    check(!value.get(number) && number >= 0 && number <= INT32_MAX, "{}: the id of \"{}\" is not a whole number >= 0",
-          path, key);
-    return int32_t(number);
-  }
-};
 
 std::vector<std::pair<std::string, int32_t>> read_vocab(const JsonFile& file, element vocab) {
   object entries;

@@ -1,0 +1,58 @@
+// A JSON file of a tokenizer folder, with errors that name the file and the key.
+#pragma once
+
+#include <simdjson.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "kernels/base/check.h"
+
+namespace encore {
+
+// One JSON file: the parser owns what the elements refer to.
+struct JsonFile {
+  std::string path;
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+
+  JsonFile(std::string file, const std::string& bytes) : path(std::move(file)) {
+    check(!bytes.empty(), "{}: the file is empty", path);
+    const auto error = parser.parse(bytes.data(), bytes.size()).get(root);
+    check(!error, "{}: not valid JSON: {}", path, simdjson::error_message(error));
+    check(root.is_object(), "{}: not a JSON object", path);
+  }
+
+  // Member access that takes a missing key, null and a parent that is no object alike.
+  static std::optional<simdjson::dom::element> member(simdjson::dom::element parent, std::string_view key) {
+    simdjson::dom::element value;
+    if (!parent.is_object() || parent.at_key(key).get(value) || value.is_null()) return std::nullopt;
+    return value;
+  }
+
+  std::string text(simdjson::dom::element value, std::string_view key) const {
+    std::string_view view;
+    check(!value.get(view), "{}: \"{}\" is not a string", path, key);
+    return std::string(view);
+  }
+
+  bool flag(simdjson::dom::element parent, std::string_view key, bool fallback) const {
+    const auto value = member(parent, key);
+    if (!value) return fallback;
+    bool result = false;
+    check(!value->get(result), "{}: \"{}\" is neither true nor false", path, key);
+    return result;
+  }
+
+  int32_t id(simdjson::dom::element value, std::string_view key) const {
+    int64_t number = 0;
+    check(!value.get(number) && number >= 0 && number <= INT32_MAX, "{}: the id of \"{}\" is not a whole number >= 0",
+          path, key);
+    return int32_t(number);
+  }
+};
+
+}  // namespace encore
