@@ -21,7 +21,7 @@ class RawFile final : public ByteStream {
  public:
   explicit RawFile(const std::string& path) : path_(path) {
     fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd_ < 0) fail("{}: cannot open the file: {}", path, std::strerror(errno));
+    if (fd_ < 0) fail("{}: cannot open the file: {}; check the path", path, std::strerror(errno));
     struct stat info {};
     const bool known = ::fstat(fd_, &info) == 0;
     const char* wrong = nullptr;

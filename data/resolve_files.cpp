@@ -29,7 +29,7 @@ std::vector<std::string> matches(const std::string& pattern) {
   std::vector<std::string> paths;
   if (rc == 0) paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
   ::globfree(&found);
-  check(rc == 0 && !paths.empty(), "{}: no file matches", pattern);
+  check(rc == 0 && !paths.empty(), "{}: no file matches; check the pattern", pattern);
   std::sort(paths.begin(), paths.end());
   return paths;
 }
@@ -131,7 +131,8 @@ std::vector<std::string> resolve_files(const std::vector<std::string>& patterns,
   std::set<std::pair<dev_t, ino_t>> seen;
   const auto add = [&](const std::string& path) {
     struct stat info {};
-    if (::stat(path.c_str(), &info) != 0) fail("{}: cannot open the file: {}", path, std::strerror(errno));
+    if (::stat(path.c_str(), &info) != 0)
+      fail("{}: cannot open the file: {}; check the path", path, std::strerror(errno));
     check(!S_ISDIR(info.st_mode), "{}: is a folder; name files, or a glob such as '{}/*.jsonl'", path, path);
     check(seen.insert({info.st_dev, info.st_ino}).second, "{}: the file is given twice", path);
     if (S_ISREG(info.st_mode)) file_kind(path);

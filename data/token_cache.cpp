@@ -48,7 +48,8 @@ std::vector<CachedFile> stat_files(const std::vector<std::string>& paths) {
   std::vector<CachedFile> files;
   for (const std::string& path : paths) {
     struct stat info {};
-    if (::stat(path.c_str(), &info) != 0) fail("{}: cannot open the file: {}", path, std::strerror(errno));
+    if (::stat(path.c_str(), &info) != 0)
+      fail("{}: cannot open the file: {}; check the path", path, std::strerror(errno));
     CachedFile& file = files.emplace_back();
     file.path = std::filesystem::absolute(path).lexically_normal().string();
     file.size = uint64_t(info.st_size);

@@ -1,0 +1,224 @@
+#include "data/corpus_reader.h"
+
+#include <sys/stat.h>
+
+#include <thread>
+
+#include "data/hash.h"
+#include "tests/data/data_fixtures.h"
+
+namespace encore {
+namespace {
+
+using namespace fixtures;
+using Texts = std::vector<std::string>;
+
+Texts read(const std::vector<std::string>& files, CorpusOptions options = {}) {
+  options.files = files;
+  CorpusReader reader(resolve_files(files, ""), options);
+  Texts texts;
+  std::string text;
+  while (reader.next(text)) texts.push_back(text);
+  return texts;
+}
+
+TEST(Hash, PublishedVectors) {
+  EXPECT_EQ(hash_bytes(""), 0xEF46DB3751D8E999u);
+  EXPECT_EQ(hash_bytes("a"), 0xD24EC4F1A98C6E5Bu);
+  EXPECT_EQ(hash_bytes("abc"), 0x44BC2CF5AD770999u);
+  EXPECT_EQ(hash_bytes("The quick brown fox jumps over the lazy dog"), 0x0B242D361FDA71BCu);
+}
+
+TEST(Hash, PiecesDoNotMatter) {
+  std::string bytes;
+  for (int i = 0; i < 300; ++i) bytes += char(i * 37);
+  for (size_t size : {0, 1, 31, 32, 33, 64, 95, 300})
+    for (size_t cut = 0; cut <= size; ++cut) {
+      Hasher pieces;
+      pieces.add(bytes.data(), cut).add(bytes.data() + cut, size - cut);
+      ASSERT_EQ(pieces.digest(), hash_bytes({bytes.data(), size})) << size << " cut at " << cut;
+    }
+}
+
+TEST(CorpusReader, TextLines) {
+  TempDir dir;
+  EXPECT_EQ(read({dir.write("a.txt", "one\ntwo\r\n\nlast")}), (Texts{"one", "two", "", "last"}));
+  EXPECT_EQ(read({dir.write("b.txt", "\xef\xbb\xbfone\n")}), (Texts{"one"}));
+  EXPECT_EQ(read({dir.write("c.txt", "\n")}), (Texts{""}));
+  EXPECT_EQ(read({dir.write("d.txt", "x\r\n\r\n")}), (Texts{"x", ""}));
+  EXPECT_EQ(read({dir.write("e.txt", "tab\tkept \n")}, {.text_field = "body"}), (Texts{"tab\tkept "}));
+}
+
+TEST(CorpusReader, BlankLineDocuments) {
+  TempDir dir;
+  const CorpusOptions blank{.blank_line_documents = true};
+  EXPECT_EQ(read({dir.write("a.txt", "\n\none\ntwo\r\n \t\n\nthree\n\n")}, blank), (Texts{"one\ntwo", "three"}));
+  EXPECT_EQ(read({dir.write("b.txt", "only")}, blank), (Texts{"only"}));
+  expect_parts(error_of([&] { read({dir.write("c.txt", "\n \n")}, blank); }), {"c.txt", "no documents"});
+}
+
+TEST(CorpusReader, LongLinesCrossBuffers) {
+  TempDir dir;
+  Texts lines;
+  std::string all;
+  for (size_t n : {262143, 262144, 262145, 700000, 1, 0, 262144}) {
+    lines.push_back(std::string(n, char('a' + lines.size())));
+    all += lines.back() + "\n";
+  }
+  EXPECT_EQ(read({dir.write("a.txt", all)}), lines);
+  EXPECT_EQ(read({dir.write("a.txt.gz", gzip(all))}), lines);
+  EXPECT_EQ(read({dir.write("a.txt.zst", zstd(all))}), lines);
+}
+
+TEST(CorpusReader, Jsonl) {
+  TempDir dir;
+  EXPECT_EQ(read({dir.write("a.jsonl",
+                            "{\"text\": \"a\\n\\u00e9\\ud83d\\ude00\", \"n\": 1e400, \"l\": [1, {\"x\": null}]}\n"
+                            "\n  \r\n{\"id\": 123456789012345678901234567890, \"text\": \"\"}\r\n")}),
+            (Texts{"a\n\u00e9\U0001F600", ""}));
+  EXPECT_EQ(read({dir.write("b.json", "{\"body\":\"x\",\"text\":3}")}, {.text_field = "body"}), (Texts{"x"}));
+  EXPECT_EQ(read({dir.write("c.ndjson", "\xef\xbb\xbf{\"te\\u0078t\":\"x\"}")}), (Texts{"x"}));
+}
+
+TEST(CorpusReader, JsonlErrors) {
+  TempDir dir;
+  const auto message = [&](std::string_view bytes) { return error_of([&] { read({dir.write("a.jsonl", bytes)}); }); };
+  expect_parts(message("{\"text\": \"a\"}\n\n{\"body\": \"b\", \"label\": 1}\n"),
+               {"a.jsonl", "line 3", "'text'", "body, label", "--text-field"});
+  expect_parts(message("{\"text\": 7}\n"), {"a.jsonl", "line 1", "'text'", "string", "7"});
+  expect_parts(message("{\"text\": null}\n"), {"a.jsonl", "line 1", "'text'", "null"});
+  for (const char* bad :
+       {"{\"text\": \"a\"", "{\"text\": \"a}", "[\"text\"]", "\"text\"", "{\"text\" \"a\"}", "{'text': 'a'}",
+        "{\"text\": \"a\"} {}", "{\"text\": \"a\"}, ", "text", "{\"text\": \"a\", \"b\": tru}",
+        "{\"text\": \"a\", \"b\": 01}", "{\"text\": \"a\", \"b\": [1, 2}", "{\"text\": \"a\", \"b\": nul}",
+        "{\"text\": \"\\ud800\"}", "{\"text\": \"a\\x\"}", "{\"text\": \"a\",}", "{", "}"})
+    expect_parts(message(std::string("{\"text\": \"fine\"}\n") + bad + "\n"),
+                 {"a.jsonl", "line 2", "not a JSON object"});
+}
+
+TEST(CorpusReader, Csv) {
+  TempDir dir;
+  EXPECT_EQ(read({dir.write("a.csv",
+                            "id,text,other\r\n1,plain,x\r\n2,\"a, \"\"b\"\"\r\nc\n\",y\r\n\r\n3,,z\r\n4,\"\",\"\"")}),
+            (Texts{"plain", "a, \"b\"\r\nc\n", "", ""}));
+  EXPECT_EQ(read({dir.write("b.csv", "\xef\xbb\xbf\"text\"\nx \"y\" z\nlone\rreturn\n")}),
+            (Texts{"x \"y\" z", "lone\rreturn"}));
+  EXPECT_EQ(read({dir.write("c.tsv", "text\tn\na,b\t1\n\"c\td\"\t2\n")}), (Texts{"a,b", "c\td"}));
+  EXPECT_EQ(read({dir.write("d.csv.gz", gzip("n,text\n1,\u4e2d\u6587\n"))}), (Texts{"\u4e2d\u6587"}));
+}
+
+TEST(CorpusReader, CsvErrors) {
+  TempDir dir;
+  const auto message = [&](std::string_view bytes) { return error_of([&] { read({dir.write("a.csv", bytes)}); }); };
+  expect_parts(message("id,body\n1,x\n"), {"a.csv", "line 2", "'text'", "id, body"});
+  expect_parts(message("id,text\n1,x\n2\n"), {"a.csv", "line 3", "1 fields", "2 columns"});
+  expect_parts(message("id,text\n1,\"x\ny\"\n2,a,b\n"), {"a.csv", "line 4", "3 fields"});
+  expect_parts(message("text\n\"a\nb\n"), {"a.csv", "line 2", "never closed"});
+  expect_parts(message("text\n\"a\"b\n"), {"a.csv", "line 2", "doubled"});
+  expect_parts(message("text,text\na,b\n"), {"a.csv", "line 1", "'text'", "twice"});
+  expect_parts(message("text\n"), {"a.csv", "no documents"});
+  expect_parts(message("\n\n"), {"a.csv", "no header"});
+}
+
+TEST(CorpusReader, NotUtf8) {
+  TempDir dir;
+  expect_parts(error_of([&] { read({dir.write("a.txt", "good\nca\xe9 \n")}); }),
+               {"a.txt", "line 2", "byte 7", "0xe9", "iconv"});
+  expect_parts(error_of([&] {
+                 read({dir.write("b.txt", std::string("\xff\xfe"
+                                                      "h\0i\0",
+                                                      6))});
+               }),
+               {"line 1", "byte 0", "UTF-16"});
+  expect_parts(error_of([&] { read({dir.write("c.jsonl", "{\"text\":\"a\"}\n{\"text\":\"\xc3\"}\n")}); }),
+               {"c.jsonl", "line 2", "byte 22"});
+  expect_parts(error_of([&] { read({dir.write("d.csv", "text\nx\n\xed\xa0\x80\n")}); }), {"d.csv", "line 3", "byte 7"});
+  // A letter cut in two by the end of the file, behind the byte order mark.
+  expect_parts(error_of([&] { read({dir.write("e.txt", "\xef\xbb\xbfok\nx\xe4\xb8")}); }), {"line 2", "byte 7"});
+}
+
+TEST(CorpusReader, Archives) {
+  TempDir dir;
+  std::string text;
+  for (int i = 0; i < 5000; ++i) text += "line " + std::to_string(i * 7919) + "\n";
+  const Texts lines = read({dir.write("a.txt", text)});
+  ASSERT_EQ(lines.size(), 5000u);
+  EXPECT_EQ(read({dir.write("a.txt.gz", gzip(text))}), lines);
+  EXPECT_EQ(read({dir.write("a.txt.zst", zstd(text))}), lines);
+  // Several members and frames end to end are one text.
+  EXPECT_EQ(read({dir.write("b.txt.gz", gzip(text.substr(0, 1000)) + gzip(text.substr(1000)))}), lines);
+  EXPECT_EQ(read({dir.write("b.txt.zst", zstd(text.substr(0, 1000)) + zstd("") + zstd(text.substr(1000)))}), lines);
+  for (const std::string& packed : {gzip(text), zstd(text)}) {
+    const std::string name = packed[0] == '\x1f' ? "t.txt.gz" : "t.txt.zst";
+    for (size_t keep : {packed.size() - 1, packed.size() - 9, packed.size() / 2, size_t(20), size_t(3)})
+      expect_parts(error_of([&] { read({dir.write(name, packed.substr(0, keep))}); }), {name, "truncated"});
+    std::string damaged = packed;
+    damaged[packed.size() / 2] = char(damaged[packed.size() / 2] ^ 0x55);
+    expect_parts(error_of([&] { read({dir.write(name, damaged)}); }), {name});
+    expect_parts(error_of([&] { read({dir.write(name, "just text\n")}); }), {name, "damaged"});
+  }
+  expect_parts(error_of([&] { read({dir.write("e.txt.gz", gzip(""))}); }), {"e.txt.gz", "empty"});
+  expect_parts(error_of([&] { read({dir.write("e.txt.zst", zstd(""))}); }), {"e.txt.zst", "empty"});
+}
+
+TEST(CorpusReader, CountsAndPlaces) {
+  TempDir dir;
+  const auto a = dir.write("a.txt", "x\ny\n"), b = dir.write("b.csv", "text\n\"1\n2\"\nthree\n");
+  CorpusReader reader({a, b}, {});
+  std::string text;
+  std::vector<std::pair<size_t, int64_t>> places;
+  while (reader.next(text)) places.push_back({reader.file(), reader.line()});
+  EXPECT_EQ(places, (std::vector<std::pair<size_t, int64_t>>{{0, 1}, {0, 2}, {1, 2}, {1, 4}}));
+  EXPECT_EQ(reader.totals()[0].documents, 2);
+  EXPECT_EQ(reader.totals()[1].text_bytes, 8);
+  EXPECT_EQ(reader.totals()[1].hash, hash_bytes("text\n\"1\n2\"\nthree\n"));
+}
+
+TEST(ResolveFiles, GlobsAndOrder) {
+  TempDir dir;
+  for (const char* name : {"b.txt", "a.txt", "B.txt", "a.jsonl", "odd[1].txt"}) dir.write(name, "x\n");
+  EXPECT_EQ(resolve_files({dir.file("a.jsonl"), dir.file("?.txt")}, ""),
+            (Texts{dir.file("a.jsonl"), dir.file("B.txt"), dir.file("a.txt"), dir.file("b.txt")}));
+  EXPECT_EQ(resolve_files({dir.file("odd[1].txt")}, ""), (Texts{dir.file("odd[1].txt")}));
+}
+
+TEST(ResolveFiles, Errors) {
+  TempDir dir;
+  const auto a = dir.write("a.txt", "x\n");
+  dir.write("c.pdf", "x\n");
+  const auto message = [&](const Texts& names) { return error_of([&] { read(names); }); };
+  expect_parts(message({}), {"no data files"});
+  expect_parts(message({dir.file("none.txt")}), {"none.txt", "No such file"});
+  expect_parts(message({dir.file("none*.txt")}), {"none*.txt", "no file matches"});
+  expect_parts(message({a, dir.file("*.txt")}), {"a.txt", "twice"});
+  expect_parts(message({dir.path()}), {dir.path(), "folder"});
+  expect_parts(message({dir.file("c.pdf")}), {"c.pdf", "unknown kind", ".jsonl"});
+  expect_parts(message({dir.write("e.txt", "")}), {"e.txt", "empty"});
+}
+
+TEST(ResolveFiles, PipesAreSpooled) {
+  TempDir dir;
+  int n = 0;
+  const auto through_pipe = [&](const std::string& bytes) {
+    const std::string pipe = dir.file("pipe" + std::to_string(n++));
+    EXPECT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+    const std::jthread writer([&] { std::ofstream(pipe, std::ios::binary) << bytes; });
+    return resolve_files({pipe}, dir.path()).front();
+  };
+  const std::string lines = through_pipe("one\ntwo\n");
+  EXPECT_TRUE(lines.ends_with(".txt")) << lines;
+  EXPECT_EQ(read({lines}), (Texts{"one", "two"}));
+  struct stat before {
+  }, after{};
+  ::stat(lines.c_str(), &before);
+  EXPECT_EQ(through_pipe("one\ntwo\n"), lines);
+  ::stat(lines.c_str(), &after);
+  EXPECT_EQ(before.st_ino, after.st_ino) << "the same input must keep its token cache";
+  EXPECT_EQ(read({through_pipe("{\"text\": \"x\"}\n")}), (Texts{"x"}));
+  EXPECT_EQ(read({through_pipe(zstd("{\"text\": \"y\"}\n"))}), (Texts{"y"}));
+  EXPECT_EQ(read({through_pipe(gzip("z\n"))}), (Texts{"z"}));
+  expect_parts(error_of([&] { through_pipe(""); }), {"empty"});
+}
+
+}  // namespace
+}  // namespace encore
