@@ -90,7 +90,7 @@ RobertaModel::Sizes RobertaModel::measure(const BatchCapacity& c, Mode mode, boo
 MemoryPlan RobertaModel::plan(const BatchCapacity& c, DType compute, Mode mode) const {
   check(compute == params_.compute_dtype(), "this model computes in {}: a plan for {} needs a model made for it",
         name_of(params_.compute_dtype()), name_of(compute));
-  const Sizes sizes = measure(c, mode, false);
+  const Sizes sizes = measure(c, mode, compute_all_rows_);
   const size_t length = size_t(params_.length());
   MemoryPlan plan;
   plan.regions.push_back({"weights (fp32)", length * sizeof(float)});
@@ -104,7 +104,7 @@ MemoryPlan RobertaModel::plan(const BatchCapacity& c, DType compute, Mode mode) 
 }
 
 void RobertaModel::reserve(const BatchCapacity& capacity, Mode mode) {
-  reserve(capacity, mode, false);
+  reserve(capacity, mode, compute_all_rows_);
 }
 
 void RobertaModel::reserve(const BatchCapacity& c, Mode mode, bool complete_backward) {
@@ -119,6 +119,11 @@ void RobertaModel::reserve(const BatchCapacity& c, Mode mode, bool complete_back
   sizes_ = sizes;
   capacity_ = c;
   reserved_mode_ = mode;
+}
+
+void RobertaModel::compute_all_rows(bool all) {
+  compute_all_rows_ = all;
+  if (memory_) reserve(capacity_, reserved_mode_);
 }
 
 void RobertaModel::release() {
@@ -158,15 +163,32 @@ void RobertaModel::count_targets(const PackedBatch& b) {
   targets_ += count_labelled(head_->read_rows() == ReadRows::kTargets ? b.target_labels : b.class_labels);
 }
 
+Tensor RobertaModel::run_encoder(Step& step, const Encoder::Visitor& visit) const {
+  encoder_->forward(step, layout_.encoder, visit);
+  const Tensor last = layout_.encoder.hidden.back();
+  if (!layout_.read) return last;
+  gather_rows(backend_, {.x = last, .rows = batch_.read_rows, .y = layout_.read});
+  return layout_.read;
+}
+
+void RobertaModel::run_encoder_backward(Step& step) const {
+  if (!layout_.read) return encoder_->backward(step, layout_.encoder, layout_.dread, layout_.d);
+  scatter_rows(backend_, {.dy = layout_.dread, .rows = batch_.read_rows, .dx = layout_.d});
+  encoder_->backward(step, layout_.encoder, layout_.d, layout_.d);
+}
+
 void RobertaModel::forward_backward(const PackedBatch& b, float grad_scale, uint64_t seed) {
-  begin(b, {.labels = true, .backward = true, .dropout = true, .grad_scale = grad_scale});
+  begin(b, {.labels = true,
+            .backward = true,
+            .dropout = true,
+            .complete_last = compute_all_rows_,
+            .grad_scale = grad_scale});
   if (batch_.read == 0) return;
   Step step{.backend = backend_, .scratch = scratch_, .batch = batch_, .seed = seed, .dropout = true};
-  encoder_->forward(step, layout_.encoder);
-  const Tensor x = layout_.encoder.hidden.back();
+  const Tensor x = run_encoder(step);
   head_->forward(step, layout_.head, x);
   head_->backward(step, layout_.head, x, loss_at(totals_, layout_.row_loss), layout_.dread);
-  encoder_->backward(step, layout_.encoder, layout_.dread, layout_.d);
+  run_encoder_backward(step);
   count_targets(b);
 }
 
@@ -175,8 +197,7 @@ void RobertaModel::evaluate(const PackedBatch& b, std::vector<float>* target_los
   if (target_loss) target_loss->clear();
   if (batch_.read == 0) return;
   Step step{.backend = backend_, .scratch = scratch_, .batch = batch_};
-  encoder_->forward(step, layout_.encoder);
-  head_->forward(step, layout_.head, layout_.encoder.hidden.back());
+  head_->forward(step, layout_.head, run_encoder(step));
   head_->evaluate(step, layout_.head, loss_at(totals_, layout_.row_loss));
   count_targets(b);
   if (target_loss) *target_loss = read_as_f32(backend_, layout_.row_loss);
@@ -187,8 +208,7 @@ void RobertaModel::logits(const PackedBatch& b, std::vector<float>& out) {
   out.clear();
   if (batch_.read == 0) return;
   Step step{.backend = backend_, .scratch = scratch_, .batch = batch_};
-  encoder_->forward(step, layout_.encoder);
-  head_->forward(step, layout_.head, layout_.encoder.hidden.back());
+  head_->forward(step, layout_.head, run_encoder(step));
   read_logits(step, out);
 }
 
@@ -234,25 +254,21 @@ void RobertaModel::trace(const PackedBatch& b, const Visitor& visit) {
           Mode::kTraining, true);
   begin(b, {.labels = true, .backward = true, .complete_last = true, .grad_scale = float(1.0 / double(targets))});
   Step step{.backend = backend_, .scratch = scratch_, .batch = batch_};
-  const Layout& at = layout_;
-  encoder_->forward(step, at.encoder, [&](int layer, Tensor h) {
+  const Tensor x = run_encoder(step, [&](int layer, Tensor h) {
     visit(fmt::format("hidden.{}", layer), {h.rows, h.cols}, read_as_f32(backend_, h));
   });
-  gather_rows(backend_, {.x = at.encoder.hidden.back(), .rows = batch_.read_rows, .y = at.read});
-  head_->forward(step, at.head, at.read);
+  head_->forward(step, layout_.head, x);
   std::vector<float> logits;
   read_logits(step, logits);
   visit("logits", {batch_.read, head_->classes()}, std::move(logits));
 
   void* totals = static_cast<char*>(totals_) + kTotalsBytes;
   backend_.fill_zero(totals, kTotalsBytes);
-  head_->backward(step, at.head, at.read, loss_at(totals, at.row_loss), at.dread);
+  head_->backward(step, layout_.head, x, loss_at(totals, layout_.row_loss), layout_.dread);
   double loss_sum = 0;
   backend_.copy_to_host(&loss_sum, totals, sizeof(loss_sum));
   visit("loss", {1}, {float(loss_sum / double(targets))});
-
-  scatter_rows(backend_, {.dy = at.dread, .rows = batch_.read_rows, .dx = at.d});
-  encoder_->backward(step, at.encoder, at.d, at.d);
+  run_encoder_backward(step);
 }
 
 }  // namespace encore

@@ -25,6 +25,10 @@ class RobertaModel : public Model {
   LossTotals take_totals() override;
   void trace(const PackedBatch&, const Visitor&) override;
 
+  // Whether forward_backward() computes rows of the last layer that nobody reads. The results are the same; the default
+  // (false) is faster. A witness for tests.
+  void compute_all_rows(bool all);
+
  private:
   // Where everything of one pass lies. Laid out anew for each batch within the memory that reserve() measured.
   struct Layout {
@@ -52,6 +56,8 @@ class RobertaModel : public Model {
 
   void begin(const PackedBatch&, const Pass&);  // checks and uploads the batch, lays out the memory
   bool uses_dropout() const;
+  Tensor run_encoder(Step&, const Encoder::Visitor& visit = {}) const;  // the rows that the head reads, [R, H]
+  void run_encoder_backward(Step&) const;                               // from layout_.dread
   void read_logits(Step&, std::vector<float>& out) const;
   void count_targets(const PackedBatch&);
 
@@ -60,6 +66,7 @@ class RobertaModel : public Model {
   std::unique_ptr<Encoder> encoder_;
   std::unique_ptr<Head> head_;
 
+  bool compute_all_rows_ = false;
   BatchCapacity capacity_;
   Mode reserved_mode_ = Mode::kInference;
   Sizes sizes_;
