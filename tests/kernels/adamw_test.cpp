@@ -1,0 +1,78 @@
+#include "kernels/ops/adamw.h"
+
+#include "tests/support/op_test.h"
+
+namespace encore::test {
+namespace {
+
+struct Case {
+  int64_t n;
+  double weight_decay = 0.01, grad_scale = 1;
+  bool shadow = true;
+};
+
+std::ostream& operator<<(std::ostream& out, const Case& c) {
+  return out << c.n << " decay " << c.weight_decay << " scale " << c.grad_scale << (c.shadow ? " shadow" : "");
+}
+
+class AdamWTest : public OpTest, public ::testing::WithParamInterface<Case> {};
+
+// Five steps against torch's form; the moments start non-zero.
+TEST_P(AdamWTest, FollowsTheReference) {
+  const auto [n, weight_decay, grad_scale, with_shadow] = GetParam();
+  auto &w = normal(DType::kF32, 1, n), &m = normal(DType::kF32, 1, n, 0.1), &v = normal(DType::kF32, 1, n, 1e-3, 1e-2),
+       &shadow = blank(DType::kBF16, 1, n), &gradient = normal(DType::kF32, 1, n, 0.3);
+  AdamW a{.w = w, .m = m, .v = v, .gradient = gradient, .weight_decay = float(weight_decay)};
+  if (with_shadow) a.shadow = shadow;
+  // The hyper-parameters as the op holds them: floats.
+  const double beta1 = a.beta1, beta2 = a.beta2, eps = a.eps, decay = a.weight_decay, lr = double(1e-3f),
+               scale = double(float(grad_scale));
+  Values we = w.get(), me = m.get(), ve = v.get(), wp = we, mp = me, vp = ve;
+  for (int t = 3; t < 8; ++t) {
+    const double c1 = double(float(1 - std::pow(beta1, t))), c2 = double(float(1 - std::pow(beta2, t)));
+    a.scalars = given(DType::kF32, 1, 4, {lr, scale, c1, c2});
+    adamw(backend(), a);
+    reference::adamw<double>(we, me, ve, gradient.get(), lr, scale, c1, c2, beta1, beta2, eps, decay);
+    reference::adamw<float>(wp, mp, vp, gradient.get(), lr, scale, c1, c2, beta1, beta2, eps, decay);
+    expect_close("w", w.get(), we, wp, DType::kF32);
+    expect_close("m", m.get(), me, mp, DType::kF32);
+    expect_close("v", v.get(), ve, vp, DType::kF32);
+    gradient.fill_normal(random_, 0.3);
+  }
+  Values rounded_w = w.get();
+  for (double& x : rounded_w) x = with_shadow ? rounded(x, DType::kBF16) : NAN;
+  expect_same("shadow", shadow.get(), rounded_w);
+}
+
+INSTANTIATE_TEST_SUITE_P(Ranges, AdamWTest,
+                         ::testing::Values(Case{1}, Case{7}, Case{15}, Case{16}, Case{17}, Case{67, 0},
+                                           Case{1000, 0.1, 0.25}, Case{768, 0.01, 1, false}, Case{100003, 0.01, 0.5}));
+
+class AdamWFacts : public OpTest {};
+
+TEST_F(AdamWFacts, NothingToDo) {
+  auto &w = make(DType::kF32, 1, 0), &scalars = given(DType::kF32, 1, 4, {1, 1, 1, 1});
+  adamw(backend(), {.w = w, .m = w, .v = w, .gradient = w, .scalars = scalars});
+}
+
+// The update of an element depends neither on its place nor on the threads; a NaN stays where it is.
+TEST_F(AdamWFacts, ElementsAreAlone) {
+  const int64_t n = 50001;
+  auto &w = make(DType::kF32, 1, n), &m = make(DType::kF32, 1, n), &v = make(DType::kF32, 1, n),
+       &gradient = make(DType::kF32, 1, n);
+  w.fill(0.37);
+  m.fill(0.02);
+  v.fill(0.003);
+  Values g(size_t(n), 0.11);
+  g[777] = NAN;
+  gradient.set(g);
+  auto& scalars = given(DType::kF32, 1, 4, {1e-3, 0.7, 0.3, 0.01});
+  adamw(backend(), {.w = w, .m = m, .v = v, .gradient = gradient, .scalars = scalars, .weight_decay = 0.01f});
+  Values expected(size_t(n), w.get()[0]);
+  expected[777] = NAN;
+  expect_same("w", w.get(), expected);
+  EXPECT_NE(expected[0], double(0.37f));
+}
+
+}  // namespace
+}  // namespace encore::test
