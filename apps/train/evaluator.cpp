@@ -4,8 +4,6 @@
 #include <array>
 #include <map>
 
-#include "data/tokenizer.h"
-
 namespace encore {
 namespace {
 
@@ -68,14 +66,6 @@ EvalResult Evaluator::run(Reservation& reservation, Communicator& comm, bool per
   for (const auto& [document, sum] : documents)
     result.document_loss += sum.loss / double(sum.targets) / double(documents.size());
   return result;
-}
-
-Masker make_masker(const MaskingOptions& options, const Tokenizer& tokenizer) {
-  check(tokenizer.mask_id() >= 0, "the tokenizer has no <mask> token: masked-LM training and evaluation need one");
-  std::vector<uint8_t> special(size_t(tokenizer.vocab_size()));
-  for (int32_t id = 0; id < tokenizer.vocab_size(); ++id)
-    special[size_t(id)] = tokenizer.is_special(id) || !tokenizer.has_token(id);
-  return Masker(options, tokenizer.mask_id(), std::move(special));
 }
 
 }  // namespace encore

@@ -36,9 +36,4 @@ class Evaluator {
   int64_t tokens_per_batch_;
 };
 
-class Tokenizer;
-// A masker for this tokenizer: specials and holes in the numbering are never masked and never drawn.
-// Throws Error when the tokenizer has no <mask>.
-Masker make_masker(const MaskingOptions&, const Tokenizer&);
-
 }  // namespace encore
