@@ -21,8 +21,27 @@ namespace {
 
 constexpr const char* kNames[] = {"dapt", "tapt"};
 
+// What is said before the first step. A refusal leaves standard output empty, so lines wait until nothing can be
+// refused any more; a person at a terminal sees them at once.
+class Opening {
+ public:
+  template <class... Args>
+  void say(fmt::format_string<Args...> format, Args&&... args) {
+    text_ += fmt::format(format, std::forward<Args>(args)...) + "\n";
+    if (::isatty(STDOUT_FILENO)) publish();
+  }
+  void publish() {
+    std::fwrite(text_.data(), 1, text_.size(), stdout);
+    std::fflush(stdout);
+    text_.clear();
+  }
+
+ private:
+  std::string text_;
+};
+
 // Nothing given: the bundled example, sized to end within three minutes on two cores.
-void fill_in_example(Cli& cli) {
+void fill_in_example(Cli& cli, Opening& opening) {
   const auto fill = [&](const char* flag, const std::string& value) {
     if (!cli.given(flag)) cli.set(flag, value);
   };
@@ -32,7 +51,7 @@ void fill_in_example(Cli& cli) {
   fill("epochs", "3");
   fill("batch-sequences", "16");
   fill("lr", "5e-4");
-  fmt::print("No --model and no --train: the example, {} on {}\n", cli.get("model"), cli.get_list("train").back());
+  opening.say("No --model and no --train: the example, {} on {}", cli.get("model"), cli.get_list("train").back());
 }
 
 // Reads the flags. A resumed run's own flags hold again where the command line is silent. False: --help was printed.
@@ -70,16 +89,16 @@ struct Data {
   std::string eval_name;
 };
 
-Data open_data(const Cli& cli, const Tokenizer& tokenizer, Communicator& comm, int threads) {
+Data open_data(const Cli& cli, const Tokenizer& tokenizer, Communicator& comm, int threads, Opening& opening) {
   Data data;
   const Dataset train = open_dataset(train_dataset_options(cli, threads), tokenizer, comm);
-  fmt::print("\nTraining text\n{}\n", train.ledger().str());
+  opening.say("\nTraining text\n{}", train.ledger().str());
   data.train = train.train();
   data.train_fingerprint = train.fingerprint();
   check(data.train->examples() > 0, "--train: no document is left to train on");
   if (!cli.get_list("eval").empty()) {
     const Dataset eval = open_dataset(eval_dataset_options(cli, threads), tokenizer, comm);
-    fmt::print("\nEvaluation text\n{}\n", eval.ledger().str());
+    opening.say("\nEvaluation text\n{}", eval.ledger().str());
     data.eval = eval.train();
     data.eval_fingerprint = eval.fingerprint();
     data.eval_name = "eval";
@@ -88,10 +107,10 @@ Data open_data(const Cli& cli, const Tokenizer& tokenizer, Communicator& comm, i
     data.eval_name = "held-out";
     const double share = cli.get_number("held-out");
     if (share > 0)
-      fmt::print("No --eval: {} of {} documents ({:g} %) are held out, chosen by hash of their text\n",
-                 train.ledger().documents_held_out, train.ledger().documents_in, 100 * share);
+      opening.say("No --eval: {} of {} documents ({:g} %) are held out, chosen by hash of their text",
+                  train.ledger().documents_held_out, train.ledger().documents_in, 100 * share);
     if (!data.eval || data.eval->examples() == 0)
-      fmt::print("note: nothing is held out: the loss is measured on training text alone\n");
+      opening.say("note: nothing is held out: the loss is measured on training text alone");
   }
   return data;
 }
@@ -101,15 +120,15 @@ size_t host_batch_bytes(const StepOptions& options, int64_t seq_length, int rank
   return size_t(options.batch_sequences / ranks + 1) * size_t(seq_length) * 32;
 }
 
-size_t print_plan(const Model& model, const BatchCapacity& capacity, size_t host_batches, size_t before) {
+size_t say_plan(const Model& model, const BatchCapacity& capacity, size_t host_batches, size_t before,
+                Opening& opening) {
   MemoryPlan plan = model.plan(capacity, model.params().compute_dtype(), Mode::kTraining);
   plan.regions.push_back({"AdamW moments (fp32)", Optimizer::bytes(model.params().length())});
   plan.regions.push_back({"batches of a step", host_batches});
   plan.regions.push_back({"program and libraries", before});
-  fmt::print("\nMemory plan, micro-batches of {} tokens\n", with_commas(capacity.tokens));
-  for (const auto& region : plan.regions)
-    fmt::print("  {:<24}{:>12}\n", region.name, human_bytes(double(region.bytes)));
-  fmt::print("  {:<24}{:>12}\n", "total", human_bytes(double(plan.total())));
+  opening.say("\nMemory plan, micro-batches of {} tokens", with_commas(capacity.tokens));
+  for (const auto& region : plan.regions) opening.say("  {:<24}{:>12}", region.name, human_bytes(double(region.bytes)));
+  opening.say("  {:<24}{:>12}", "total", human_bytes(double(plan.total())));
   return plan.total();
 }
 
@@ -121,7 +140,7 @@ int64_t newest_state(const RunFolder* folder, Communicator& comm) {
   return step[0];
 }
 
-std::optional<RunFolder> open_folder(Recipe recipe, Cli& cli, Communicator& comm) {
+std::optional<RunFolder> open_folder(Recipe recipe, Cli& cli, Communicator& comm, Opening& opening) {
   if (!comm.root()) return std::nullopt;
   const std::string output = cli.get("output");
   std::optional<RunFolder> folder;
@@ -133,7 +152,7 @@ std::optional<RunFolder> open_folder(Recipe recipe, Cli& cli, Communicator& comm
       check_same_config(nlohmann::json::parse(in), cli.resolved(), file);
       return folder;
     }
-    fmt::print("--resume: {} holds no run: a new one begins\n", output);
+    opening.say("--resume: {} holds no run: a new one begins", output);
   } else if (output.empty()) {
     folder.emplace(RunFolder::create_numbered("runs", kNames[int(recipe)]));
     cli.set("output", folder->path());
@@ -156,7 +175,8 @@ void check_fingerprints(const RunState& saved, const RunState& now, const std::s
 }
 
 RunEnd run(Recipe recipe, Cli& cli, Communicator& comm) {
-  if (cli.get("model").empty() && cli.get_list("train").empty()) fill_in_example(cli);
+  Opening opening;
+  if (cli.get("model").empty() && cli.get_list("train").empty()) fill_in_example(cli, opening);
   const std::string model_dir = cli.required("model");
   check(!cli.get_list("train").empty(), "--train FILE is needed: the text to train on");
   RobertaConfig config = load_config(model_dir);
@@ -165,9 +185,9 @@ RunEnd run(Recipe recipe, Cli& cli, Communicator& comm) {
   check_vocabulary(config, tokenizer, model_dir);
   const Device device = open_device(cli, threads_for_rank(comm));
   cli.set("dtype", std::string(name_of(device.dtype)));
-  fmt::print("{}; {}\n", device.description(), comm.description());
+  opening.say("{}; {}", device.description(), comm.description());
 
-  const Data data = open_data(cli, tokenizer, comm, device.threads);
+  const Data data = open_data(cli, tokenizer, comm, device.threads, opening);
   const Masker masker = make_masker(masking_options(cli), tokenizer);
   MaskingOptions fixed = masking_options(cli);
   fixed.seed = kEvalSeed;
@@ -177,7 +197,7 @@ RunEnd run(Recipe recipe, Cli& cli, Communicator& comm) {
   const std::unique_ptr<Model> model = make_mlm(config, *device.backend, device.dtype, Mode::kTraining);
   const BatchCapacity capacity = plan_capacity(step.tokens_per_batch, masker.options().mlm_probability);
   const size_t planned =
-      print_plan(*model, capacity, host_batch_bytes(step, data.train->seq_length(), comm.size()), before);
+      say_plan(*model, capacity, host_batch_bytes(step, data.train->seq_length(), comm.size()), before, opening);
   Reservation reservation(*model, capacity, Mode::kTraining);
   Trainer trainer(reservation, data.train, masker, comm, step);
   const Evaluator evaluator(data.eval, make_masker(fixed, tokenizer), step.tokens_per_batch);
@@ -185,7 +205,7 @@ RunEnd run(Recipe recipe, Cli& cli, Communicator& comm) {
   RunState state{.train_fingerprint = data.train_fingerprint,
                  .eval_fingerprint = data.eval_fingerprint,
                  .model_fingerprint = layout_fingerprint(model->params())};
-  const std::optional<RunFolder> folder = open_folder(recipe, cli, comm);
+  const std::optional<RunFolder> folder = open_folder(recipe, cli, comm, opening);
   const int64_t newest = cli.get_flag("resume") ? newest_state(folder ? &*folder : nullptr, comm) : -1;
   if (newest >= 0) {
     const std::string dir = fmt::format("{}/state/step-{}", cli.get("output"), newest);
@@ -193,20 +213,20 @@ RunEnd run(Recipe recipe, Cli& cli, Communicator& comm) {
     check_fingerprints(saved, state, dir);
     load_state(dir, saved, model->params(), trainer.optimizer());
     state = saved;
-    fmt::print("resumed from {}\n", dir);
+    opening.say("resumed from {}", dir);
   } else {
     const LoadReport report = load_weights(model_dir, model->params(), config, step.seed);
-    fmt::print("\n{}\n", report.summary());
-    for (const std::string& note : report.notes) fmt::print("note: {}\n", note);
+    opening.say("\n{}", report.summary());
+    for (const std::string& note : report.notes) opening.say("note: {}", note);
     if (report.mlm_head_fresh)
-      fmt::print("note: {} has no MLM head: it is freshly initialised, the first steps train it\n", report.file);
+      opening.say("note: {} has no MLM head: it is freshly initialised, the first steps train it", report.file);
   }
-  for (const std::string& note : config.notes) fmt::print("note: {}\n", note);
+  for (const std::string& note : config.notes) opening.say("note: {}", note);
   if (folder) folder->remove_other_events(state.events_file);
-  fmt::print("\n{} steps of {} examples ({:.4g} epochs of {}), {} to {}\n", trainer.steps(), step.batch_sequences,
-             double(step.total_examples) / double(data.train->examples()), with_commas(data.train->examples()),
-             model_dir, cli.get("output"));
-  std::fflush(stdout);
+  opening.say("\n{} steps of {} examples ({:.4g} epochs of {}), {} to {}", trainer.steps(), step.batch_sequences,
+              double(step.total_examples) / double(data.train->examples()), with_commas(data.train->examples()),
+              model_dir, cli.get("output"));
+  opening.publish();
 
   RunOptions options = run_options(cli, trainer.steps());
   options.eval_name = data.eval_name;

@@ -1,0 +1,75 @@
+// Starts the project's programs from tests.
+#pragma once
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/apps/tiny_run.h"
+
+namespace encore::test {
+
+struct Outcome {
+  int code = -1;  // 128 + signal when killed by one
+  std::string out, err;
+};
+
+inline std::string program(const std::string& name) {
+  return std::string(ENCORE_BINARY_DIR) + "/bin/" + name;
+}
+
+class Process {
+ public:
+  // words[0] is a path or a name on PATH.
+  explicit Process(std::vector<std::string> words) {
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      redirect(STDOUT_FILENO, folder_ / "out");
+      redirect(STDERR_FILENO, folder_ / "err");
+      std::vector<char*> pointers;
+      for (std::string& w : words) pointers.push_back(w.data());
+      pointers.push_back(nullptr);
+      ::execvp(pointers[0], pointers.data());
+      ::_exit(127);
+    }
+  }
+  ~Process() {
+    if (pid_ > 0) {
+      ::kill(pid_, SIGKILL);
+      wait();
+    }
+  }
+  void send(int signal) const { ::kill(pid_, signal); }
+  bool running() {
+    if (pid_ <= 0) return false;
+    if (::waitpid(pid_, &status_, WNOHANG) == 0) return true;
+    pid_ = -1;
+    return false;
+  }
+  Outcome wait() {
+    if (pid_ > 0) ::waitpid(pid_, &status_, 0);
+    pid_ = -1;
+    return {.code = WIFSIGNALED(status_) ? 128 + WTERMSIG(status_) : WEXITSTATUS(status_),
+            .out = read_text(folder_ / "out"),
+            .err = read_text(folder_ / "err")};
+  }
+
+ private:
+  static void redirect(int fd, const std::string& path) {
+    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    ::dup2(file, fd);
+  }
+  TemporaryFolder folder_;
+  pid_t pid_ = -1;
+  int status_ = 0;
+};
+
+inline Outcome run(std::vector<std::string> words) {
+  return Process(std::move(words)).wait();
+}
+
+}  // namespace encore::test
