@@ -1,0 +1,197 @@
+// Tiles of attention: how operands are packed and multiplied. To be included by vec/attention_*.cpp alone.
+//
+// Scores are held transposed, one key a row and queries along the lanes: the softmax is then free of horizontal steps,
+// and the number of keys needs no mask. Every product is C [m, n] = A B with the lanes of a vector along n; an element
+// of A is one dword that is broadcast, a row of B is n dwords. A dword is a float, or a pair of bfloat16 that are
+// neighbours along the summed dimension (vdpbf16ps).
+#pragma once
+
+#include "kernels/cpu/vec/simd.h"
+
+namespace encore::cpu::ENCORE_VEC {
+
+constexpr int kTile = 64;  // queries and keys of a tile
+constexpr int kGroup = 4;  // rows of A that are multiplied at once
+#ifdef ENCORE_VEC_AVX512
+constexpr int kColumns = 4;  // vectors of B that are multiplied at once
+#else
+constexpr int kColumns = 2;
+#endif
+
+ENCORE_INLINE int64_t round_up(int64_t n, int64_t unit) {
+  return (n + unit - 1) / unit * unit;
+}
+ENCORE_INLINE int64_t at_most(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
+// Operands in fp32; T is what lies in memory.
+template <class T>
+struct SingleMode {
+  using Element = T;
+  static constexpr int kPair = 1;
+};
+
+ENCORE_INLINE VF vdot(VF sum, VF a, VF b, SingleMode<float>) {
+  return vfma(a, b, sum);
+}
+ENCORE_INLINE VF vdot(VF sum, VF a, VF b, SingleMode<uint16_t>) {
+  return vfma(a, b, sum);
+}
+
+#ifdef ENCORE_VEC_AVX512
+// Operands in bfloat16, sums in fp32.
+struct PairMode {
+  using Element = uint16_t;
+  static constexpr int kPair = 2;
+};
+ENCORE_INLINE VF vdot(VF sum, VF a, VF b, PairMode) {
+  return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
+}
+using FloatMode = SingleMode<float>;
+using HalfMode = PairMode;
+#else
+using FloatMode = SingleMode<float>;
+using HalfMode = SingleMode<uint16_t>;
+#endif
+
+ENCORE_INLINE VF vbroadcast(const float* dword) {
+  int32_t bits;
+  memcpy(&bits, dword, 4);
+#ifdef ENCORE_VEC_AVX512
+  return _mm512_castsi512_ps(_mm512_set1_epi32(bits));
+#else
+  return _mm256_castsi256_ps(_mm256_set1_epi32(bits));
+#endif
+}
+
+// A(i, s) = data[i row + s step].
+struct Left {
+  const float* data;
+  int64_t row, step;
+};
+
+// sum[i][j] = A(i, .) B(., j) for kGroup rows and NV vectors of columns.
+template <class M, int NV>
+ENCORE_INLINE void multiply(VF (&sum)[kGroup][NV], const Left& a, const float* b, int64_t ldb, int64_t steps) {
+#pragma GCC unroll 8
+  for (int i = 0; i < kGroup; ++i)
+#pragma GCC unroll 8
+    for (int j = 0; j < NV; ++j) sum[i][j] = vzero();
+  const float* a0 = a.data;
+  const float* a2 = a.data + 2 * a.row;
+  const int64_t row = a.row, step = a.step;
+#pragma GCC unroll 2
+  for (int64_t s = 0; s < steps; ++s) {
+    VF column[NV];
+#pragma GCC unroll 8
+    for (int j = 0; j < NV; ++j) column[j] = vload(b + j * kLanes);
+    const VF left[kGroup] = {vbroadcast(a0), vbroadcast(a0 + row), vbroadcast(a2), vbroadcast(a2 + row)};
+#pragma GCC unroll 8
+    for (int i = 0; i < kGroup; ++i)
+#pragma GCC unroll 8
+      for (int j = 0; j < NV; ++j) sum[i][j] = vdot(sum[i][j], left[i], column[j], M{});
+    a0 += step;
+    a2 += step;
+    b += ldb;
+  }
+}
+
+// For every group of kGroup rows (of `rows`, a multiple) and up to kColumns vectors (of `vectors`):
+// finish(first row, first vector, sums).
+template <class M, int NV, class F>
+ENCORE_INLINE void multiply_columns(int64_t rows, int64_t j, const Left& a, const float* b, int64_t ldb, int64_t steps,
+                                    F&& finish) {
+  for (int64_t i = 0; i < rows; i += kGroup) {
+    VF sum[kGroup][NV];
+    multiply<M, NV>(sum, {a.data + i * a.row, a.row, a.step}, b + j * kLanes, ldb, steps);
+    finish(i, j, sum);
+  }
+}
+template <class M, class F>
+ENCORE_INLINE void multiply_all(int64_t rows, int64_t vectors, const Left& a, const float* b, int64_t ldb,
+                                int64_t steps, F&& finish) {
+  int64_t j = 0;
+  for (; j + kColumns <= vectors; j += kColumns) multiply_columns<M, kColumns>(rows, j, a, b, ldb, steps, finish);
+#ifdef ENCORE_VEC_AVX512
+  if (vectors - j == 3) multiply_columns<M, 3>(rows, j, a, b, ldb, steps, finish);
+  if (vectors - j == 2) multiply_columns<M, 2>(rows, j, a, b, ldb, steps, finish);
+#endif
+  if (vectors - j == 1) multiply_columns<M, 1>(rows, j, a, b, ldb, steps, finish);
+}
+
+// c += A B.
+template <class M>
+ENCORE_INLINE void add_product(int64_t rows, int64_t vectors, const Left& a, const float* b, int64_t ldb, int64_t steps,
+                               float* c, int64_t ldc) {
+  multiply_all<M>(rows, vectors, a, b, ldb, steps, [=](int64_t i0, int64_t j0, auto& sum) {
+    constexpr int kCount = int(sizeof(sum[0]) / sizeof(VF));
+#pragma GCC unroll 8
+    for (int i = 0; i < kGroup; ++i)
+#pragma GCC unroll 8
+      for (int j = 0; j < kCount; ++j) {
+        float* to = c + (i0 + i) * ldc + (j0 + j) * kLanes;
+        vstore(to, vload(to) + sum[i][j]);
+      }
+  });
+}
+
+// The dwords of a row-major operand: rows [n][width], width = head size / kPair; rows up to `padded` are zero.
+template <class M>
+ENCORE_INLINE void pack_rows(const typename M::Element* from, int64_t ld, int64_t n, int64_t padded, int head_size,
+                             float* to) {
+  const int64_t width = head_size / M::kPair;
+  for (int64_t r = 0; r < n; ++r) {
+    if constexpr (M::kPair == 2) {
+      memcpy(to + r * width, from + r * ld, size_t(head_size) * 2);
+    } else {
+      for (int d = 0; d < head_size; d += kLanes) vstore(to + r * width + d, vload(from + r * ld + d));
+    }
+  }
+  memset(to + n * width, 0, size_t((padded - n) * width) * 4);
+}
+
+// Packed rows [n][width] with pairs along the rows instead: [n / kPair][head size]. n is a multiple of kPair.
+// Without pairs that is the packed rows themselves.
+template <class M>
+ENCORE_INLINE const float* pack_pairs(const float* rows, int64_t n, int head_size, float* to) {
+  if constexpr (M::kPair == 1) {
+    return rows;
+  } else {
+#ifdef ENCORE_VEC_AVX512
+    const uint16_t* from = (const uint16_t*)rows;
+    for (int64_t r = 0; r < n; r += 2, from += 2 * head_size, to += head_size)
+      for (int d = 0; d < head_size; d += kLanes) {
+        const __m512i even = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)(from + d)));
+        const __m512i odd = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)(from + head_size + d)));
+        _mm512_storeu_si512(to + d, _mm512_or_si512(even, _mm512_slli_epi32(odd, 16)));
+      }
+    return to - n / 2 * head_size;
+#endif
+  }
+}
+
+// Packed rows [n <= kTile][width] transposed: to [width][kTile].
+ENCORE_INLINE void transpose(const float* rows, int64_t n, int64_t width, float* to) {
+  for (int64_t r = 0; r < n; ++r)
+    for (int64_t d = 0; d < width; ++d) to[d * kTile + r] = rows[r * width + d];
+}
+
+// Two neighbouring rows of probabilities, as the dwords of a row of B or of a column of A whose pairs run along the
+// rows: `to` is row c / kPair.
+template <class M>
+ENCORE_INLINE void store_pair(float* to, VF even, VF odd) {
+  if constexpr (M::kPair == 1) {
+    vstore(to, even);
+    vstore(to + kTile, odd);
+  } else {
+#ifdef ENCORE_VEC_AVX512
+    const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(odd, even);
+    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
+                                           21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    _mm512_storeu_si512(to, _mm512_permutexvar_epi16(order, both));
+#endif
+  }
+}
+
+}  // namespace encore::cpu::ENCORE_VEC

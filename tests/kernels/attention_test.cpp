@@ -1,0 +1,277 @@
+#include "kernels/ops/attention.h"
+
+#include <algorithm>
+
+#include "kernels/backend_factory.h"
+#include "tests/reference/attention_reference.h"
+#include "tests/support/guarded_tensor.h"
+
+namespace encore::test {
+namespace {
+
+enum Rows { kAll, kSubset };
+enum Keys { kVisible, kSomeHidden };
+
+struct Case {
+  std::vector<int> lengths;
+  int heads, head_size;
+  DType dtype;
+  float p = 0;
+  Rows rows = kAll;
+  Keys keys = kVisible;
+  int threads = 2;
+};
+
+std::ostream& operator<<(std::ostream& out, const Case& c) {
+  for (int l : c.lengths) out << l << ",";
+  return out << " heads " << c.heads << " of " << c.head_size << " " << name_of(c.dtype) << " p " << c.p
+             << (c.rows == kSubset ? " subset" : "") << (c.keys == kSomeHidden ? " hidden keys" : "") << " threads "
+             << c.threads;
+}
+
+// The same problem for the op (in guarded memory, q k v in one strided matrix) and for the reference.
+class Problem {
+ public:
+  explicit Problem(const Case& c, uint64_t seed = 11) : backend(make_backend("cpu", c.threads)), random(seed) {
+    r.heads = c.heads, r.head_size = c.head_size, r.scale = 1 / std::sqrt(double(c.head_size));
+    r.p = c.p, r.seed = 0x1234567890abcdefull, r.layer = 3;
+    r.starts = r.starts_q = {0};
+    for (size_t n = 0; n < c.lengths.size(); ++n) {
+      r.starts.push_back(r.starts.back() + c.lengths[n]);
+      r.example_keys.push_back(example_key(2, 1000 + 7 * n));
+      for (int i = 0; i < c.lengths[n]; ++i)
+        // A subset as masked positions are, and none of the second sequence.
+        if (c.rows == kAll || (random() % 7 == 0 && n != 1)) r.position.push_back(i);
+      r.starts_q.push_back(int(r.position.size()));
+    }
+    if (c.keys == kSomeHidden)  // nobody sees the first sequence
+      for (int t = 0; t < tokens(); ++t) r.visible.push_back(t >= r.starts[1] && random() % 3 != 0);
+    make(c);
+  }
+
+  int64_t tokens() const { return r.starts.back(); }
+  int64_t queries() const { return int64_t(r.position.size()); }
+  int64_t width() const { return int64_t(r.heads) * r.head_size; }
+
+  void forward() {
+    attention_forward(*backend, {.q = q, .k = k, .v = v, .out = *out, .lse = *lse, .shape = shape, .dropout = dropout});
+  }
+  void backward() {
+    attention_backward(*backend, {.dout = *dout,
+                                  .q = q,
+                                  .k = k,
+                                  .v = v,
+                                  .out = *out,
+                                  .lse = *lse,
+                                  .dq = *dq,
+                                  .dk = *dk,
+                                  .dv = *dv,
+                                  .shape = shape,
+                                  .dropout = dropout});
+  }
+  bool guards_hold() {
+    bool hold = true;
+    for (auto* t : {&out, &lse, &dout, &dq, &dk, &dv, &q_rows, &kv_rows}) hold = hold && (*t)->guards_hold();
+    return hold;
+  }
+
+  std::unique_ptr<Backend> backend;
+  std::mt19937_64 random;
+  reference::AttentionProblem r;
+  using Guarded = std::unique_ptr<GuardedTensor>;
+  Guarded q_rows, kv_rows, out, lse, dout, dq, dk, dv;
+  Tensor q, k, v;
+  AttentionShape shape;
+  AttentionDropout dropout;
+
+ private:
+  Guarded tensor(DType dtype, int64_t rows, int64_t cols, int64_t gap = 0) {
+    return std::make_unique<GuardedTensor>(*backend, dtype, rows, cols, cols + gap);
+  }
+  Guarded random_tensor(DType dtype, int64_t rows, int64_t cols, double deviation) {
+    auto t = tensor(dtype, rows, cols, 16);
+    t->fill_normal(random, deviation);
+    return t;
+  }
+  template <class T>
+  Tensor list(DType dtype, const std::vector<T>& values) {
+    lists.push_back(tensor(dtype, 1, int64_t(values.size())));
+    std::vector<double> all(values.begin(), values.end());
+    lists.back()->set(all);
+    return **lists.back();
+  }
+  static std::vector<double> columns(const std::vector<double>& m, int64_t all, int64_t first, int64_t count) {
+    std::vector<double> part;
+    for (size_t row = 0; row < m.size(); row += size_t(all))
+      part.insert(part.end(), m.begin() + long(row) + first, m.begin() + long(row) + first + count);
+    return part;
+  }
+  void make(const Case& c) {
+    q_rows = random_tensor(c.dtype, queries(), width(), 1.5);
+    kv_rows = random_tensor(c.dtype, tokens(), 2 * width(), 1.5);
+    dout = random_tensor(c.dtype, queries(), width(), 1);
+    out = tensor(c.dtype, queries(), width(), 3), dq = tensor(c.dtype, queries(), width(), 5);
+    dk = tensor(c.dtype, tokens(), width(), 7), dv = tensor(c.dtype, tokens(), width(), 1);
+    lse = tensor(DType::kF32, r.heads, queries(), 9);
+    q = **q_rows, k = (*kv_rows)->col_range(0, width()), v = (*kv_rows)->col_range(width(), width());
+    r.q = q_rows->get(), r.dout = dout->get();
+    r.k = columns(kv_rows->get(), 2 * width(), 0, width());
+    r.v = columns(kv_rows->get(), 2 * width(), width(), width());
+    shape.heads = r.heads, shape.head_size = r.head_size, shape.scale = float(r.scale);
+    shape.cu_seqlens = list(DType::kI32, r.starts);
+    if (c.rows == kSubset) {
+      shape.cu_seqlens_q = list(DType::kI32, r.starts_q);
+      shape.q_position = list(DType::kI32, r.position);
+    }
+    if (!r.visible.empty()) shape.visible = list(DType::kU8, r.visible);
+    dropout.p = r.p, dropout.seed = r.seed, dropout.layer = r.layer;
+    if (r.p > 0) dropout.example_keys = list(DType::kU64, r.example_keys);
+  }
+
+  std::vector<Guarded> lists;
+};
+
+class AttentionTest : public ::testing::TestWithParam<Case> {};
+
+TEST_P(AttentionTest, ForwardAndBackwardMatchTheReference) {
+  Problem p(GetParam());
+  for (auto* t : {&p.out, &p.lse, &p.dq, &p.dk, &p.dv}) (*t)->fill(NAN);
+  p.forward();
+  p.backward();
+  const DType dtype = GetParam().dtype;
+  const auto exact = reference::attention(p.r);
+  const auto round = [&](double x) { return rounded(x, dtype); };
+  const auto plain = reference::attention<float>(p.r, round, round);
+  const auto expect_close = [&](const char* name, const std::vector<double>& got, const std::vector<double>& want,
+                                const std::vector<double>& loops) {
+    if (want.empty()) return;
+    // The floor is of the size of dout: with one key, dq and dk are differences of equal numbers.
+    double size = largest(p.r.dout);
+    for (double x : want) size = std::isfinite(x) ? std::max(size, std::fabs(x)) : size;
+    EXPECT_LE(worst_difference(got, want), 2 * worst_difference(loops, want) + 2e-6 * size) << name;
+  };
+  expect_close("out", p.out->get(), exact.out, plain.out);
+  expect_close("lse", p.lse->get(), exact.lse, plain.lse);
+  expect_close("dq", p.dq->get(), exact.dq, plain.dq);
+  expect_close("dk", p.dk->get(), exact.dk, plain.dk);
+  expect_close("dv", p.dv->get(), exact.dv, plain.dv);
+  EXPECT_TRUE(p.guards_hold());
+}
+
+TEST_P(AttentionTest, SameBitsEveryTime) {
+  Problem p(GetParam());
+  const auto run = [&] {
+    p.forward();
+    p.backward();
+    std::vector<std::vector<double>> results;
+    for (auto* t : {&p.out, &p.lse, &p.dq, &p.dk, &p.dv}) results.push_back((*t)->get());
+    return results;
+  };
+  const auto first = run();
+  EXPECT_EQ(run(), first);
+}
+
+constexpr DType F = DType::kF32, B = DType::kBF16;
+INSTANTIATE_TEST_SUITE_P(Shapes, AttentionTest,
+                         ::testing::Values(Case{{1}, 1, 32, F}, Case{{1}, 1, 64, B}, Case{{7}, 2, 64, F},
+                                           Case{{64}, 1, 64, F}, Case{{65, 63}, 2, 64, B},
+                                           Case{{0, 3, 0, 5, 0}, 3, 32, F}, Case{{0, 3, 0, 5, 0}, 3, 32, B},
+                                           Case{{100, 31}, 2, 96, F}, Case{{100, 31}, 2, 96, B}, Case{{47}, 2, 128, F},
+                                           Case{{130}, 1, 128, B}, Case{{513}, 1, 64, B}, Case{{513}, 1, 64, F, 0.1f},
+                                           Case{{700, 2}, 1, 64, B, 0.1f},
+                                           Case{{700}, 2, 32, F, 0.f, kAll, kVisible, 7}));
+INSTANTIATE_TEST_SUITE_P(Dropout, AttentionTest,
+                         ::testing::Values(Case{{1}, 1, 64, F, 0.5f}, Case{{40, 17, 128}, 3, 64, F, 0.1f},
+                                           Case{{40, 17, 128}, 3, 64, B, 0.1f},
+                                           Case{{300}, 2, 64, B, 0.5f, kAll, kVisible, 5},
+                                           Case{{33}, 1, 32, B, 0.001f}));
+INSTANTIATE_TEST_SUITE_P(
+    Subsets, AttentionTest,
+    ::testing::Values(Case{{90, 20, 150}, 2, 64, F, 0, kSubset}, Case{{90, 20, 150}, 2, 64, B, 0.1f, kSubset},
+                      Case{{513, 9}, 1, 64, F, 0.1f, kSubset}, Case{{700, 3, 0, 40}, 1, 64, B, 0.1f, kSubset},
+                      Case{{1, 5}, 2, 32, F, 0, kSubset}, Case{{700}, 1, 96, F, 0.2f, kSubset, kVisible, 6}));
+INSTANTIATE_TEST_SUITE_P(HiddenKeys, AttentionTest,
+                         ::testing::Values(Case{{5, 70, 20}, 2, 64, F, 0, kAll, kSomeHidden},
+                                           Case{{5, 70, 20}, 2, 64, B, 0, kAll, kSomeHidden},
+                                           Case{{90, 20, 150}, 2, 64, B, 0.1f, kSubset, kSomeHidden},
+                                           Case{{3, 300}, 1, 32, F, 0.1f, kAll, kSomeHidden}));
+
+// Equal scores and an identity for V: the outputs are the mask.
+TEST(Attention, DropoutBitsAreThoseOfTheContract) {
+  for (const Rows rows : {kAll, kSubset})
+    for (const DType dtype : {F, B}) {
+      Problem p({{128, 99}, 2, 128, dtype, 0.3f, rows});
+      p.q_rows->fill(0);
+      std::vector<double> kv(size_t(p.tokens() * 2 * p.width()));
+      for (int n = 0; n < 2; ++n)
+        for (int c = p.r.starts[size_t(n)]; c < p.r.starts[size_t(n) + 1]; ++c)
+          for (int head = 0; head < 2; ++head)
+            kv[size_t(c * 2 * p.width() + p.width() + head * 128 + c - p.r.starts[size_t(n)])] = 1;
+      p.kv_rows->set(kv);
+      p.forward();
+      const auto out = p.out->get();
+      int64_t wrong = 0, kept = 0;
+      for (size_t n = 0; n < 2; ++n)
+        for (int r = p.r.starts_q[n]; r < p.r.starts_q[n + 1]; ++r)
+          for (int head = 0; head < 2; ++head)
+            for (int c = 0; c < p.r.starts[n + 1] - p.r.starts[n]; ++c) {
+              const bool keep = reference::attention_kept(p.r.seed, p.r.example_keys[n], p.r.layer, head,
+                                                          p.r.position[size_t(r)], c, p.r.p);
+              wrong += keep != (out[size_t(r * p.width() + head * 128 + c)] != 0);
+              kept += keep;
+            }
+      EXPECT_EQ(wrong, 0) << name_of(dtype) << (rows == kSubset ? " subset" : "");
+      EXPECT_GT(kept, 100);
+    }
+}
+
+TEST(Attention, ANanInAValueReachesItsRowsAlone) {
+  for (const DType dtype : {F, B}) {
+    Problem p({{70, 30}, 1, 64, dtype});
+    auto v = p.kv_rows->get();
+    v[size_t(75 * 2 * 64 + 64 + 5)] = NAN;  // key 75, of the second sequence, column 5 of v
+    p.kv_rows->set(v);
+    p.forward();
+    const auto out = p.out->get();
+    for (size_t i = 0; i < out.size(); ++i) EXPECT_EQ(std::isnan(out[i]), i / 64 >= 70 && i % 64 == 5) << i;
+  }
+}
+
+// The reference itself: its backward pass against differences of its forward pass.
+TEST(Attention, ReferenceGradientsMatchFiniteDifferences) {
+  Problem p({{9, 4}, 2, 32, F, 0.2f});
+  const auto gradients = reference::attention(p.r);
+  const auto loss = [&] {
+    const auto out = reference::attention(p.r).out;
+    double sum = 0;
+    for (size_t i = 0; i < out.size(); ++i) sum += out[i] * p.r.dout[i];
+    return sum;
+  };
+  double most = 0;
+  for (auto [values, gradient] : {std::pair{&p.r.q, &gradients.dq}, {&p.r.k, &gradients.dk}, {&p.r.v, &gradients.dv}})
+    for (size_t i = 3; i < values->size(); i += 41) {
+      const double before = (*values)[i], step = 1e-5;
+      (*values)[i] = before + step;
+      const double up = loss();
+      (*values)[i] = before - step;
+      const double numeric = (up - loss()) / (2 * step);
+      (*values)[i] = before;
+      EXPECT_NEAR((*gradient)[i], numeric, 1e-7);
+      most = std::max(most, std::fabs(numeric));
+    }
+  EXPECT_GT(most, 0.1) << "the check saw no gradient at all";
+}
+
+TEST(Attention, RefusesBrokenRows) {
+  Problem p({{8, 8}, 1, 32, F, 0, kSubset});
+  Problem broken({{8, 8}, 1, 32, F});
+  broken.shape.cu_seqlens.ptr<int32_t>()[1] = 20;
+  EXPECT_THROW(broken.forward(), Error);
+  if (p.queries() > 0) {
+    p.shape.q_position.ptr<int32_t>()[0] = 8;
+    EXPECT_THROW(p.forward(), Error);
+  }
+}
+
+}  // namespace
+}  // namespace encore::test
