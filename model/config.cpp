@@ -217,8 +217,12 @@ RobertaConfig parse_config(const std::string& text, const std::string& file) {
 }
 
 RobertaConfig load_config(const std::string& dir) {
-  const MappedFile file(dir + "/config.json");
-  return parse_config(std::string(file.text()), file.path());
+  return load_config_file(dir + "/config.json");
+}
+
+RobertaConfig load_config_file(const std::string& path) {
+  const MappedFile file(path);
+  return parse_config(std::string(file.text()), path);
 }
 
 std::string config_to_json(const RobertaConfig& c, const std::string& architecture, DType dtype) {

@@ -42,6 +42,7 @@ struct RobertaConfig {
 // have the same shape and are taken), an activation other than gelu, relative positions, a value of the wrong type or
 // out of range, a hidden size that the heads do not divide.
 RobertaConfig load_config(const std::string& dir);
+RobertaConfig load_config_file(const std::string& file);
 RobertaConfig parse_config(const std::string& text, const std::string& file);
 
 // config.json for a checkpoint of the given architecture ("RobertaForMaskedLM", ...) whose weights are stored as dtype.

@@ -11,7 +11,7 @@ namespace encore {
 
 inline std::string little_endian(uint64_t value, int width) {
   std::string out;
-  for (int i = 0; i < width; ++i) out += char(value >> 8 * i & 0xff);
+  for (int i = 0; i < width; ++i) out += i < 8 ? char(value >> 8 * i & 0xff) : char(0);
   return out;
 }
 

@@ -1,0 +1,139 @@
+// init_model: a model folder with fresh weights, ready for pretraining.
+#include <cxxopts.hpp>
+#include <filesystem>
+#include <iostream>
+#include <map>
+
+#include "apps/train/cli.h"
+#include "data/tokenizer.h"
+#include "kernels/backend_factory.h"
+#include "model/checkpoint.h"
+#include "model/model.h"
+
+namespace encore {
+namespace {
+
+using nlohmann::json;
+
+// Shapes by name. Vocabulary 0: the tokenizer's.
+json preset(const std::string& name) {
+  struct Shape {
+    int64_t vocab, hidden, layers, heads, intermediate;
+  };
+  const std::map<std::string, Shape> shapes = {{"roberta-base", {50265, 768, 12, 12, 3072}},
+                                               {"roberta-large", {50265, 1024, 24, 16, 4096}},
+                                               {"encore-mini", {0, 256, 4, 4, 1024}}};
+  const auto it = shapes.find(name);
+  if (it == shapes.end()) return nullptr;
+  const Shape& s = it->second;
+  return {{"model_type", "roberta"},        {"vocab_size", s.vocab},          {"hidden_size", s.hidden},
+          {"num_hidden_layers", s.layers},  {"num_attention_heads", s.heads}, {"intermediate_size", s.intermediate},
+          {"max_position_embeddings", 514}, {"type_vocab_size", 1},           {"layer_norm_eps", 1e-5},
+          {"hidden_act", "gelu"},           {"hidden_dropout_prob", 0.1},     {"attention_probs_dropout_prob", 0.1},
+          {"initializer_range", 0.02}};
+}
+
+// Every id of the tokenizer needs a row of the embedding, and padding the row that padding_idx names.
+RobertaConfig make_config(const std::string& source, const Tokenizer& tokenizer, const std::string& tokenizer_dir) {
+  RobertaConfig config;
+  if (json named = preset(source); !named.is_null()) {
+    if (named["vocab_size"] == 0) named["vocab_size"] = tokenizer.vocab_size();
+    if (tokenizer.pad_id() >= 0) named["pad_token_id"] = tokenizer.pad_id();
+    if (tokenizer.bos_id() >= 0) named["bos_token_id"] = tokenizer.bos_id();
+    if (tokenizer.eos_id() >= 0) named["eos_token_id"] = tokenizer.eos_id();
+    check(named["vocab_size"] >= tokenizer.vocab_size(), "--config {}: vocab_size {} does not cover the {} ids of {}",
+          source, named["vocab_size"].dump(), tokenizer.vocab_size(), tokenizer_dir);
+    config = parse_config(named.dump(), source);
+    config.notes.clear();
+    return config;
+  }
+  std::error_code ignored;
+  check(std::filesystem::exists(source, ignored),
+        "--config {}: no such file, and no shape of that name (roberta-base, roberta-large, encore-mini)", source);
+  config = std::filesystem::is_directory(source, ignored) ? load_config(source) : load_config_file(source);
+  check(config.vocab_size >= tokenizer.vocab_size(),
+        "{}: vocab_size {} does not cover the {} ids of {}; raise it, or take another tokenizer", source,
+        config.vocab_size, tokenizer.vocab_size(), tokenizer_dir);
+  check(tokenizer.pad_id() < 0 || tokenizer.pad_id() == config.pad_token_id,
+        "{}: pad_token_id is {} and the tokenizer of {} has <pad> = {}; positions count from it, so they must agree",
+        source, config.pad_token_id, tokenizer_dir, tokenizer.pad_id());
+  return config;
+}
+
+struct Flags {
+  std::string config, tokenizer, output;
+  uint64_t seed = 0;
+  DType dtype = DType::kF32;
+};
+
+// False: --help was printed. (Not Cli: here --config is a model's, not a file of flags.)
+bool parse_flags(int argc, char** argv, Flags& flags) {
+  cxxopts::Options options("init_model",
+                           "Makes a RoBERTa with fresh weights: a Hugging Face folder with its tokenizer's files.\n"
+                           "  init_model --config encore-mini --tokenizer DIR --seed 1 --output models/new\n");
+  options.add_options()("config",
+                        "a config.json, a folder that holds one, or a shape by name: roberta-base, roberta-large, "
+                        "encore-mini",
+                        cxxopts::value<std::string>(),
+                        "FILE")("tokenizer", "folder of the tokenizer's files", cxxopts::value<std::string>(), "DIR")(
+      "seed", "the weights are a function of it", cxxopts::value<uint64_t>()->default_value("1"), "N")(
+      "dtype", "how weights are stored: fp32, bf16 or fp16", cxxopts::value<std::string>()->default_value("fp32"),
+      "TYPE")("output", "folder to write", cxxopts::value<std::string>(), "DIR")("help", "print this help");
+  try {
+    const auto result = options.parse(argc, argv);
+    if (result.count("help")) {
+      std::cout << options.help();
+      return false;
+    }
+    check(result.unmatched().empty(), "'{}' belongs to no flag; see --help",
+          result.unmatched().empty() ? "" : result.unmatched().front());
+    const std::pair<const char*, std::string*> needed[] = {
+        {"config", &flags.config}, {"tokenizer", &flags.tokenizer}, {"output", &flags.output}};
+    for (const auto& [name, value] : needed) {
+      check(result.count(name) > 0, "--{} is needed; see --help", name);
+      *value = result[name].as<std::string>();
+    }
+    flags.seed = result["seed"].as<uint64_t>();
+    const std::string dtype = result["dtype"].as<std::string>();
+    check(dtype == "fp32" || dtype == "bf16" || dtype == "fp16", "--dtype {}: it may be fp32, bf16 or fp16", dtype);
+    flags.dtype = dtype == "fp32" ? DType::kF32 : dtype == "bf16" ? DType::kBF16 : DType::kF16;
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& e) {
+    fail("{}; see --help", e.what());
+  }
+  return true;
+}
+
+int run(int argc, char** argv) {
+  Flags flags;
+  if (!parse_flags(argc, argv, flags)) return 0;
+  std::error_code ignored;
+  for (const char* file : {"config.json", "model.safetensors"})
+    check(!std::filesystem::exists(flags.output + "/" + file, ignored),
+          "--output {}: holds a model already ({}); name another folder", flags.output, file);
+  const Tokenizer tokenizer = Tokenizer::load(flags.tokenizer);
+  const RobertaConfig config = make_config(flags.config, tokenizer, flags.tokenizer);
+  for (const std::string& note : config.notes) std::cerr << "note: " << note << '\n';
+
+  const auto backend = make_backend("cpu");
+  const auto model = make_mlm(config, *backend, DType::kF32, Mode::kInference);
+  model->params().initialise(flags.seed, config.initializer_range);
+  model->params().weights_changed();
+  save_model(flags.output, *model, flags.dtype);
+  tokenizer.save(flags.output, int(config.max_length()));
+
+  int64_t count = 0;
+  for (const Parameter& p : model->params().parameters()) count += p.size();
+  std::cout << fmt::format("{}: {} layers x {}, vocabulary {}, {:.1f} M parameters, seed {}\n", flags.output,
+                           config.num_hidden_layers, config.hidden_size, config.vocab_size, double(count) / 1e6,
+                           flags.seed);
+  return 0;
+}
+
+}  // namespace
+}  // namespace encore
+
+int main(int argc, char** argv) {
+  return encore::run_program("init_model", [&] { return encore::run(argc, argv); });
+}
