@@ -60,9 +60,10 @@ void pack_queries(const AttentionHeadBackward& a, const Scratch& s) {
 struct Gradient {
   VF kept, dscore;
 };
+template <class M>
 ENCORE_INLINE Gradient differentiate(const AttentionHead& a, VF score, VF dp, VF lse, VF delta, const KeepTile* keep,
                                      int64_t j, int64_t key) {
-  const VF p = vexp2(score * vset(a.scale * kLog2E) - lse);
+  const VF p = vexponential<M>(score * vset(a.scale * kLog2E) - lse);
   if (!keep) return {p, p * (dp - delta)};
   return {vkept(p, *keep, j, key), p * (vkept(dp * vset(a.draws.scale), *keep, j, key) - delta)};
 }
@@ -109,7 +110,7 @@ ENCORE_INLINE void score_gradients(const AttentionHead& a, const Scratch& s, int
 #pragma GCC unroll 2
             for (int b = 0; b < 2; ++b) {
               const int64_t key = i0 + i + b;
-              g[b] = differentiate(a, score[i + b][j], vload(waiting[i + b][j]), l, e, keep, j0 + j, key);
+              g[b] = differentiate<M>(a, score[i + b][j], vload(waiting[i + b][j]), l, e, keep, j0 + j, key);
               if (key >= keys || (a.visible && !a.visible[first_key + key])) g[b] = {vzero(), vzero()};
             }
             store_rows<M>(s.probabilities, i0 + i, j0 + j, g[0].kept, g[1].kept);

@@ -26,22 +26,24 @@ void score_tile(const AttentionHead& a, const Scratch& s, int64_t first_key, int
                 float (&largest)[kTile]) {
   const int64_t width = a.head_size / M::kPair;
   const Left k{s.keys + first_key * width, width, 1};
+  for (int64_t j = 0; j < vectors; ++j) vstore(largest + j * kLanes, vset(-INFINITY));
   multiply_all<M>(round_up(keys, kGroup), vectors, k, s.q, kTile, width, [&](int64_t i0, int64_t j0, auto& sum) {
     constexpr int kCount = int(sizeof(sum[0]) / sizeof(VF));
+    // The rows that fill up the last group are no keys.
+    const int64_t missing = i0 + kGroup - keys;
 #pragma GCC unroll 8
-    for (int i = 0; i < kGroup; ++i)
+    for (int j = 0; j < kCount; ++j) {
+      float* most = largest + (j0 + j) * kLanes;
 #pragma GCC unroll 8
-      for (int j = 0; j < kCount; ++j) vstore(s.scores + (i0 + i) * kTile + (j0 + j) * kLanes, sum[i][j]);
+      for (int i = 0; i < kGroup; ++i) {
+        VF score = sum[i][j];
+        if (kGroup - i <= missing || (a.visible && !a.visible[first_key + i0 + i])) score = vset(-INFINITY);
+        sum[i][j] = score;
+        vstore(s.scores + (i0 + i) * kTile + (j0 + j) * kLanes, score);
+      }
+      vstore(most, vmax(vload(most), vmax(vmax(sum[0][j], sum[1][j]), vmax(sum[2][j], sum[3][j]))));
+    }
   });
-  if (a.visible)
-    for (int64_t c = 0; c < keys; ++c)
-      if (!a.visible[first_key + c])
-        for (int64_t j = 0; j < vectors; ++j) vstore(s.scores + c * kTile + j * kLanes, vset(-INFINITY));
-  for (int64_t j = 0; j < vectors; ++j) {
-    VF most = vset(-INFINITY);
-    for (int64_t c = 0; c < keys; ++c) most = vmax(most, vload(s.scores + c * kTile + j * kLanes));
-    vstore(largest + j * kLanes, most);
-  }
 }
 
 // probabilities = 2^(scores - largest), dropped ones 0; the sums are of all.
@@ -50,11 +52,11 @@ ENCORE_INLINE void exponentiate(const Scratch& s, int64_t keys, int64_t j, VF fa
                                 VF& sum) {
   for (int64_t c = 0; c < keys; c += 2) {
     const float* from = s.scores + c * kTile + j * kLanes;
-    VF even = vexp2(vload(from) * factor - largest);
+    VF even = vexponential<M>(vload(from) * factor - largest);
     VF odd = vzero();
     sum = sum + even;
     if (c + 1 < keys) {
-      odd = vexp2(vload(from + kTile) * factor - largest);
+      odd = vexponential<M>(vload(from + kTile) * factor - largest);
       sum = sum + odd;
     }
     if (keep) {

@@ -55,6 +55,13 @@ using FloatMode = SingleMode<float>;
 using HalfMode = SingleMode<uint16_t>;
 #endif
 
+// 2^x, to what the mode's probabilities need.
+template <class M>
+ENCORE_INLINE VF vexponential(VF x) {
+  if constexpr (M::kPair == 2) return vexp2_short(x);
+  return vexp2(x);
+}
+
 ENCORE_INLINE VF vbroadcast(const float* dword) {
   int32_t bits;
   memcpy(&bits, dword, 4);
@@ -171,10 +178,57 @@ ENCORE_INLINE const float* pack_pairs(const float* rows, int64_t n, int head_siz
   }
 }
 
-// Packed rows [n <= kTile][width] transposed: to [width][kTile].
+// kLanes rows of kLanes dwords each, transposed in registers.
+ENCORE_INLINE void transpose_block(const float* from, int64_t ld, float* to, int64_t ld_to) {
+  VF r[kLanes], t[kLanes];
+  for (int i = 0; i < kLanes; ++i) r[i] = vload(from + i * ld);
+#ifdef ENCORE_VEC_AVX512
+#pragma GCC unroll 8
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+    t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4) {
+    r[i] = _mm512_shuffle_ps(t[i], t[i + 2], 0x44);
+    r[i + 1] = _mm512_shuffle_ps(t[i], t[i + 2], 0xee);
+    r[i + 2] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+    r[i + 3] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    const VF a = _mm512_shuffle_f32x4(r[i], r[i + 4], 0x88), b = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0x88);
+    const VF c = _mm512_shuffle_f32x4(r[i], r[i + 4], 0xdd), d = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0xdd);
+    vstore(to + i * ld_to, _mm512_shuffle_f32x4(a, b, 0x88));
+    vstore(to + (i + 4) * ld_to, _mm512_shuffle_f32x4(c, d, 0x88));
+    vstore(to + (i + 8) * ld_to, _mm512_shuffle_f32x4(a, b, 0xdd));
+    vstore(to + (i + 12) * ld_to, _mm512_shuffle_f32x4(c, d, 0xdd));
+  }
+#else
+#pragma GCC unroll 4
+  for (int i = 0; i < 8; i += 2) {
+    t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+    t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+  }
+#pragma GCC unroll 2
+  for (int i = 0; i < 8; i += 4) {
+    r[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
+    r[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
+    r[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+    r[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    vstore(to + i * ld_to, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
+    vstore(to + (i + 4) * ld_to, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
+  }
+#endif
+}
+
+// Packed rows [n <= kTile][width] transposed: to [width][kTile]. n and width are multiples of 16.
 ENCORE_INLINE void transpose(const float* rows, int64_t n, int64_t width, float* to) {
-  for (int64_t r = 0; r < n; ++r)
-    for (int64_t d = 0; d < width; ++d) to[d * kTile + r] = rows[r * width + d];
+  for (int64_t r = 0; r < n; r += kLanes)
+    for (int64_t d = 0; d < width; d += kLanes) transpose_block(rows + r * width + d, width, to + d * kTile + r, kTile);
 }
 
 // Two neighbouring rows of probabilities, as the dwords of a row of B or of a column of A whose pairs run along the

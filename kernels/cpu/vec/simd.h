@@ -220,36 +220,59 @@ ENCORE_INLINE VF vscale2(VF a, VF n) {
 
 #endif
 
-// 2^f for |f| <= 1/2: the minimax polynomial of degree 6 (relative error 2e-8).
+// 2^f for |f| <= 1/2: relative error 9e-9 before rounding, or 7e-6 in the short form, for results that become bf16.
 ENCORE_INLINE VF vexp2_fraction(VF f) {
-  VF p = vset(1.535920892e-4f);
-  p = vfma(p, f, vset(1.339262701e-3f));
-  p = vfma(p, f, vset(9.618384764e-3f));
-  p = vfma(p, f, vset(5.550347269e-2f));
-  p = vfma(p, f, vset(2.402264476e-1f));
-  p = vfma(p, f, vset(6.931471825e-1f));
+  VF p = vset(1.54531633e-4f);
+  p = vfma(p, f, vset(1.339086331e-3f));
+  p = vfma(p, f, vset(9.618083015e-3f));
+  p = vfma(p, f, vset(5.5503569543e-2f));
+  p = vfma(p, f, vset(0.240226507186f));
+  p = vfma(p, f, vset(0.693147182464f));
+  return vfma(p, f, vset(1.0f));
+}
+ENCORE_INLINE VF vexp2_fraction_short(VF f) {
+  VF p = vset(9.656710550e-3f);
+  p = vfma(p, f, vset(5.5838283151e-2f));
+  p = vfma(p, f, vset(0.240225300192f));
+  p = vfma(p, f, vset(0.693136751651f));
   return vfma(p, f, vset(1.0f));
 }
 
-// 2^x to about 1 ulp: 0 for x = -inf, inf above 128, NaN for NaN.
-ENCORE_INLINE VF vexp2(VF x) {
-  x = vmax(vset(-200.f), x);  // in this order a NaN passes
-  x = vmin(vset(200.f), x);
+// x = whole + fraction, |fraction| <= 1/2, in a form that vscale2 takes for every x.
+struct VSplit {
+  VF whole, fraction;
+};
+ENCORE_INLINE VSplit vsplit(VF x) {
+#ifdef ENCORE_VEC_AVX512
+  // vreduceps gives 0 for an infinity, where x - round(x) would be NaN.
+  return {vround(x), _mm512_reduce_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+#else
+  x = vmin(vset(200.f), vmax(vset(-200.f), x));  // in this order a NaN passes
   const VF n = vround(x);
-  return vscale2(vexp2_fraction(x - n), n);
+  return {n, x - n};
+#endif
 }
 
-// e^x to about 1 ulp: 0 for x = -inf, inf above 88.8, NaN for NaN.
+// 2^x to 1 ulp: 0 for x = -inf, inf from 128 on, NaN for NaN.
+ENCORE_INLINE VF vexp2(VF x) {
+  const VSplit s = vsplit(x);
+  return vscale2(vexp2_fraction(s.fraction), s.whole);
+}
+ENCORE_INLINE VF vexp2_short(VF x) {
+  const VSplit s = vsplit(x);
+  return vscale2(vexp2_fraction_short(s.fraction), s.whole);
+}
+
+// e^x to 1 ulp: 0 for x = -inf, inf above 88.8, NaN for NaN.
 ENCORE_INLINE VF vexp(VF x) {
-  x = vmax(vset(-150.f), x);
-  x = vmin(vset(130.f), x);
+  x = vmin(vset(130.f), vmax(vset(-150.f), x));  // in this order a NaN passes
   const VF n = vround(x * vset(1.442695041f));
   VF f = vfnma(n, vset(0.693145752f), x);  // ln 2 in two parts: n times the first is exact
-  f = vfnma(n, vset(1.42860677e-6f), f);
-  VF p = vset(1.3943828e-3f);  // minimax for e^f, |f| <= ln2/2
-  p = vfma(p, f, vset(8.3352744e-3f));
-  p = vfma(p, f, vset(4.1666217e-2f));
-  p = vfma(p, f, vset(1.6666621e-1f));
+  f = vfnma(n, vset(1.4286068203e-6f), f);
+  VF p = vset(1.392617588e-3f);  // relative error 1e-8 before rounding
+  p = vfma(p, f, vset(8.363173343e-3f));
+  p = vfma(p, f, vset(4.1666556149e-2f));
+  p = vfma(p, f, vset(0.166665777564f));
   p = vfma(p, f, vset(0.5f));
   p = vfma(p, f, vset(1.0f));
   p = vfma(p, f, vset(1.0f));
