@@ -59,7 +59,14 @@ int run(int argc, char** argv) {
   const PackedBatch batch = read_trace_batch(batch_path, config.pad_token_id);
   const Device device = open_device(cli);
   const auto model = load_model(dir, config, !batch.class_labels.empty(), device);
-  write_safetensors(output, run_trace(*model, batch), DType::kF32);
+  std::vector<TensorToWrite> tensors;
+  try {
+    tensors = run_trace(*model, batch);
+  } catch (const Error& e) {
+    if (e.exit_code() == 2) fail("{}: {}", batch_path, e.what());
+    throw;
+  }
+  write_safetensors(output, tensors, DType::kF32);
   return 0;
 }
 

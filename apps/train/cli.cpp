@@ -1,5 +1,8 @@
 #include "apps/train/cli.h"
 
+#include <stdio_ext.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
@@ -38,15 +41,18 @@ std::string shorten(double value) {
 }  // namespace
 
 int run_program(const char* name, const std::function<int()>& body) {
-  const auto say = [&](std::string message) {
+  // Room for what a program says before it knows that it will not refuse: a refusal leaves standard output empty.
+  if (!::isatty(STDOUT_FILENO)) std::setvbuf(stdout, nullptr, _IOFBF, size_t(1) << 18);
+  const auto say = [&](std::string message, bool refused = false) {
     std::replace(message.begin(), message.end(), '\n', ' ');
+    if (refused) ::__fpurge(stdout);
     std::fflush(stdout);
     std::fprintf(stderr, "%s: %s\n", name, message.c_str());
   };
   try {
     return body();
   } catch (const Error& e) {
-    say(e.what());
+    say(e.what(), e.exit_code() == 2);
     return e.exit_code();
   } catch (const std::bad_alloc&) {
     say("out of memory");

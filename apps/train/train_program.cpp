@@ -83,6 +83,11 @@ Dataset open_dataset(const DatasetOptions& options, const Tokenizer& tokenizer, 
   return dataset;
 }
 
+std::string trimmed(std::string text) {
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
+
 struct Data {
   std::shared_ptr<const SequenceSet> train, eval;
   uint64_t train_fingerprint = 0, eval_fingerprint = 0;
@@ -92,13 +97,13 @@ struct Data {
 Data open_data(const Cli& cli, const Tokenizer& tokenizer, Communicator& comm, int threads, Opening& opening) {
   Data data;
   const Dataset train = open_dataset(train_dataset_options(cli, threads), tokenizer, comm);
-  opening.say("\nTraining text\n{}", train.ledger().str());
+  opening.say("\nTraining text\n{}", trimmed(train.ledger().str()));
   data.train = train.train();
   data.train_fingerprint = train.fingerprint();
   check(data.train->examples() > 0, "--train: no document is left to train on");
   if (!cli.get_list("eval").empty()) {
     const Dataset eval = open_dataset(eval_dataset_options(cli, threads), tokenizer, comm);
-    opening.say("\nEvaluation text\n{}", eval.ledger().str());
+    opening.say("\nEvaluation text\n{}", trimmed(eval.ledger().str()));
     data.eval = eval.train();
     data.eval_fingerprint = eval.fingerprint();
     data.eval_name = "eval";
@@ -174,6 +179,15 @@ void check_fingerprints(const RunState& saved, const RunState& now, const std::s
   same(saved.eval_fingerprint, now.eval_fingerprint, "the evaluation text (or its tokenizer)");
 }
 
+void start_from(const std::string& model_dir, const RobertaConfig& config, uint64_t seed, Model& model,
+                Opening& opening) {
+  const LoadReport report = load_weights(model_dir, model.params(), config, seed);
+  opening.say("\n{}", report.summary());
+  for (const std::string& note : report.notes) opening.say("note: {}", note);
+  if (report.mlm_head_fresh)
+    opening.say("note: {} has no MLM head: it is freshly initialised, the first steps train it", report.file);
+}
+
 RunEnd run(Recipe recipe, Cli& cli, Communicator& comm) {
   Opening opening;
   if (cli.get("model").empty() && cli.get_list("train").empty()) fill_in_example(cli, opening);
@@ -205,8 +219,11 @@ RunEnd run(Recipe recipe, Cli& cli, Communicator& comm) {
   RunState state{.train_fingerprint = data.train_fingerprint,
                  .eval_fingerprint = data.eval_fingerprint,
                  .model_fingerprint = layout_fingerprint(model->params())};
+  const bool resume = cli.get_flag("resume");
+  // Before the folder is made: a checkpoint that is refused leaves nothing behind.
+  if (!resume) start_from(model_dir, config, step.seed, *model, opening);
   const std::optional<RunFolder> folder = open_folder(recipe, cli, comm, opening);
-  const int64_t newest = cli.get_flag("resume") ? newest_state(folder ? &*folder : nullptr, comm) : -1;
+  const int64_t newest = resume ? newest_state(folder ? &*folder : nullptr, comm) : -1;
   if (newest >= 0) {
     const std::string dir = fmt::format("{}/state/step-{}", cli.get("output"), newest);
     const RunState saved = read_state(dir);
@@ -214,16 +231,12 @@ RunEnd run(Recipe recipe, Cli& cli, Communicator& comm) {
     load_state(dir, saved, model->params(), trainer.optimizer());
     state = saved;
     opening.say("resumed from {}", dir);
-  } else {
-    const LoadReport report = load_weights(model_dir, model->params(), config, step.seed);
-    opening.say("\n{}", report.summary());
-    for (const std::string& note : report.notes) opening.say("note: {}", note);
-    if (report.mlm_head_fresh)
-      opening.say("note: {} has no MLM head: it is freshly initialised, the first steps train it", report.file);
+  } else if (resume) {
+    start_from(model_dir, config, step.seed, *model, opening);
   }
   for (const std::string& note : config.notes) opening.say("note: {}", note);
   if (folder) folder->remove_other_events(state.events_file);
-  opening.say("\n{} steps of {} examples ({:.4g} epochs of {}), {} to {}", trainer.steps(), step.batch_sequences,
+  opening.say("\n{} steps of {} examples ({:.4g} passes over {}), {} to {}", trainer.steps(), step.batch_sequences,
               double(step.total_examples) / double(data.train->examples()), with_commas(data.train->examples()),
               model_dir, cli.get("output"));
   opening.publish();
