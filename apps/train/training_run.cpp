@@ -151,7 +151,7 @@ void TrainingRun::evaluate() {
                  {"eval_targets", result.targets},
                  {"eval_seconds", seconds_since(start)}},
                 "eval");
-  progress_.message(fmt::format("eval {}: step {}  loss {:.4f}  perplexity {:.2f}  accuracy {:.1f} %  ({} targets){}",
+  progress_.message(fmt::format("{}: step {}  loss {:.4f}  perplexity {:.2f}  accuracy {:.1f} %  ({} targets){}",
                                 options_.eval_name, state_.step, result.loss, std::exp(result.loss),
                                 100 * result.accuracy, with_commas(result.targets), best ? "  best so far" : ""));
   if (best && folder_) save_hf("best");
