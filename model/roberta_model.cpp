@@ -107,7 +107,7 @@ void RobertaModel::reserve(const BatchCapacity& capacity, Mode mode) {
   reserve(capacity, mode, compute_all_rows_);
 }
 
-void RobertaModel::reserve(const BatchCapacity& c, Mode mode, bool complete_backward) {
+void RobertaModel::reserve(BatchCapacity c, Mode mode, bool complete_backward) {
   check(c.tokens > 0 && c.sequences > 0 && c.targets >= 0, "a capacity of {} tokens, {} sequences, {} targets",
         c.tokens, c.sequences, c.targets);
   check(mode == Mode::kInference || mode_ == Mode::kTraining, "this model was made for inference: it has no gradients");

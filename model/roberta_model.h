@@ -51,7 +51,7 @@ class RobertaModel : public Model {
   // complete_backward: trace() runs backward through a complete last layer.
   Sizes measure(const BatchCapacity&, Mode, bool complete_backward) const;
   int64_t read_capacity(const BatchCapacity&) const;
-  void reserve(const BatchCapacity&, Mode, bool complete_backward);
+  void reserve(BatchCapacity, Mode, bool complete_backward);
   void release();
 
   void begin(const PackedBatch&, const Pass&);  // checks and uploads the batch, lays out the memory
