@@ -132,6 +132,9 @@ def losses(run):
 assert losses("whole") == losses("cut")
 P
 
+holds "config.json repeats the run" "$bin/dapt_train" --config whole/config.json --output again
+holds "config.json repeats the run: the same weights" cmp whole/model/last/model.safetensors again/model/last/model.safetensors
+
 # The disk is full indeed: a small tmpfs, where one may be mounted.
 mkdir small
 if mount -t tmpfs -o size=3500k none small 2>/dev/null; then
@@ -369,6 +372,15 @@ refuse "a model folder that is not there" 'nowhere' "$bin/mlm_eval" --model nowh
 refuse "no model named" 'model' "$bin/mlm_eval" --data eval.txt
 refuse "fill_mask without a mask" '<mask>' "$bin/fill_mask" --model tiny "no mask in here"
 refuse "predict with a model that is no classifier" 'tiny' "$bin/predict" --model tiny --data te.jsonl
+refuse "a row without a label" 'rows\.jsonl.*1.*label' "$bin/finetune" --model tiny --train rows.jsonl --dev dev.jsonl --output never
+refuse "a row without text for predict" 'rows\.jsonl.*2.*text' "$bin/predict" --model clf/model --data rows.jsonl
+refuse "init_model: an unknown flag" 'no-such-flag' "$bin/init_model" --no-such-flag
+refuse "init_model: no configuration" 'nowhere\.json' "$bin/init_model" --config nowhere.json --tokenizer tok --output never
+refuse "init_model: a vocabulary smaller than the ids" 'few/config\.json.*900' \
+  "$bin/init_model" --config few/config.json --tokenizer tok --output never
+refuse "init_model: a folder that holds a model" 'tiny' \
+  "$bin/init_model" --config config.json --tokenizer tok --output tiny
+refuse "a GPU where there is none" 'cuda' env CUDA_VISIBLE_DEVICES= "${dapt[@]}" --train train.txt --device cuda
 refuse "an unknown key in --config" 'learning_rate' bash -c 'echo "{\"learning_rate\": 1}" >flags.json; exec "$@"' - \
   "${dapt[@]}" --train train.txt --config flags.json
 refuse "--resume with another learning rate" 'lr' "$bin/dapt_train" --output cut --resume --lr 0.5
