@@ -1,6 +1,7 @@
 #include "data/token_cache.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,6 +27,28 @@ uint64_t options_fingerprint(const DatasetOptions& options, const Tokenizer& tok
   hash.add_text(options.corpus.text_field).add(uint64_t(options.corpus.blank_line_documents));
   return hash.digest();
 }
+
+// Lets one process at a time make a cache, so that the ranks of a run do not all do the same work. Only a courtesy:
+// where the file system has no locks each makes its own, and the last rename wins with the same content.
+class BuildLock {
+ public:
+  explicit BuildLock(const std::string& path)
+      : path_(path), fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
+    while (fd_ >= 0 && ::flock(fd_, LOCK_EX) != 0 && errno == EINTR) {
+    }
+  }
+  ~BuildLock() {
+    if (fd_ < 0) return;
+    ::unlink(path_.c_str());
+    ::close(fd_);
+  }
+  BuildLock(const BuildLock&) = delete;
+  BuildLock& operator=(const BuildLock&) = delete;
+
+ private:
+  std::string path_;
+  int fd_;
+};
 
 uint64_t round8(uint64_t n) {
   return (n + 7) / 8 * 8;
@@ -156,20 +179,22 @@ std::shared_ptr<const TokenCache> TokenCache::open(const DatasetOptions& options
   const uint64_t key = hash.digest();
   const std::string path = fmt::format("{}/{:016x}.tokens", folder, key);
 
-  for (bool fresh : {false, true}) {
-    if (fresh) write_token_cache(path, key, files, options, tokenizer);
+  const auto usable = [&](bool fresh) -> std::shared_ptr<const TokenCache> {
     std::shared_ptr<TokenCache> cache(new TokenCache);
     std::string fault = cache->map(path);
     if (fault.empty() && cache->header_->key != key) fault = "belongs to other files";
     if (fault.empty()) fault = cache->outdated(files, options.verify_cache && !fresh);
-    if (fault.empty()) {
-      cache->reused_ = !fresh;
-      cache->options_fingerprint_ = fingerprint;
-      return cache;
-    }
-    if (fresh) fail_io("{}: the token cache {} right after it was written", path, fault);
-  }
-  return nullptr;
+    if (fresh && !fault.empty()) fail_io("{}: the token cache {} right after it was written", path, fault);
+    if (!fault.empty()) return nullptr;
+    cache->reused_ = !fresh;
+    cache->options_fingerprint_ = fingerprint;
+    return cache;
+  };
+  if (auto cache = usable(false)) return cache;
+  const BuildLock lock(path + ".lock");
+  if (auto cache = usable(false)) return cache;
+  write_token_cache(path, key, files, options, tokenizer);
+  return usable(true);
 }
 
 int64_t TokenCache::document_of(int64_t token) const {

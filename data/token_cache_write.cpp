@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <malloc.h>
 #include <omp.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -126,10 +127,8 @@ class TokenCacheWriter {
     out_.write(&header_, sizeof header_);
   }
 
-  void add_batch(const std::vector<std::string>& texts, size_t count) {
-    encode(texts, count);
-    for (size_t d = 0; d < count; ++d) {
-      const Encoded& document = encoded_[d];
+  void add_batch(const std::vector<std::string>& texts) {
+    for (const Encoded& document : encode(texts)) {
       offsets_.append(header_.tokens);
       hashes_.append(document.hash);
       append_tokens(document);
@@ -168,15 +167,13 @@ class TokenCacheWriter {
     out_.write(bytes);
   }
 
-  void encode(const std::vector<std::string>& texts, size_t count) {
-    if (encoded_.size() < count) encoded_.resize(count);
+  std::vector<Encoded> encode(const std::vector<std::string>& texts) const {
+    std::vector<Encoded> encoded(texts.size());
     std::exception_ptr error;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads_)
-    for (size_t d = 0; d < count; ++d) {
+    for (size_t d = 0; d < texts.size(); ++d) {
       try {
-        Encoded& out = encoded_[d];
-        out.ids.clear();
-        out.word_starts.clear();
+        Encoded& out = encoded[d];
         tokenizer_.encode_words(texts[d], out.ids, out.word_starts);
         out.hash = hash_bytes(texts[d]);
       } catch (...) {
@@ -185,6 +182,7 @@ class TokenCacheWriter {
       }
     }
     if (error) std::rethrow_exception(error);
+    return encoded;
   }
 
   void append_tokens(const Encoded& document) {
@@ -208,7 +206,6 @@ class TokenCacheWriter {
   const Tokenizer& tokenizer_;
   int threads_;
   std::vector<uint8_t> line_feeds_;
-  std::vector<Encoded> encoded_;
   std::vector<uint16_t> narrow_;
   Hasher body_;
   CacheHeader header_{};
@@ -221,12 +218,16 @@ void write_token_cache(const std::string& path, uint64_t key, const std::vector<
   CorpusReader reader(paths, options.corpus);
   const int threads = options.threads > 0 ? options.threads : omp_get_max_threads();
   TokenCacheWriter writer(path, key, tokenizer, threads);
-  std::vector<std::string> texts(kBatchDocuments);
+  std::vector<std::string> texts;
+  std::string text;
   for (bool more = true; more;) {
-    size_t count = 0, bytes = 0;
-    while (count < kBatchDocuments && bytes < kBatchBytes && (more = reader.next(texts[count])))
-      bytes += texts[count++].size();
-    writer.add_batch(texts, count);
+    texts.clear();
+    size_t bytes = 0;
+    while (texts.size() < kBatchDocuments && bytes < kBatchBytes && (more = reader.next(text))) {
+      bytes += text.size();
+      texts.push_back(std::move(text));
+    }
+    writer.add_batch(texts);
   }
   check(writer.tokens() > 0, "{}: no text in {}", files.front().path,
         files.size() == 1 ? "the file" : fmt::format("it nor in the other {} files", files.size() - 1));
@@ -240,6 +241,8 @@ void write_token_cache(const std::string& path, uint64_t key, const std::vector<
     done[i].text_bytes = reader.totals()[i].text_bytes;
   }
   writer.finish(done);
+  // The run that follows plans its memory: what tokenizing took goes back to the system.
+  ::malloc_trim(0);
 }
 
 }  // namespace encore

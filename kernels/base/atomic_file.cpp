@@ -40,7 +40,9 @@ void write_file_atomic(const std::string& path, std::string_view bytes) {
 }
 
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), temporary_(unique_name(path_)) {
-  fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  // A process that was killed may have left a file of this name: in a container, process ids repeat.
+  while ((fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) < 0 && errno == EEXIST)
+    temporary_ = unique_name(path_);
   if (fd_ < 0) fail_with(errno, "cannot create the file");
 }
 

@@ -120,7 +120,9 @@ class Batches : public testing::Test {
 TEST_F(Batches, BudgetIsKeptAndOrderToo) {
   const StepOrder order(set_->examples(), 40, set_->examples(), 1);
   const auto examples = order.examples(0);
-  for (int64_t budget : {48, 100, 1000, 100000}) {
+  int64_t three = 0;  // a budget that fits to the token
+  for (int e = 0; e < 3; ++e) three += set_->example_tokens(examples[size_t(e)].example);
+  for (int64_t budget : {int64_t(48), int64_t(100), three, int64_t(1000), int64_t(100000)}) {
     std::vector<int64_t> got, wanted;
     const auto batches = micro_batches(examples, *set_, budget);
     for (size_t b = 0; b < batches.size(); ++b) {

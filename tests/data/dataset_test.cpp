@@ -116,6 +116,9 @@ TEST(Dataset, Full) {
   EXPECT_EQ(data.train()->example_sequences(3), 2);
   EXPECT_EQ(data.train()->example_tokens(3), 6);
   EXPECT_EQ(data.train()->document_of(5), 5);
+  Corpus three_left({"aaa", "bb"}), two_left({"aaaa", "bb"});
+  EXPECT_EQ(examples_of(*three_left.open(SequenceMode::kFull, 8).train()), (Strings{"<aaa> <b>", "<b>"}));
+  EXPECT_EQ(examples_of(*two_left.open(SequenceMode::kFull, 8).train()), (Strings{"<aaaa>", "<bb>"}));
   EXPECT_EQ(data.ledger().sequences_train, 7);
   EXPECT_EQ(data.ledger().examples_train, 5);
   EXPECT_EQ(data.ledger().tokens_truncated, 0);

@@ -203,6 +203,23 @@ TEST(TokenCache, LyingHeader) {
   }
 }
 
+// Sections that agree with each other, past the end of the file.
+TEST(TokenCache, LyingHeaderThatAgreesWithItself) {
+  Place place;
+  const std::string path = place.open()->path();
+  std::string bad = slurp(path);
+  CacheHeader header;
+  std::memcpy(&header, bad.data(), sizeof header);
+  const uint64_t more = bad.size() / 2;
+  header.documents += more;
+  header.at_hashes += 8 * more;
+  header.at_files += 16 * more;
+  header.checksum = hash_bytes({reinterpret_cast<const char*>(&header), offsetof(CacheHeader, checksum)});
+  std::memcpy(bad.data(), &header, sizeof header);
+  std::ofstream(path, std::ios::binary) << bad;
+  EXPECT_EQ(text_of(*place.open()), "one|two||three|");
+}
+
 TEST(TokenCache, TwoProcessesAtOnce) {
   std::string text;
   for (int i = 0; i < 20000; ++i) text += "the document of number " + std::to_string(i) + "\n";
@@ -236,6 +253,17 @@ TEST(TokenCache, TwoProcessesAtOnce) {
     EXPECT_EQ(status, 0);
   }
   EXPECT_EQ(place.cache_files().size(), 1u) << "no temporary file stays behind";
+  EXPECT_TRUE(place.open()->reused());
+}
+
+// What a killed process left behind under the very names that this one would take.
+TEST(TokenCache, LeftoversDoNotMatter) {
+  Place place;
+  const std::string path = place.open()->path();
+  fs::remove(path);
+  for (int i = 0; i < 3000; ++i) std::ofstream(fmt::format("{}.tmp-{}-{}", path, ::getpid(), i)) << "left";
+  std::ofstream(path + ".lock") << "";
+  EXPECT_EQ(text_of(*place.open()), "one|two||three|");
   EXPECT_TRUE(place.open()->reused());
 }
 
