@@ -147,8 +147,15 @@ void parse_zip(std::span<const uint8_t> bytes, const std::string& file, PytorchT
 
 // ---- The stream: magic number, protocol version, properties of the machine, the dictionary, the keys of the
 // storages, and for each key its element count and its bytes.
-constexpr uint8_t kLegacyStart[] = {0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46,
-                                    0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e};
+constexpr uint8_t kMagic[] = {0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e};
+
+// Bytes of the pickle that holds the magic number, or 0: not such a stream.
+size_t magic_length(std::span<const uint8_t> bytes) {
+  if (bytes.size() < 3 || bytes[0] != 0x80 || bytes[1] < 2 || bytes[1] > 5) return 0;
+  const size_t start = bytes[2] == 0x95 ? 11 : 2;  // protocol 4 puts a frame around it
+  if (bytes.size() < start + sizeof(kMagic) || std::memcmp(bytes.data() + start, kMagic, sizeof(kMagic)) != 0) return 0;
+  return start + sizeof(kMagic);
+}
 
 void check_little_endian(const Pickle& machine, const std::string& file) {
   const PickleValue& dict = machine.top();
@@ -160,7 +167,7 @@ void check_little_endian(const Pickle& machine, const std::string& file) {
 }
 
 void parse_legacy(std::span<const uint8_t> bytes, const std::string& file, PytorchTensors& out) {
-  size_t position = sizeof(kLegacyStart);
+  size_t position = magic_length(bytes);
   const Pickle version = read_pickle(bytes, position, file);
   check(version.top().kind == Kind::kInteger && version.top().integer == 1001,
         "{}: not a PyTorch file of a version that is served", file);
@@ -215,7 +222,7 @@ PytorchTensors parse_pytorch_tensors(std::span<const uint8_t> bytes, const std::
   PytorchTensors out;
   if (bytes.size() >= 4 && std::memcmp(bytes.data(), "PK\3\4", 4) == 0)
     parse_zip(bytes, file, out);
-  else if (bytes.size() >= sizeof(kLegacyStart) && std::memcmp(bytes.data(), kLegacyStart, sizeof(kLegacyStart)) == 0)
+  else if (magic_length(bytes) > 0)
     parse_legacy(bytes, file, out);
   else
     fail("{}: not a file of torch.save, neither the zip nor the older stream; a plain pickle is refused", file);

@@ -13,7 +13,14 @@ namespace {
 using Kind = PickleValue::Kind;
 
 // What a name stands for.
-enum Global : int64_t { kOrderedDict, kRebuildTensor, kRebuildTensorV2, kRebuildParameter, kFirstStorage };
+enum Global : int64_t {
+  kOrderedDict,
+  kRebuildTensor,
+  kRebuildTensorV2,
+  kRebuildParameter,
+  kRebuildParameterState,
+  kFirstStorage
+};
 
 struct KnownGlobal {
   std::string_view module, name;
@@ -24,6 +31,7 @@ constexpr KnownGlobal kGlobals[] = {
     {"torch._utils", "_rebuild_tensor", nullptr},
     {"torch._utils", "_rebuild_tensor_v2", nullptr},
     {"torch._utils", "_rebuild_parameter", nullptr},
+    {"torch._utils", "_rebuild_parameter_with_state", nullptr},
     {"torch", "FloatStorage", "F32"},
     {"torch", "HalfStorage", "F16"},
     {"torch", "BFloat16Storage", "BF16"},
@@ -309,7 +317,9 @@ class Machine {
       case kRebuildTensor: require(count == 4, "rebuilds a tensor from other than 4 things"); break;
       case kRebuildTensorV2: require(count == 6 || count == 7, "rebuilds a tensor from other than 6 things"); break;
       case kRebuildParameter:
-        require(count == 3 && at(arguments[0]).kind == Kind::kTensor, "makes a parameter of what is no tensor");
+      case kRebuildParameterState:  // a fourth argument: attributes that the parameter had in Python
+        require(count == (callee == kRebuildParameter ? 3 : 4) && at(arguments[0]).kind == Kind::kTensor,
+                "makes a parameter of what is no tensor");
         return push_integer(at(arguments[0]).integer, Kind::kTensor);
       default: require(false, "calls a storage type");
     }

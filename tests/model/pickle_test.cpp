@@ -103,11 +103,16 @@ TEST(Pickle, OrderedDictWithModuleVersions) {
 
 TEST(Pickle, PythonTwoPairsAndParameters) {
   const TensorSpec t{"w", "FloatStorage", "0", 6, 0, {6}, {1}};
-  const std::string parameter = global("torch._utils", "_rebuild_parameter") + "(" + tensor_opcodes(t) + "\x88" +
-                                global("collections", "OrderedDict") + ")RtR";
-  const std::string root = pickle(global("collections", "OrderedDict") + "]](" + ("U\x01w" + parameter) + "ea\x85R");
-  const std::string zip = zip_of(root, {{"archive/data/0", floats(kSix)}});
-  EXPECT_EQ(to_f32(parse(zip).tensors.at("w"), "w"), kSix);
+  const std::string hooks = global("collections", "OrderedDict") + ")R";
+  const std::string parameter = global("torch._utils", "_rebuild_parameter") + "(" + tensor_opcodes(t) + "\x88" + hooks;
+  const std::string with_state =
+      global("torch._utils", "_rebuild_parameter_with_state") + "(" + tensor_opcodes(t) + "\x88" + hooks + "}";
+  for (const std::string& value : {parameter + "tR", with_state + "tR"}) {
+    const std::string root = pickle(global("collections", "OrderedDict") + "]](" + ("U\x01w" + value) + "ea\x85R");
+    const std::string zip = zip_of(root, {{"archive/data/0", floats(kSix)}});
+    EXPECT_EQ(to_f32(parse(zip).tensors.at("w"), "w"), kSix);
+  }
+  expect_bad_pickle(pickle("}" + text("w") + parameter + "}tRs"), {"no tensor"});
 }
 
 TEST(Pickle, ProtocolFour) {
