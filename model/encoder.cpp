@@ -25,8 +25,6 @@ void Encoder::plan(Arena& arena, const EncoderRows& rows, Saved& out) const {
   out.hidden.resize(layers + 1);
   out.embeddings = embeddings_.plan(arena, rows.tokens);
   out.hidden[0] = arena.take("hidden states", dtype, rows.tokens, hidden_);
-  const Tensor other = rows.keep_for_backward ? Tensor() : arena.take("hidden states", dtype, rows.tokens, hidden_);
-  const Tensor first = out.hidden[0];
   size_t end = arena.used();
   for (size_t i = 0; i < layers; ++i) {
     const LayerRows layer = layer_rows(rows, i);
@@ -38,7 +36,7 @@ void Encoder::plan(Arena& arena, const EncoderRows& rows, Saved& out) const {
     } else {
       end = std::max(end, arena.used());
       arena.release(mark);
-      out.hidden[i + 1] = (i % 2 ? first : other).row_range(0, layer.queries);
+      out.hidden[i + 1] = out.hidden[0].row_range(0, layer.queries);
     }
   }
   arena.release(end);  // behind what the layers shared

@@ -28,7 +28,8 @@ class Encoder {
     std::vector<EncoderLayer::Saved> layers;
     std::vector<Tensor> hidden;  // [T, H] of the embeddings and of each layer; the last one [last(), H]
   };
-  // Without keep_for_backward all layers share one layer's memory, and hidden states alternate between two buffers.
+  // Without keep_for_backward all layers share one layer's memory, and one buffer for the hidden states: a layer writes
+  // its output when nothing reads its input any more.
   void plan(Arena& saved, const EncoderRows&, Saved& out) const;
   void plan_backward_scratch(Arena& scratch, const EncoderRows&, DType) const;
 

@@ -123,6 +123,30 @@ TEST_P(Invariance, PaddedParametersGetNoGradient) {
 INSTANTIATE_TEST_SUITE_P(Models, Invariance, testing::Bool(),
                          [](const auto& info) { return info.param ? "Classifier" : "MaskedLm"; });
 
+TEST(MaskedLm, TokenTypesPickTheirRow) {
+  const auto model = tiny_mlm();
+  ParamStore& params = model->params();
+  PackedBatch batch = pack(model->config(), tiny_examples(model->config()), false);
+  model->reserve(capacity_of(batch), Mode::kInference);
+  std::vector<float> first, second, absent;
+  batch.type_ids.assign(batch.ids.size(), 1);
+  model->logits(batch, second);
+  batch.type_ids.assign(batch.ids.size(), 0);
+  model->logits(batch, first);
+  batch.type_ids.clear();
+  model->logits(batch, absent);
+  EXPECT_EQ(absent, first);
+  EXPECT_GT(distance(first, second), 1e-2 * norm(first));
+
+  const int table = params.find("roberta.embeddings.token_type_embeddings.weight");
+  std::vector<float> rows = params.read(table);
+  std::rotate(rows.begin(), rows.begin() + model->config().hidden_size, rows.end());
+  params.write(table, rows.data());
+  params.weights_changed();
+  model->logits(batch, absent);
+  EXPECT_EQ(absent, second);
+}
+
 TEST(MaskedLm, ManyTargetsGoThroughTheHeadInBlocks) {
   RobertaConfig config = tiny_config();
   config.max_position_embeddings = 900;
