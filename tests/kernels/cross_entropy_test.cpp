@@ -177,6 +177,16 @@ TEST_F(CrossEntropyFacts, RowsDoNotSeeTheBatchNorTheThreads) {
   expect_same("gradient of a row alone", alone.gradient, Values(all.gradient.end() - classes, all.gradient.end()));
 }
 
+// Nothing is left over from the rows of an earlier call.
+TEST_F(CrossEntropyFacts, IgnoredRowsCountAsNothing) {
+  const Values u(40 * 3, 1);
+  EXPECT_EQ(run(u, 40, 3, Values(40, 0)).correct, 40);
+  const Outcome got = run(u, 40, 3, Values(40, -1));
+  EXPECT_EQ(got.correct, 0);
+  EXPECT_EQ(got.loss, 0);
+  expect_same("gradient", got.gradient, Values(120, 0));
+}
+
 TEST_F(CrossEntropyFacts, RefusesALabelThatIsNoClass) {
   EXPECT_NE(refusal([&] { run(Values(20, 0), 2, 10, {3, 10}); }).find("label 10 of row 1"), std::string::npos);
 }

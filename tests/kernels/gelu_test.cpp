@@ -89,7 +89,7 @@ TEST_F(GeluFacts, LowerTailKeepsItsRelativeAccuracy) {
   const Values got = y.get();
   for (size_t i = 0; i < us.size(); ++i) {
     const double exact = us[i] / 2 * std::erfc(-us[i] / std::sqrt(2.0));
-    EXPECT_NEAR(got[i] / exact, 1, us[i] > -4 ? 1e-6 : 1e-5) << us[i];
+    EXPECT_NEAR(got[i] / exact, 1, us[i] > -4 ? 1.5e-6 : 1e-5) << us[i];
   }
 }
 

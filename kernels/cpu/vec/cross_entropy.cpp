@@ -36,7 +36,7 @@ ENCORE_INLINE Piece exponentials(const T* logits, const float* bias, int64_t n, 
   const VF reference = vset(top == -INFINITY ? 0.f : top);
   Sum4 sum;
   for_columns(n, [&](int64_t c, auto m, int k) ENCORE_LAMBDA {
-    const VF e = vexp(vload(room + c, m) - reference);
+    const VF e = vexp2((vload(room + c, m) - reference) * vset(1.44269504089f));
     vstore(room + c, e, m);
     sum.part[k] += vwithin(e, m);
   });
