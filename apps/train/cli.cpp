@@ -146,7 +146,10 @@ const Cli::Option& Cli::option(const std::string& name) const {
 
 void Cli::assign(Option& o, const std::vector<std::string>& values, const std::string& origin) {
   const auto outside = [&](const std::string& v) {
-    fail("{}--{}: {} is not between {} and {}", origin, o.name, v, shorten(o.min), shorten(o.max));
+    const auto bound = [&](double x) {
+      return o.kind == Option::Kind::kInteger ? fmt::format("{:.0f}", x) : shorten(x);
+    };
+    fail("{}--{}: {} is not between {} and {}", origin, o.name, v, bound(o.min), bound(o.max));
   };
   for (const std::string& v : values) {
     if (o.kind == Option::Kind::kNumber) {

@@ -7,8 +7,15 @@
 #include <algorithm>
 #include <cmath>
 
+#include "optim/communicator.h"
+
 namespace encore {
 namespace {
+
+// mpirun gives its ranks a pseudo-terminal, whatever its own output is.
+bool on_terminal(std::FILE* out) {
+  return ::isatty(::fileno(out)) && !under_mpi();
+}
 
 int columns(std::FILE* out) {
   struct winsize size {};
@@ -32,7 +39,7 @@ std::string with_commas(int64_t number) {
 }
 
 Progress::Progress(int64_t steps, bool quiet, double line_seconds, std::FILE* out)
-    : steps_(steps), quiet_(quiet), terminal_(::isatty(::fileno(out))), line_seconds_(line_seconds), out_(out) {}
+    : steps_(steps), quiet_(quiet), terminal_(on_terminal(out)), line_seconds_(line_seconds), out_(out) {}
 
 Progress::~Progress() {
   finish();
