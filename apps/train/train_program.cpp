@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "apps/train/device.h"
+#include "apps/train/memory_plan.h"
 #include "apps/train/memory_use.h"
 #include "apps/train/signals.h"
 #include "data/tokenizer.h"
@@ -28,7 +29,7 @@ class Opening {
   template <class... Args>
   void say(fmt::format_string<Args...> format, Args&&... args) {
     text_ += fmt::format(format, std::forward<Args>(args)...) + "\n";
-    if (::isatty(STDOUT_FILENO)) publish();
+    if (::isatty(STDOUT_FILENO) && !under_mpi()) publish();
   }
   void publish() {
     std::fwrite(text_.data(), 1, text_.size(), stdout);
@@ -91,6 +92,7 @@ std::string trimmed(std::string text) {
 struct Data {
   std::shared_ptr<const SequenceSet> train, eval;
   uint64_t train_fingerprint = 0, eval_fingerprint = 0;
+  int64_t eval_tokens = 0;
   std::string eval_name;
 };
 
@@ -101,40 +103,21 @@ Data open_data(const Cli& cli, const Tokenizer& tokenizer, Communicator& comm, i
   data.train = train.train();
   data.train_fingerprint = train.fingerprint();
   check(data.train->examples() > 0, "--train: no document is left to train on");
-  if (!cli.get_list("eval").empty()) {
-    const Dataset eval = open_dataset(eval_dataset_options(cli, threads), tokenizer, comm);
+  const bool own_eval = !cli.get_list("eval").empty();
+  const double share = cli.get_number("held-out");
+  const Dataset eval = open_dataset(eval_dataset_options(cli, threads), tokenizer, comm);
+  data.eval = own_eval ? eval.train() : eval.held_out();
+  data.eval_fingerprint = eval.fingerprint();
+  data.eval_tokens = own_eval ? eval.ledger().tokens_train : eval.ledger().tokens_held_out;
+  data.eval_name = own_eval ? "eval" : "held-out";
+  if (own_eval)
     opening.say("\nEvaluation text\n{}", trimmed(eval.ledger().str()));
-    data.eval = eval.train();
-    data.eval_fingerprint = eval.fingerprint();
-    data.eval_name = "eval";
-  } else {
-    data.eval = train.held_out();
-    data.eval_name = "held-out";
-    const double share = cli.get_number("held-out");
-    if (share > 0)
-      opening.say("No --eval: {} of {} documents ({:g} %) are held out, chosen by hash of their text",
-                  train.ledger().documents_held_out, train.ledger().documents_in, 100 * share);
-    if (!data.eval || data.eval->examples() == 0)
-      opening.say("note: nothing is held out: the loss is measured on training text alone");
-  }
+  else if (share > 0)
+    opening.say("No --eval: {} of {} documents ({:g} %) are held out, chosen by hash of their text",
+                train.ledger().documents_held_out, train.ledger().documents_in, 100 * share);
+  if (!data.eval || data.eval->examples() == 0)
+    opening.say("note: nothing is held out: the loss is measured on training text alone");
   return data;
-}
-
-// Bytes of the batches of one step, which wait on the host (PackedBatch: seven int32 a token, a little a sequence).
-size_t host_batch_bytes(const StepOptions& options, int64_t seq_length, int ranks) {
-  return size_t(options.batch_sequences / ranks + 1) * size_t(seq_length) * 32;
-}
-
-size_t say_plan(const Model& model, const BatchCapacity& capacity, size_t host_batches, size_t before,
-                Opening& opening) {
-  MemoryPlan plan = model.plan(capacity, model.params().compute_dtype(), Mode::kTraining);
-  plan.regions.push_back({"AdamW moments (fp32)", Optimizer::bytes(model.params().length())});
-  plan.regions.push_back({"batches of a step", host_batches});
-  plan.regions.push_back({"program and libraries", before});
-  opening.say("\nMemory plan, micro-batches of {} tokens", with_commas(capacity.tokens));
-  for (const auto& region : plan.regions) opening.say("  {:<24}{:>12}", region.name, human_bytes(double(region.bytes)));
-  opening.say("  {:<24}{:>12}", "total", human_bytes(double(plan.total())));
-  return plan.total();
 }
 
 // The newest complete state of the run, as every rank sees it; -1: none.
@@ -143,6 +126,21 @@ int64_t newest_state(const RunFolder* folder, Communicator& comm) {
   if (folder && !folder->states().empty()) step[0] = folder->states().back();
   comm.all_reduce_max(std::span<int64_t>(step));
   return step[0];
+}
+
+// The flags in force, such that --config repeats the run from any working folder.
+nlohmann::json repeatable(const Cli& cli) {
+  const auto absolute = [](const std::string& path) {
+    return path.empty() || path == "-" ? path : std::filesystem::absolute(path).lexically_normal().string();
+  };
+  nlohmann::json config = cli.resolved();
+  for (const char* flag : {"model", "output", "cache-dir"}) config[flag] = absolute(cli.get(flag));
+  for (const char* flag : {"train", "eval"}) {
+    config[flag] = nlohmann::json::array();
+    for (const std::string& path : cli.get_list(flag)) config[flag].push_back(absolute(path));
+  }
+  config["resume"] = false;
+  return config;
 }
 
 std::optional<RunFolder> open_folder(Recipe recipe, Cli& cli, Communicator& comm, Opening& opening) {
@@ -164,9 +162,7 @@ std::optional<RunFolder> open_folder(Recipe recipe, Cli& cli, Communicator& comm
   } else {
     folder.emplace(RunFolder::create(output));
   }
-  nlohmann::json config = cli.resolved();
-  config["resume"] = false;
-  write_file_atomic(folder->file("config.json"), config.dump(2) + "\n");
+  write_file_atomic(folder->file("config.json"), repeatable(cli).dump(2) + "\n");
   return folder;
 }
 
@@ -188,6 +184,14 @@ void start_from(const std::string& model_dir, const RobertaConfig& config, uint6
     opening.say("note: {} has no MLM head: it is freshly initialised, the first steps train it", report.file);
 }
 
+RunState continue_from(const std::string& dir, const RunState& now, Model& model, Trainer& trainer, Opening& opening) {
+  const RunState saved = read_state(dir);
+  check_fingerprints(saved, now, dir);
+  load_state(dir, saved, model.params(), trainer.optimizer());
+  opening.say("\nresumed from {}", dir);
+  return saved;
+}
+
 RunEnd run(Recipe recipe, Cli& cli, Communicator& comm) {
   Opening opening;
   if (cli.get("model").empty() && cli.get_list("train").empty()) fill_in_example(cli, opening);
@@ -203,37 +207,33 @@ RunEnd run(Recipe recipe, Cli& cli, Communicator& comm) {
 
   const Data data = open_data(cli, tokenizer, comm, device.threads, opening);
   const Masker masker = make_masker(masking_options(cli), tokenizer);
-  MaskingOptions fixed = masking_options(cli);
-  fixed.seed = kEvalSeed;
   const StepOptions step = step_options(cli, data.train->examples());
 
   const size_t before = memory_use().anonymous;
   const std::unique_ptr<Model> model = make_mlm(config, *device.backend, device.dtype, Mode::kTraining);
   const BatchCapacity capacity = plan_capacity(step.tokens_per_batch, masker.options().mlm_probability);
-  const size_t planned =
-      say_plan(*model, capacity, host_batch_bytes(step, data.train->seq_length(), comm.size()), before, opening);
+  const MemoryPlan plan = plan_run(*model, {.capacity = capacity,
+                                            .step = step,
+                                            .seq_length = data.train->seq_length(),
+                                            .eval_tokens = data.eval_tokens,
+                                            .ranks = comm.size(),
+                                            .before = before});
+  opening.say("\nMemory plan, micro-batches of {} tokens\n{}", with_commas(capacity.tokens), to_text(plan));
   Reservation reservation(*model, capacity, Mode::kTraining);
   Trainer trainer(reservation, data.train, masker, comm, step);
-  const Evaluator evaluator(data.eval, make_masker(fixed, tokenizer), step.tokens_per_batch);
+  const Evaluator evaluator(data.eval, make_masker(eval_masking_options(cli), tokenizer), step.tokens_per_batch);
 
-  RunState state{.train_fingerprint = data.train_fingerprint,
-                 .eval_fingerprint = data.eval_fingerprint,
-                 .model_fingerprint = layout_fingerprint(model->params())};
   const bool resume = cli.get_flag("resume");
   // Before the folder is made: a checkpoint that is refused leaves nothing behind.
   if (!resume) start_from(model_dir, config, step.seed, *model, opening);
   const std::optional<RunFolder> folder = open_folder(recipe, cli, comm, opening);
-  const int64_t newest = resume ? newest_state(folder ? &*folder : nullptr, comm) : -1;
-  if (newest >= 0) {
-    const std::string dir = fmt::format("{}/state/step-{}", cli.get("output"), newest);
-    const RunState saved = read_state(dir);
-    check_fingerprints(saved, state, dir);
-    load_state(dir, saved, model->params(), trainer.optimizer());
-    state = saved;
-    opening.say("resumed from {}", dir);
-  } else if (resume) {
+  RunState state{.train_fingerprint = data.train_fingerprint,
+                 .eval_fingerprint = data.eval_fingerprint,
+                 .model_fingerprint = layout_fingerprint(model->params())};
+  if (const int64_t newest = newest_state(folder ? &*folder : nullptr, comm); newest >= 0)
+    state = continue_from(fmt::format("{}/state/step-{}", cli.get("output"), newest), state, *model, trainer, opening);
+  else if (resume)
     start_from(model_dir, config, step.seed, *model, opening);
-  }
   for (const std::string& note : config.notes) opening.say("note: {}", note);
   if (folder) folder->remove_other_events(state.events_file);
   opening.say("\n{} steps of {} examples ({:.4g} passes over {}), {} to {}", trainer.steps(), step.batch_sequences,
@@ -243,7 +243,7 @@ RunEnd run(Recipe recipe, Cli& cli, Communicator& comm) {
 
   RunOptions options = run_options(cli, trainer.steps());
   options.eval_name = data.eval_name;
-  options.planned_bytes = planned;
+  options.planned_bytes = plan.total();
   TrainingRun training(trainer, reservation, &evaluator, comm, folder ? &*folder : nullptr, state, options,
                        [&](const std::string& dir) { tokenizer.save(dir, int(config.max_length())); });
   return training.run();

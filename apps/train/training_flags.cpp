@@ -35,10 +35,12 @@ void declare_corpus(Cli& cli) {
              0.9);
   cli.text(group, "text-field", "jsonl key, csv or tsv column that holds the text", "NAME", "text");
   cli.flag(group, "blank-line-documents", "in .txt, documents end at a blank line (else every line is one)");
-  cli.choice(group, "mode",
-             "full: documents are cut into windows and short ones share an example; pack: whole lines of a document; "
-             "split: windows that overlap by --stride; truncate: the start of each document",
-             {"full", "pack", "split", "truncate"}, "full");
+  cli.choice(
+      group, "mode",
+      "full: documents are cut into windows and short ones share an example; pack: whole lines of a document; "
+      "split: windows that overlap by --stride; truncate: the start of each document. The loss on --eval is always "
+      "that of split without overlap, as mlm_eval measures it",
+      {"full", "pack", "split", "truncate"}, "full");
   cli.integer(group, "stride", "overlap of neighbouring windows in mode split, in tokens", 0, 0, 1 << 20);
   cli.flag(group, "cross-document-attention", "mode full: documents that share an example see each other");
   cli.text(group, "cache-dir", "where tokenized corpora are kept [$ENCORE_CACHE, or ~/.cache/encore]", "DIR");
@@ -151,8 +153,10 @@ DatasetOptions train_dataset_options(const Cli& cli, int threads) {
 
 DatasetOptions eval_dataset_options(const Cli& cli, int threads) {
   DatasetOptions options = train_dataset_options(cli, threads);
-  options.corpus.files = cli.get_list("eval");
-  options.held_out = 0;
+  options.mode = SequenceMode::kSplit;
+  options.stride = 0;
+  options.cross_document_attention = false;
+  if (!cli.get_list("eval").empty()) options.corpus.files = cli.get_list("eval");
   return options;
 }
 
@@ -165,6 +169,12 @@ MaskingOptions masking_options(const Cli& cli) {
   check(options.mask_share + options.random_share <= 1,
         "--mask-share {} and --random-share {} are more than 1 together", options.mask_share, options.random_share);
   return options;
+}
+
+MaskingOptions eval_masking_options(const Cli& cli) {
+  return {.mlm_probability = cli.get_number("mlm-probability"),
+          .whole_word = cli.get("masking") == "whole-word",
+          .seed = kEvalSeed};
 }
 
 StepOptions step_options(const Cli& cli, int64_t examples) {

@@ -13,10 +13,12 @@ enum class Recipe { kDapt, kTapt };  // which defaults
 
 Cli training_cli(Recipe);
 
-// One side of the corpus: the files of --train, or those of --eval (nothing of them held out).
 DatasetOptions train_dataset_options(const Cli&, int threads);
+// Of the text that the loss is measured on: --eval, or without it the corpus of --train, whose held-out side is meant.
+// Whole documents, cut into windows whatever --mode says: what mlm_eval measures, comparable among runs.
 DatasetOptions eval_dataset_options(const Cli&, int threads);
 MaskingOptions masking_options(const Cli&);
+MaskingOptions eval_masking_options(const Cli&);  // fixed seed, 80/10/10
 // examples: of one pass over the corpus. Throws Error when the values cannot hold together.
 StepOptions step_options(const Cli&, int64_t examples);
 RunOptions run_options(const Cli&, int64_t steps);

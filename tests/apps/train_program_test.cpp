@@ -155,6 +155,17 @@ TEST(TrainProgram, StoppedBySignalsAndResumedIsTheSameRun) {
   }
 }
 
+// The same with two threads and in the dtype that the machine multiplies best.
+TEST(TrainProgram, ResumingIsExactInTheMachinesOwnDtype) {
+  const Words own{"--dtype", "auto", "--threads", "2", "--max-steps", "16"};
+  const std::string whole = workplace() / "own-whole", output = workplace() / "own-stopped";
+  ASSERT_EQ(run(command(whole, own)).code, 0);
+  ASSERT_EQ(stop_after_lines(command(output, own), output, 8, SIGTERM).code, 75);
+  const Outcome resumed = run({program("dapt_train"), "--output", output, "--resume"});
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  expect_same_run(whole, output, 16);
+}
+
 TEST(TrainProgram, KilledAndResumedIsTheSameRun) {
   const std::string output = workplace() / "killed";
   const Words words = command(output, {"--save-every", "3"});
@@ -228,6 +239,29 @@ TEST(TrainProgram, HoldsDocumentsOutWhenThereIsNoEval) {
   ASSERT_EQ(o.code, 0) << o.err;
   EXPECT_NE(o.out.find("held out"), std::string::npos) << o.out;
   EXPECT_EQ(read_log(output).front().at("eval_name"), "held-out");
+}
+
+TEST(TrainProgram, MlmEvalMeasuresWhatTheRunMeasured) {
+  const auto log = read_log(uninterrupted());
+  const struct {
+    std::string model;
+    double loss;
+  } cases[] = {{workplace().model(), log.front().at("eval_loss")},
+               {uninterrupted() + "/model/last", log.back().at("eval_loss")}};
+  for (const auto& c : cases) {
+    const Outcome o = run({program("mlm_eval"), "--model", c.model, "--data", workplace().eval(), "--json",
+                           "--cache-dir", workplace().cache(), "--device", "cpu", "--dtype", "fp32"});
+    ASSERT_EQ(o.code, 0) << o.err;
+    const json result = json::parse(o.out);
+    const double loss = result.at("loss");
+    EXPECT_NEAR(loss, c.loss, 1e-5 * c.loss);
+    EXPECT_NEAR(result.at("bits").get<double>(), loss / std::log(2.0), 1e-9);
+    EXPECT_NEAR(result.at("perplexity").get<double>(), std::exp(loss), 1e-6 * std::exp(loss));
+    EXPECT_GT(result.at("document_loss").get<double>(), 0);
+    EXPECT_GT(result.at("targets"), 0);
+    EXPECT_GT(result.at("tokens"), result.at("targets"));
+    EXPECT_LE(result.at("documents"), 30);
+  }
 }
 
 TEST(TrainProgram, RefusesInOneLine) {
