@@ -20,13 +20,14 @@ struct Case {
   Rows rows = kAll;
   Keys keys = kVisible;
   int threads = 2;
+  double offset = 0;  // added to every q, taken from every k: all scores move by about -sqrt(D) offset^2
 };
 
 std::ostream& operator<<(std::ostream& out, const Case& c) {
   for (int l : c.lengths) out << l << ",";
   return out << " heads " << c.heads << " of " << c.head_size << " " << name_of(c.dtype) << " p " << c.p
              << (c.rows == kSubset ? " subset" : "") << (c.keys == kSomeHidden ? " hidden keys" : "") << " threads "
-             << c.threads;
+             << c.threads << " offset " << c.offset;
 }
 
 // The same problem for the op (in guarded memory, q k v in one strided matrix) and for the reference.
@@ -110,6 +111,11 @@ class Problem {
     q_rows = random_tensor(c.dtype, queries(), width(), 1.5);
     kv_rows = random_tensor(c.dtype, tokens(), 2 * width(), 1.5);
     dout = random_tensor(c.dtype, queries(), width(), 1);
+    auto qs = q_rows->get(), kvs = kv_rows->get();
+    for (double& x : qs) x += c.offset;
+    for (size_t i = 0; i < kvs.size(); ++i) kvs[i] -= i % size_t(2 * width()) < size_t(width()) ? c.offset : 0;
+    q_rows->set(qs);
+    kv_rows->set(kvs);
     out = tensor(c.dtype, queries(), width(), 3), dq = tensor(c.dtype, queries(), width(), 5);
     dk = tensor(c.dtype, tokens(), width(), 7), dv = tensor(c.dtype, tokens(), width(), 1);
     lse = tensor(DType::kF32, r.heads, queries(), 9);
@@ -195,6 +201,11 @@ INSTANTIATE_TEST_SUITE_P(HiddenKeys, AttentionTest,
                                            Case{{5, 70, 20}, 2, 64, B, 0, kAll, kSomeHidden},
                                            Case{{90, 20, 150}, 2, 64, B, 0.1f, kSubset, kSomeHidden},
                                            Case{{3, 300}, 1, 32, F, 0.1f, kAll, kSomeHidden}));
+
+INSTANTIATE_TEST_SUITE_P(LargeOffset, AttentionTest,
+                         ::testing::Values(Case{{70, 5}, 1, 64, F, 0, kAll, kVisible, 2, 6},
+                                           Case{{70, 5}, 2, 64, B, 0.1f, kAll, kVisible, 2, 6},
+                                           Case{{33}, 1, 32, F, 0, kAll, kVisible, 2, -9}));
 
 // Equal scores and an identity for V: the outputs are the mask.
 TEST(Attention, DropoutBitsAreThoseOfTheContract) {

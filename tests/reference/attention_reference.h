@@ -79,7 +79,8 @@ AttentionResult attention(const AttentionProblem& a, Round round, Store store) {
           delta += Real(a.dout[query + i]) * Real(out.out[query + i]);
         }
         for (size_t c = 0; c < keys; ++c) {
-          const Real p = probability[c] / sum, p_stored = kept[c] ? Real(round(double(p))) : Real(0);
+          // As in every implementation that saves the rows' lse alone.
+          const Real p = std::exp(score[c] - Real(out.lse[lse])), p_stored = kept[c] ? Real(round(double(p))) : Real(0);
           Real dp = 0;
           for (size_t i = 0; i < d; ++i) {
             dp += Real(a.dout[query + i]) * Real(a.v[key(c) + i]);

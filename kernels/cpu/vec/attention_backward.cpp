@@ -6,12 +6,10 @@ namespace encore::cpu::ENCORE_VEC {
 
 namespace {
 
-constexpr float kLog2E = 1.44269504f;
-
 struct Scratch {
   // All queries, tile by tile: transposed [width][kTile] and with pairs along the queries [kTile / kPair][D].
   float *q, *dout, *q_pairs, *dout_pairs;
-  float *lse, *delta;  // [queries], base 2; rows past the end have lse = inf, so that their probabilities are 0
+  float *lse, *delta;  // [queries], rows past the end have lse = inf, so that their probabilities are 0
   float* dq;           // [queries][D], without the scale
   // One tile of keys.
   float *k, *v, *k_pairs;          // rows [kTile][width]; pairs along the keys [kTile / kPair][D]
@@ -49,7 +47,7 @@ void pack_queries(const AttentionHeadBackward& a, const Scratch& s) {
     pack(a.dout, s.dout, s.dout_pairs);
     for (int64_t r = first; r < first + padded; ++r) {
       const bool real = r < h.queries && h.lse[r] != -INFINITY;
-      s.lse[r] = real ? h.lse[r] * kLog2E : INFINITY;
+      s.lse[r] = real ? h.lse[r] : INFINITY;
       s.delta[r] =
           real ? row_product((const T*)a.dout.data + r * a.dout.ld, (const T*)a.out.data + r * a.out.ld, d) : 0;
     }
@@ -63,7 +61,7 @@ struct Gradient {
 template <class M>
 ENCORE_INLINE Gradient differentiate(const AttentionHead& a, VF score, VF dp, VF lse, VF delta, const KeepTile* keep,
                                      int64_t j, int64_t key) {
-  const VF p = vexponential<M>(score * vset(a.scale * kLog2E) - lse);
+  const VF p = probability<M>(score, vset(a.scale), lse);
   if (!keep) return {p, p * (dp - delta)};
   return {vkept(p, *keep, j, key), p * (vkept(dp * vset(a.draws.scale), *keep, j, key) - delta)};
 }

@@ -6,8 +6,6 @@ namespace encore::cpu::ENCORE_VEC {
 
 namespace {
 
-constexpr float kLog2E = 1.44269504f, kLn2 = 0.693147181f;
-
 struct Scratch {
   float *keys, *values;           // all keys: rows [keys][width] and pairs [keys / kPair][D]
   float *rows, *q;                // a tile of queries: rows [kTile][width], transposed [width][kTile]
@@ -15,7 +13,7 @@ struct Scratch {
   float* out;                     // [kTile][D]
 };
 
-// Softmax state of the queries of a tile, base 2.
+// Softmax state of the queries of a tile.
 struct Rows {
   float largest[kTile], sum[kTile], rescale[kTile];
 };
@@ -46,17 +44,17 @@ void score_tile(const AttentionHead& a, const Scratch& s, int64_t first_key, int
   });
 }
 
-// probabilities = 2^(scores - largest), dropped ones 0; the sums are of all.
+// probabilities = e^(factor scores - largest), dropped ones 0; the sums are of all.
 template <class M>
 ENCORE_INLINE void exponentiate(const Scratch& s, int64_t keys, int64_t j, VF factor, VF largest, const KeepTile* keep,
                                 VF& sum) {
   for (int64_t c = 0; c < keys; c += 2) {
     const float* from = s.scores + c * kTile + j * kLanes;
-    VF even = vexponential<M>(vload(from) * factor - largest);
+    VF even = probability<M>(vload(from), factor, largest);
     VF odd = vzero();
     sum = sum + even;
     if (c + 1 < keys) {
-      odd = vexponential<M>(vload(from + kTile) * factor - largest);
+      odd = probability<M>(vload(from + kTile), factor, largest);
       sum = sum + odd;
     }
     if (keep) {
@@ -70,13 +68,13 @@ ENCORE_INLINE void exponentiate(const Scratch& s, int64_t keys, int64_t j, VF fa
 template <class M>
 void softmax_tile(const AttentionHead& a, const Scratch& s, int64_t keys, int64_t vectors,
                   const float (&tile_largest)[kTile], const KeepTile* keep, Rows& rows) {
-  const VF factor = vset(a.scale * kLog2E);
+  const VF factor = vset(a.scale);
   for (int64_t j = 0; j < vectors; ++j) {
     const VF before = vload(rows.largest + j * kLanes);
     const VF largest = vmax(before, vload(tile_largest + j * kLanes) * factor);
     // A row that has seen nothing yet: subtract 0, not -inf.
     const VF base = vselect(vless(vset(-INFINITY), largest), largest, vzero());
-    const VF rescale = vexp2(before - base);
+    const VF rescale = vexp(before - base);
     VF sum = vload(rows.sum + j * kLanes) * rescale;
     if (keep)
       exponentiate<M>(s, keys, j, factor, base, keep, sum);
@@ -130,7 +128,7 @@ void query_tile(const AttentionHead& a, const Scratch& s, const PhiloxKeys& draw
   }
   for (int64_t r = 0; r < queries; ++r) {
     const float sum = rows.sum[r];
-    a.lse[first + r] = sum == 0 ? -INFINITY : (rows.largest[r] + log2f(sum)) * kLn2;
+    a.lse[first + r] = sum == 0 ? -INFINITY : rows.largest[r] + logf(sum);
     const VF factor = vset(sum == 0 ? 0 : a.draws.scale / sum);
     T* to = (T*)out.data + (first + r) * out.ld;
     for (int64_t i = 0; i < d; i += kLanes) vstore(to + i, vload(s.out + r * d + i) * factor);

@@ -55,9 +55,11 @@ using FloatMode = SingleMode<float>;
 using HalfMode = SingleMode<uint16_t>;
 #endif
 
-// 2^x, to what the mode's probabilities need.
+// e^(factor score - base), to what the mode's probabilities need. The difference is taken before log2 e comes in:
+// scores may lie hundreds below 0, and only what is common to a row may be lost there.
 template <class M>
-ENCORE_INLINE VF vexponential(VF x) {
+ENCORE_INLINE VF probability(VF score, VF factor, VF base) {
+  const VF x = vfma(score, factor, vzero() - base) * vset(1.44269504f);
   if constexpr (M::kPair == 2) return vexp2_short(x);
   return vexp2(x);
 }
