@@ -127,8 +127,8 @@ class ZstdFile final : public PackedFile {
   size_t read(char* out, size_t size) override {
     ZSTD_outBuffer to{out, size, 0};
     while (to.pos == 0) {
-      // A frame may still hold text back after all of its input is taken: ask before reading on.
-      if (begin_ == end_ && !held_back_ && !refill()) {
+      // zstd leaves the last byte of a frame untaken until it has given all of the text.
+      if (begin_ == end_ && !refill()) {
         if (inside_) truncated();
         break;
       }
@@ -137,14 +137,13 @@ class ZstdFile final : public PackedFile {
       if (ZSTD_isError(rc)) damaged(ZSTD_getErrorName(rc));
       begin_ = from.pos;
       inside_ = rc != 0;
-      held_back_ = inside_ && to.pos == to.size;
     }
     return to.pos;
   }
 
  private:
   ZSTD_DCtx* d_;
-  bool inside_ = false, held_back_ = false;
+  bool inside_ = false;
 };
 
 }  // namespace

@@ -87,11 +87,26 @@ TEST(CorpusReader, JsonlErrors) {
                {"a.jsonl", "line 3", "'text'", "body, label", "--text-field"});
   expect_parts(message("{\"text\": 7}\n"), {"a.jsonl", "line 1", "'text'", "string", "7"});
   expect_parts(message("{\"text\": null}\n"), {"a.jsonl", "line 1", "'text'", "null"});
-  for (const char* bad :
-       {"{\"text\": \"a\"", "{\"text\": \"a}", "[\"text\"]", "\"text\"", "{\"text\" \"a\"}", "{'text': 'a'}",
-        "{\"text\": \"a\"} {}", "{\"text\": \"a\"}, ", "text", "{\"text\": \"a\", \"b\": tru}",
-        "{\"text\": \"a\", \"b\": 01}", "{\"text\": \"a\", \"b\": [1, 2}", "{\"text\": \"a\", \"b\": nul}",
-        "{\"text\": \"\\ud800\"}", "{\"text\": \"a\\x\"}", "{\"text\": \"a\",}", "{", "}"})
+  for (const char* bad : {"{\"text\": \"a\"",
+                          "{\"text\": \"a}",
+                          "[\"text\"]",
+                          "\"text\"",
+                          "{\"text\" \"a\"}",
+                          "{'text': 'a'}",
+                          "{\"text\": \"a\"} {}",
+                          "{\"text\": \"a\"}, ",
+                          "text",
+                          "{\"text\": \"a\", \"b\": tru}",
+                          "{\"text\": \"a\", \"b\": 01}",
+                          "{\"text\": \"a\", \"b\": [1, 2}",
+                          "{\"text\": \"a\", \"b\": nul}",
+                          "{\"text\": \"\\ud800\"}",
+                          "{\"text\": \"a\\x\"}",
+                          "{\"text\": \"a\", \"b\": [1, tru]}",
+                          "{\"text\": \"a\", \"b\": {\"c\": [-]}}",
+                          "{\"text\": \"a\",}",
+                          "{",
+                          "}"})
     expect_parts(message(std::string("{\"text\": \"fine\"}\n") + bad + "\n"),
                  {"a.jsonl", "line 2", "not a JSON object"});
 }
@@ -157,8 +172,29 @@ TEST(CorpusReader, Archives) {
     expect_parts(error_of([&] { read({dir.write(name, damaged)}); }), {name});
     expect_parts(error_of([&] { read({dir.write(name, "just text\n")}); }), {name, "damaged"});
   }
+  // A few bytes that unpack to many buffers.
+  const std::string same(5 << 20, 'a');
+  EXPECT_EQ(read({dir.write("s.txt.gz", gzip(same))}), (Texts{same}));
+  for (bool checksum : {false, true})
+    EXPECT_EQ(read({dir.write("s.txt.zst", zstd("one\n", checksum) + zstd(same, checksum))}), (Texts{"one", same}));
   expect_parts(error_of([&] { read({dir.write("e.txt.gz", gzip(""))}); }), {"e.txt.gz", "empty"});
   expect_parts(error_of([&] { read({dir.write("e.txt.zst", zstd(""))}); }), {"e.txt.zst", "empty"});
+}
+
+TEST(ByteStream, AnySizeOfRead) {
+  TempDir dir;
+  const std::string same(1 << 20, 'a');
+  for (bool checksum : {false, true})
+    for (const auto& path :
+         {dir.write("a.zst", zstd(same, checksum)), dir.write("a.gz", gzip(same)), dir.write("a", same)})
+      for (size_t size : {7, 1000, 300000}) {
+        const auto stream = open_byte_stream(path);
+        std::string all, piece(size, '\0');
+        while (const size_t n = stream->read(piece.data(), piece.size())) all.append(piece, 0, n);
+        EXPECT_TRUE(all == same) << path << " in pieces of " << size;
+        EXPECT_EQ(stream->file_hash(), hash_file(path));
+        EXPECT_EQ(stream->file_bytes(), std::filesystem::file_size(path));
+      }
 }
 
 TEST(CorpusReader, CountsAndPlaces) {

@@ -119,6 +119,16 @@ TEST(Labelled, Pairs) {
   EXPECT_TRUE(make_classification_batch(set, {0, 1}, 0, kPad).class_labels.empty());
 }
 
+TEST(Labelled, PairsCut) {
+  const std::vector<LabelledRow> rows{{.text = "abcd", .text_pair = "ef", .pair = true}};
+  const ClassificationSet fits = tokenize_rows(rows, "f", byte_tokenizer(), LabelMap(), 10);
+  EXPECT_EQ(fits.length(0), 10);
+  EXPECT_EQ(fits.truncated_rows, 0);
+  const ClassificationSet cut = tokenize_rows(rows, "f", byte_tokenizer(), LabelMap(), 9);
+  EXPECT_EQ(cut.length(0), 9);
+  EXPECT_EQ(cut.truncated_rows, 1);
+}
+
 TEST(Labelled, UnseenLabel) {
   const auto rows = rows_with({"a", "b", "z"});
   expect_parts(error_of([&] {
