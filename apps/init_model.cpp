@@ -1,4 +1,5 @@
 // init_model: a model folder with fresh weights, ready for pretraining.
+#include <charconv>
 #include <cxxopts.hpp>
 #include <filesystem>
 #include <iostream>
@@ -76,7 +77,7 @@ bool parse_flags(int argc, char** argv, Flags& flags) {
                         "encore-mini",
                         cxxopts::value<std::string>(),
                         "FILE")("tokenizer", "folder of the tokenizer's files", cxxopts::value<std::string>(), "DIR")(
-      "seed", "the weights are a function of it", cxxopts::value<uint64_t>()->default_value("1"), "N")(
+      "seed", "the weights are a function of it", cxxopts::value<std::string>()->default_value("1"), "N")(
       "dtype", "how weights are stored: fp32, bf16 or fp16", cxxopts::value<std::string>()->default_value("fp32"),
       "TYPE")("output", "folder to write", cxxopts::value<std::string>(), "DIR")("help", "print this help");
   try {
@@ -93,7 +94,10 @@ bool parse_flags(int argc, char** argv, Flags& flags) {
       check(result.count(name) > 0, "--{} is needed; see --help", name);
       *value = result[name].as<std::string>();
     }
-    flags.seed = result["seed"].as<uint64_t>();
+    const std::string seed = result["seed"].as<std::string>();
+    const auto [end, error] = std::from_chars(seed.data(), seed.data() + seed.size(), flags.seed);
+    check(error == std::errc() && end == seed.data() + seed.size(), "--seed {}: a whole number from 0 is expected",
+          seed);
     const std::string dtype = result["dtype"].as<std::string>();
     check(dtype == "fp32" || dtype == "bf16" || dtype == "fp16", "--dtype {}: it may be fp32, bf16 or fp16", dtype);
     flags.dtype = dtype == "fp32" ? DType::kF32 : dtype == "bf16" ? DType::kBF16 : DType::kF16;
@@ -114,7 +118,6 @@ int run(int argc, char** argv) {
           "--output {}: holds a model already ({}); name another folder", flags.output, file);
   const Tokenizer tokenizer = Tokenizer::load(flags.tokenizer);
   const RobertaConfig config = make_config(flags.config, tokenizer, flags.tokenizer);
-  for (const std::string& note : config.notes) std::cerr << "note: " << note << '\n';
 
   const auto backend = make_backend("cpu");
   const auto model = make_mlm(config, *backend, DType::kF32, Mode::kInference);
@@ -123,6 +126,7 @@ int run(int argc, char** argv) {
   save_model(flags.output, *model, flags.dtype);
   tokenizer.save(flags.output, int(config.max_length()));
 
+  for (const std::string& note : config.notes) std::cerr << "note: " << note << '\n';
   int64_t count = 0;
   for (const Parameter& p : model->params().parameters()) count += p.size();
   std::cout << fmt::format("{}: {} layers x {}, vocabulary {}, {:.1f} M parameters, seed {}\n", flags.output,

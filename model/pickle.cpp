@@ -14,7 +14,7 @@ namespace encore {
 namespace {
 
 using Kind = PickleValue::Kind;
-using StorageBytes = std::map<std::string, std::span<const uint8_t>>;  // by key
+using StorageBytes = std::map<std::string_view, std::span<const uint8_t>>;  // by key
 
 // Turns the tensors of a pickle into entries over the storages' bytes.
 class Assembler {
@@ -64,7 +64,8 @@ class Assembler {
     check(element_count(tensor.shape, count) && count <= held && tensor.offset >= 0,
           "{}: tensor {}: {} does not fit into its storage of {} elements", file_, in_quotes(name),
           shape_string(tensor.shape), held);
-    TensorEntry entry{.dtype = storage.dtype, .shape = tensor.shape, .bytes = size_t(uint64_t(count) * element)};
+    TensorEntry entry{
+        .dtype = std::string(storage.dtype), .shape = tensor.shape, .bytes = size_t(uint64_t(count) * element)};
     if (count == 0) {
       entry.data = bytes.data();
       return entry;
@@ -135,7 +136,7 @@ void parse_zip(std::span<const uint8_t> bytes, const std::string& file, PytorchT
   StorageBytes storages;
   uint64_t total = 0;
   for (const PickleStorage& s : pickle.storages) {
-    const std::string name = folder + "/data/" + s.key;
+    const std::string name = folder + "/data/" + std::string(s.key);
     if (storages.contains(s.key) || !zip.entries().contains(name)) continue;
     std::vector<uint8_t> inflated;
     auto& held = storages[s.key] = zip.read(name, inflated);

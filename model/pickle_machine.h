@@ -32,8 +32,8 @@ struct PickleValue {
 
 // A storage that the pickle refers to; its bytes lie elsewhere in the file.
 struct PickleStorage {
-  std::string dtype;  // as safetensors names it
-  std::string key;
+  std::string_view dtype;  // as safetensors names it
+  std::string_view key;    // into the pickle
   int64_t elements = 0;
   int64_t view_offset = 0;     // legacy files: a window on the storage,
   int64_t view_elements = -1;  // or none (< 0)

@@ -33,8 +33,9 @@ std::string zip_one(const TensorSpec& t) {
 }
 
 void expect_bad(const std::string& bytes, std::initializer_list<const char*> parts) {
-  expect_refusal([&] { parse(bytes); }, parts);
-  expect_refusal([&] { parse(bytes); }, {"x.bin"});
+  const std::string message = refusal([&] { parse(bytes); });
+  EXPECT_TRUE(message.starts_with("x.bin: ")) << message;
+  for (const char* part : parts) EXPECT_NE(message.find(part), std::string::npos) << "'" << part << "' in: " << message;
 }
 // An opcode sequence where the dictionary should be, in both containers.
 void expect_bad_pickle(const std::string& opcodes, std::initializer_list<const char*> parts) {
@@ -227,11 +228,11 @@ TEST(Pickle, RefusesWhatWouldFillTheMemory) {
   std::string bomb = "](";
   for (int i = 0; i < 2000; ++i) bomb += "(K\1K\2t";
   bomb += "eq\1" + global("collections", "OrderedDict") + "q\2";
-  for (int i = 0; i < 3000; ++i) bomb += "h\2(h\1tR";
+  for (int i = 0; i < 1000; ++i) bomb += "h\2(h\1tR";
   expect_bad_pickle(pickle(bomb), {"too many objects"});
-  expect_bad_pickle(pickle(std::string(3 << 20, '}')), {"too many objects"});
-  expect_bad_pickle(pickle(std::string(3 << 20, '(')), {"too many objects"});
-  expect_bad_pickle(pickle("}" + std::string(3 << 20, '\x94')), {"too many objects"});
+  expect_bad_pickle(pickle(std::string(9 << 17, '}')), {"too many objects"});
+  expect_bad_pickle(pickle(std::string(9 << 17, '(')), {"too many objects"});
+  expect_bad_pickle(pickle("}" + std::string(9 << 17, '\x94')), {"too many objects"});
   // Many transposed views of one storage.
   std::vector<TensorSpec> views;
   for (int i = 0; i < 50; ++i) views.push_back({std::to_string(i), "FloatStorage", "7", 6, 0, {3, 2}, {1, 3}});
