@@ -293,6 +293,10 @@ void Cli::set(const std::string& name, const std::string& value) {
   option(name).values = {value};
 }
 
+void Cli::set(const std::string& name, std::vector<std::string> values) {
+  option(name).values = std::move(values);
+}
+
 nlohmann::json Cli::resolved() const {
   nlohmann::json all = nlohmann::json::object();
   for (const Option& o : options_) {

@@ -54,6 +54,7 @@ class Cli {
   std::vector<std::string> get_list(const std::string& name) const;  // "--x a b" and "--x a --x b"
   std::string required(const std::string& name) const;               // Error: "--model is needed: ..."
   void set(const std::string& name, const std::string& value);       // a value worked out later ("auto" resolved)
+  void set(const std::string& name, std::vector<std::string> values);
 
   // Every flag with its value in force, for config.json of the run folder; reading it back by --config repeats the run.
   nlohmann::json resolved() const;

@@ -11,6 +11,7 @@
 #include "apps/train/device.h"
 #include "apps/train/memory_plan.h"
 #include "apps/train/memory_use.h"
+#include "apps/train/run_data.h"
 #include "apps/train/signals.h"
 #include "data/tokenizer.h"
 #include "kernels/base/atomic_file.h"
@@ -21,25 +22,6 @@ namespace encore {
 namespace {
 
 constexpr const char* kNames[] = {"dapt", "tapt"};
-
-// What is said before the first step. A refusal leaves standard output empty, so lines wait until nothing can be
-// refused any more; a person at a terminal sees them at once.
-class Opening {
- public:
-  template <class... Args>
-  void say(fmt::format_string<Args...> format, Args&&... args) {
-    text_ += fmt::format(format, std::forward<Args>(args)...) + "\n";
-    if (::isatty(STDOUT_FILENO) && !under_mpi()) publish();
-  }
-  void publish() {
-    std::fwrite(text_.data(), 1, text_.size(), stdout);
-    std::fflush(stdout);
-    text_.clear();
-  }
-
- private:
-  std::string text_;
-};
 
 // Nothing given: the bundled example, sized to end within three minutes on two cores.
 void fill_in_example(Cli& cli, Opening& opening) {
@@ -74,50 +56,6 @@ bool read_flags(Recipe recipe, int argc, char** argv, Cli& cli) {
   cli = training_cli(recipe);
   cli.parse(int(pointers.size()), pointers.data());
   return true;
-}
-
-// The cache of a corpus is built by rank 0; the others find it.
-Dataset open_dataset(const DatasetOptions& options, const Tokenizer& tokenizer, Communicator& comm) {
-  if (!comm.root()) comm.barrier();
-  Dataset dataset = Dataset::open(options, tokenizer);
-  if (comm.root()) comm.barrier();
-  return dataset;
-}
-
-std::string trimmed(std::string text) {
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text;
-}
-
-struct Data {
-  std::shared_ptr<const SequenceSet> train, eval;
-  uint64_t train_fingerprint = 0, eval_fingerprint = 0;
-  int64_t eval_tokens = 0;
-  std::string eval_name;
-};
-
-Data open_data(const Cli& cli, const Tokenizer& tokenizer, Communicator& comm, int threads, Opening& opening) {
-  Data data;
-  const Dataset train = open_dataset(train_dataset_options(cli, threads), tokenizer, comm);
-  opening.say("\nTraining text\n{}", trimmed(train.ledger().str()));
-  data.train = train.train();
-  data.train_fingerprint = train.fingerprint();
-  check(data.train->examples() > 0, "--train: no document is left to train on");
-  const bool own_eval = !cli.get_list("eval").empty();
-  const double share = cli.get_number("held-out");
-  const Dataset eval = open_dataset(eval_dataset_options(cli, threads), tokenizer, comm);
-  data.eval = own_eval ? eval.train() : eval.held_out();
-  data.eval_fingerprint = eval.fingerprint();
-  data.eval_tokens = own_eval ? eval.ledger().tokens_train : eval.ledger().tokens_held_out;
-  data.eval_name = own_eval ? "eval" : "held-out";
-  if (own_eval)
-    opening.say("\nEvaluation text\n{}", trimmed(eval.ledger().str()));
-  else if (share > 0)
-    opening.say("No --eval: {} of {} documents ({:g} %) are held out, chosen by hash of their text",
-                train.ledger().documents_held_out, train.ledger().documents_in, 100 * share);
-  if (!data.eval || data.eval->examples() == 0)
-    opening.say("note: nothing is held out: the loss is measured on training text alone");
-  return data;
 }
 
 // The newest complete state of the run, as every rank sees it; -1: none.
@@ -205,7 +143,8 @@ RunEnd run(Recipe recipe, Cli& cli, Communicator& comm) {
   cli.set("dtype", std::string(name_of(device.dtype)));
   opening.say("{}; {}", device.description(), comm.description());
 
-  const Data data = open_data(cli, tokenizer, comm, device.threads, opening);
+  spool_streams(cli, comm);
+  const RunData data = open_data(cli, tokenizer, comm, device.threads, opening);
   const Masker masker = make_masker(masking_options(cli), tokenizer);
   const StepOptions step = step_options(cli, data.train->examples());
 

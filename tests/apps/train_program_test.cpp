@@ -129,10 +129,10 @@ TEST(TrainProgram, TheResolvedConfigRepeatsTheRun) {
 }
 
 // Stops a run by a signal once its log shows some steps; gives up when it ended before.
-Outcome stop_after_lines(const Words& words, const std::string& run, size_t lines, int signal) {
+Outcome stop_after_lines(const Words& words, const std::string& output, size_t lines, int signal) {
   Process process(words);
   while (process.running()) {
-    const std::string log = read_text(run + "/log.jsonl");
+    const std::string log = read_text(output + "/log.jsonl");
     if (size_t(std::count(log.begin(), log.end(), '\n')) >= lines) {
       process.send(signal);
       break;
@@ -239,6 +239,21 @@ TEST(TrainProgram, HoldsDocumentsOutWhenThereIsNoEval) {
   ASSERT_EQ(o.code, 0) << o.err;
   EXPECT_NE(o.out.find("held out"), std::string::npos) << o.out;
   EXPECT_EQ(read_log(output).front().at("eval_name"), "held-out");
+}
+
+// Standard input is read once and kept: held-out documents and a resumed run come from the copy.
+TEST(TrainProgram, TrainsOnStandardInputAndResumes) {
+  const std::string output = workplace() / "stream";
+  const auto line = [](const Words& words) {
+    std::string text;
+    for (const std::string& w : words) text += w + " ";
+    return text;
+  };
+  Words words = command(output, {"--train", "-", "--max-steps", "2"});
+  words.erase(words.begin() + 5, words.begin() + 7);  // --eval FILE
+  const Outcome o = run({"bash", "-c", line(words) + "< " + workplace().train()});
+  ASSERT_EQ(o.code, 0) << o.err;
+  EXPECT_EQ(run({"bash", "-c", program("dapt_train") + " --resume --output " + output + " < /dev/null"}).code, 0);
 }
 
 TEST(TrainProgram, MlmEvalMeasuresWhatTheRunMeasured) {
