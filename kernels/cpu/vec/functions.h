@@ -5,16 +5,6 @@
 
 namespace encore::cpu::ENCORE_VEC {
 
-// 1 / a for 1 <= a < 2^126, to 1 ulp.
-ENCORE_INLINE VF vreciprocal(VF a) {
-#ifdef ENCORE_VEC_AVX512
-  const VF r = _mm512_rcp14_ps(a);  // one step of Newton's makes 28 bits of its 14
-  return vfma(vfnma(a, r, vset(1.f)), r, r);
-#else
-  return vset(1.f) / a;
-#endif
-}
-
 struct Normal {
   VF cdf, density;
 };

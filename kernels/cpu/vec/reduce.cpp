@@ -34,29 +34,11 @@ void add_parts(const float* parts, int64_t count, int64_t stride, float* out, in
   });
 }
 
-#ifdef ENCORE_VEC_AVX512
-typedef __m512d VD;
-ENCORE_INLINE VD low_half(VF a) {
-  return _mm512_cvtps_pd(_mm512_castps512_ps256(a));
-}
-ENCORE_INLINE VD high_half(VF a) {
-  return _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1));
-}
-#else
-typedef __m256d VD;
-ENCORE_INLINE VD low_half(VF a) {
-  return _mm256_cvtps_pd(_mm256_castps256_ps128(a));
-}
-ENCORE_INLINE VD high_half(VF a) {
-  return _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1));
-}
-#endif
-
 double sum_of_squares(const float* x, int64_t n) {
   VD low[4] = {}, high[4] = {};
   for_columns(n, [&](int64_t c, auto m, int k) ENCORE_LAMBDA {
     const VF v = vload(x + c, m);
-    const VD l = low_half(v), h = high_half(v);
+    const VD l = vlow_doubles(v), h = vhigh_doubles(v);
     low[k] += l * l;
     high[k] += h * h;
   });

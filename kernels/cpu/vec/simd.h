@@ -117,6 +117,19 @@ ENCORE_INLINE VF vscale2(VF a, VF n) {
   return _mm512_scalef_ps(a, n);
 }  // a 2^n for whole n of any size
 
+// 1 / a for 1 <= a < 2^126, to 1 ulp.
+ENCORE_INLINE VF vreciprocal(VF a) {
+  const VF r = _mm512_rcp14_ps(a);  // one step of Newton's makes 28 bits of its 14
+  return vfma(vfnma(a, r, vset(1.f)), r, r);
+}
+using VD = __m512d;  // half as many doubles; + and * work on it
+ENCORE_INLINE VD vlow_doubles(VF a) {
+  return _mm512_cvtps_pd(_mm512_castps512_ps256(a));
+}
+ENCORE_INLINE VD vhigh_doubles(VF a) {
+  return _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1));
+}
+
 #else
 
 constexpr int kLanes = 8;
@@ -223,6 +236,17 @@ ENCORE_INLINE VF vscale2(VF a, VF n) {
   const __m256i half = _mm256_srai_epi32(i, 1), rest = _mm256_sub_epi32(i, half), one = _mm256_set1_epi32(127);
   a = _mm256_mul_ps(a, _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(half, one), 23)));
   return _mm256_mul_ps(a, _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(rest, one), 23)));
+}
+
+ENCORE_INLINE VF vreciprocal(VF a) {
+  return _mm256_div_ps(vset(1.f), a);
+}
+using VD = __m256d;
+ENCORE_INLINE VD vlow_doubles(VF a) {
+  return _mm256_cvtps_pd(_mm256_castps256_ps128(a));
+}
+ENCORE_INLINE VD vhigh_doubles(VF a) {
+  return _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1));
 }
 
 #endif
