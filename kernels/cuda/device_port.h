@@ -1,0 +1,53 @@
+// Shared memory and launches: what CUDA spells with extensions that a host compiler lacks. kernels/simt/include has the
+// twin of this file; kernels include <device_port.h> and the include path decides.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <type_traits>
+#include <utility>
+
+// The block's dynamic shared memory, 16-byte aligned.
+template <class T>
+__device__ __forceinline__ T* dynamic_smem() {
+  extern __shared__ __align__(16) unsigned char dynamic_shared_memory[];
+  return reinterpret_cast<T*>(dynamic_shared_memory);
+}
+
+// The same, 1024-byte aligned, as the 128-byte swizzle of TMA and wgmma needs. Apart, because the alignment also rounds
+// up the static shared memory of the kernels that ask for it.
+template <class T>
+__device__ __forceinline__ T* dynamic_smem_swizzled() {
+  extern __shared__ __align__(1024) unsigned char dynamic_shared_memory_swizzled[];
+  return reinterpret_cast<T*>(dynamic_shared_memory_swizzled);
+}
+
+// The kernel's static shared memory of type T (a struct of its own); every call with the same T gives the same object.
+template <class T>
+__device__ __forceinline__ T& static_smem() {
+  static_assert(std::is_trivially_default_constructible_v<T>, "shared memory is not constructed");
+  __shared__ T object;
+  return object;
+}
+
+struct LaunchShape {
+  dim3 grid, block;
+  size_t smem = 0;  // dynamic shared memory, bytes
+};
+
+// Launches after opting in to more than 48 KiB of dynamic shared memory where asked for. Arguments convert to the
+// kernel's parameters.
+template <class... P, class... A>
+cudaError_t launch(cudaStream_t stream, LaunchShape shape, void (*kernel)(P...), A&&... arguments) {
+  if (shape.smem > 48 * 1024) {
+    const cudaError_t e = cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
+                                               cudaFuncAttributeMaxDynamicSharedMemorySize, int(shape.smem));
+    if (e != cudaSuccess) return e;
+  }
+  cudaLaunchConfig_t config{};
+  config.gridDim = shape.grid;
+  config.blockDim = shape.block;
+  config.dynamicSmemBytes = shape.smem;
+  config.stream = stream;
+  return cudaLaunchKernelEx(&config, kernel, std::forward<A>(arguments)...);
+}

@@ -1,0 +1,50 @@
+// Shared memory and launches: what CUDA spells with extensions that a host compiler lacks. Twin of
+// kernels/cuda/device_port.h.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <type_traits>
+#include <utility>
+
+// The block's dynamic shared memory, 16-byte aligned.
+template <class T>
+inline T* dynamic_smem(SIMT_LOC) {
+  return static_cast<T*>(simt::dynamic_shared(16, SIMT_HERE));
+}
+
+// The same, 1024-byte aligned, as the 128-byte swizzle of TMA and wgmma needs.
+template <class T>
+inline T* dynamic_smem_swizzled(SIMT_LOC) {
+  return static_cast<T*>(simt::dynamic_shared(1024, SIMT_HERE));
+}
+
+// The kernel's static shared memory of type T (a struct of its own); every call with the same T gives the same object.
+template <class T>
+inline T& static_smem(SIMT_LOC) {
+  static_assert(std::is_trivially_default_constructible_v<T>, "shared memory is not constructed");
+  static const char key = 0;
+  return *static_cast<T*>(simt::static_shared(&key, sizeof(T), alignof(T), SIMT_HERE));
+}
+
+struct LaunchShape {
+  dim3 grid, block;
+  size_t smem = 0;  // dynamic shared memory, bytes
+};
+
+// Launches after opting in to more than 48 KiB of dynamic shared memory where asked for. Arguments convert to the
+// kernel's parameters.
+template <class... P, class... A>
+cudaError_t launch(cudaStream_t stream, LaunchShape shape, void (*kernel)(P...), A&&... arguments) {
+  if (shape.smem > 48 * 1024) {
+    const cudaError_t e = cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
+                                               cudaFuncAttributeMaxDynamicSharedMemorySize, int(shape.smem));
+    if (e != cudaSuccess) return e;
+  }
+  cudaLaunchConfig_t config{};
+  config.gridDim = shape.grid;
+  config.blockDim = shape.block;
+  config.dynamicSmemBytes = shape.smem;
+  config.stream = stream;
+  return cudaLaunchKernelEx(&config, kernel, std::forward<A>(arguments)...);
+}

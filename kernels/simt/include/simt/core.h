@@ -1,0 +1,50 @@
+// What the dialect headers need of the executor: source places, warp collectives, barriers, shared memory.
+// Kernels do not call these; they use CUDA's own names and the wrappers of device/.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace simt {
+
+// A place in kernel source. Every primitive takes one as two defaulted arguments, so that a report names the kernel's
+// line.
+struct Loc {
+  const char* file;
+  int line;
+};
+#define SIMT_LOC const char *file_ = __builtin_FILE(), int line_ = __builtin_LINE()
+#define SIMT_HERE \
+  ::simt::Loc {   \
+    file_, line_  \
+  }
+
+// Ends the launch with a message that starts with the place, the block and the thread. Never returns to the kernel.
+[[noreturn]] void fail(Loc, const char* format, ...) __attribute__((format(printf, 2, 3)));
+
+enum CollectiveFlags : unsigned {
+  kOrdersMemory = 1,  // __syncwarp: an edge for the race detector; shuffles and mma are none
+  kFullWarp = 2,      // the .aligned instructions
+};
+// Leaves `operands` and blocks until every lane of `mask` has arrived; the last one calls compute(operands of all
+// lanes).
+using WarpFunction = void (*)(void** lane_operands, uint32_t mask);
+void warp_collective(uint32_t mask, const char* name, unsigned flags, WarpFunction compute, void* operands, Loc);
+
+enum class Reduce { kCount, kAnd, kOr };
+void sync_threads(Loc);
+int sync_threads_reduce(int predicate, Reduce, Loc);
+void named_barrier(int id, int threads, bool wait, Loc);
+
+unsigned lane_id();
+uint32_t active_mask();
+
+// The block's dynamic shared memory, and one zero-copy region per `key` (static shared memory). Both start poisoned.
+void* dynamic_shared(size_t align, Loc);
+void* static_shared(const void* key, size_t bytes, size_t align, Loc);
+uint32_t shared_address(const void* p, Loc);  // the 32-bit window address of PTX
+
+// An atomic access: an exception to the race rules, counted as traffic.
+void note_atomic(const void* p, size_t bytes, Loc);
+
+}  // namespace simt

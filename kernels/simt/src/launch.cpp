@@ -1,0 +1,176 @@
+#include <src/block.h>
+#include <src/launch.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <numeric>
+#include <thread>
+
+namespace simt {
+
+std::atomic<uint64_t> instrumented_calls{0};
+bool hooks_linked = false;
+
+namespace {
+
+std::mutex mutex;
+Stats total{};
+std::string last_message;
+
+cudaError_t refuse(const Grid& g, cudaError_t code, const std::string& why) {
+  std::lock_guard lock(mutex);
+  last_message = "launch of " + function_name(g.kernel) + ": " + why;
+  return note_error(code);
+}
+
+std::string text_of(const char* name, dim3 d) {
+  return std::string(name) + " (" + std::to_string(d.x) + ", " + std::to_string(d.y) + ", " + std::to_string(d.z) + ")";
+}
+
+// Empty if the shape is one that hardware takes.
+std::string wrong_shape(const cudaLaunchConfig_t& c) {
+  const dim3 g = c.gridDim, b = c.blockDim;
+  const uint64_t threads = uint64_t(b.x) * b.y * b.z;
+  if (!threads || threads > 1024 || b.x > 1024 || b.y > 1024 || b.z > 64) {
+    return text_of("block", b) + ": 1 to 1024 threads are possible";
+  }
+  if (!g.x || !g.y || !g.z || g.x > 2147483647u || g.y > 65535 || g.z > 65535) {
+    return text_of("grid", g) + ": 1 to 2147483647, 65535, 65535 are possible";
+  }
+  if (uint64_t(g.x) * g.y * g.z > 0xffffffffu) return text_of("grid", g) + ": more than 2^32 blocks";
+  return "";
+}
+
+std::string wrong_memory(const Grid& g, const Options& o) {
+  const size_t bytes = g.config.dynamicSmemBytes, limit = max_dynamic_shared(o.arch);
+  if (bytes > limit) {
+    return std::to_string(bytes) + " bytes of dynamic shared memory; sm_" + std::to_string(o.arch) + " has " +
+           std::to_string(limit);
+  }
+  if (bytes > 48 * 1024 && shared_opt_in(g.kernel) < bytes) {
+    return std::to_string(bytes) +
+           " bytes of dynamic shared memory without cudaFuncAttributeMaxDynamicSharedMemorySize";
+  }
+  return "";
+}
+
+template <class T>
+void add_counters(T& to, const T& from) {
+  static_assert(sizeof(T) % sizeof(uint64_t) == 0);
+  auto* a = reinterpret_cast<uint64_t*>(&to);
+  auto* b = reinterpret_cast<const uint64_t*>(&from);
+  for (size_t i = 0; i < sizeof(T) / sizeof(uint64_t); ++i) a[i] += b[i];
+}
+
+class Launch {
+ public:
+  Launch(const Grid& g, const Options& o) : grid_(g), options_(o) {
+    const dim3 d = g.config.gridDim;
+    order_.resize(size_t(d.x) * d.y * d.z);
+    std::iota(order_.begin(), order_.end(), 0u);
+    if (o.order == Order::kReverse || o.order == Order::kLifo) std::reverse(order_.begin(), order_.end());
+    if (o.order == Order::kRandom || o.order == Order::kPct) {
+      std::mt19937_64 random(o.seed);
+      std::shuffle(order_.begin(), order_.end(), random);
+    }
+  }
+
+  void run() {
+    // The race detector's shadow of global memory is shared by all blocks and not locked.
+    const int wanted = options_.race      ? 1
+                       : options_.workers ? options_.workers
+                                          : int(std::thread::hardware_concurrency());
+    const int workers = std::clamp(int(std::min<size_t>(order_.size(), size_t(std::max(wanted, 1)))), 1, 1024);
+    std::vector<std::thread> others;
+    for (int i = 1; i < workers; ++i) others.emplace_back([this] { work(); });
+    work();
+    for (std::thread& t : others) t.join();
+    ++stats_.launches;
+    stats_.races = shadow_.reports;
+    if (error_.empty() && shadow_.reports) {
+      error_ = shadow_.first_race.empty() ? shadow_.first_unwritten : shadow_.first_race;
+      if (shadow_.seen.size() > 1)
+        error_ += " (and " + std::to_string(shadow_.seen.size() - 1) + " more pairs of lines)";
+    }
+  }
+
+  const std::string& error() const { return error_; }
+  const Stats& stats() const { return stats_; }
+
+ private:
+  void work() {
+    catch_faults();
+    std::unique_ptr<WorkerMemory, void (*)(WorkerMemory*)> memory(borrow_memory(), return_memory);
+    for (size_t i; !stop_ && (i = next_++) < order_.size();) {
+      Block block(grid_, options_, *memory, &shadow_, order_[i]);
+      block.run();
+      std::lock_guard lock(mutex_);
+      add_counters(stats_, block.stats);
+      if (block.error.empty()) continue;
+      if (error_.empty()) error_ = block.error;
+      stop_ = true;
+    }
+  }
+
+  const Grid& grid_;
+  const Options& options_;
+  std::vector<uint32_t> order_;
+  std::atomic<size_t> next_{0};
+  std::atomic<bool> stop_{false};
+  GlobalShadow shadow_;
+  std::mutex mutex_;
+  Stats stats_{};
+  std::string error_;
+};
+
+}  // namespace
+
+size_t max_dynamic_shared(int arch) {
+  return arch >= 90 ? 227 * 1024 : 163 * 1024;
+}
+
+cudaError_t run_grid(const Grid& g) {
+  const Options& o = options();
+  {
+    std::lock_guard lock(mutex);
+    last_message.clear();
+  }
+  if (std::string why = wrong_shape(g.config); !why.empty()) return refuse(g, cudaErrorInvalidConfiguration, why);
+  if (std::string why = wrong_memory(g, o); !why.empty()) return refuse(g, cudaErrorInvalidValue, why);
+  if ((o.race || o.traffic) && !hooks_linked) {
+    return refuse(g, cudaErrorNotSupported, "options race and traffic need kernels built in mode \"race\"");
+  }
+  if (current_block) return refuse(g, cudaErrorNotSupported, "a kernel may not launch kernels here");
+  const uint64_t calls = instrumented_calls;
+  Launch launch(g, o);
+  launch.run();
+  {
+    std::lock_guard lock(mutex);
+    add_counters(total, launch.stats());
+  }
+  if (!launch.error().empty()) return refuse(g, cudaErrorLaunchFailure, launch.error());
+  if (o.race && instrumented_calls == calls) {
+    return refuse(g, cudaErrorNotSupported, "option race is set, but this kernel was not built in mode \"race\"");
+  }
+  return cudaSuccess;
+}
+
+Stats stats() {
+  std::lock_guard lock(mutex);
+  return total;
+}
+void reset_stats() {
+  std::lock_guard lock(mutex);
+  total = Stats{};
+}
+std::string last_error() {
+  std::lock_guard lock(mutex);
+  return last_message;
+}
+bool has_hooks() {
+  return hooks_linked;
+}
+
+}  // namespace simt

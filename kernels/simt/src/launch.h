@@ -1,0 +1,21 @@
+// State of the process that launches share.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <atomic>
+#include <cstdint>
+
+namespace simt {
+
+// Limits of the modelled architecture.
+size_t max_dynamic_shared(int arch);
+// Set by the hooks object when it is linked; counts entries of instrumented functions.
+extern std::atomic<uint64_t> instrumented_calls;
+extern bool hooks_linked;
+// Remembers `e` for cudaGetLastError, and returns it.
+cudaError_t note_error(cudaError_t e);
+// Opt-in of a kernel to dynamic shared memory above 48 KiB, in bytes; 0 when it has none.
+size_t shared_opt_in(const void* kernel);
+
+}  // namespace simt

@@ -1,0 +1,158 @@
+// Shadow cells and reports of the race detector.
+#include <src/block.h>
+#include <src/race.h>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace simt {
+
+Granule& GlobalShadow::at(uintptr_t address) {
+  const uintptr_t page = address / (4 * kPageGranules);
+  if (!last_ || page != last_page_) {
+    auto& slot = pages_[page];
+    if (!slot) slot = std::make_unique<Granule[]>(kPageGranules);
+    last_page_ = page;
+    last_ = slot.get();
+  }
+  return last_[address / 4 % kPageGranules];
+}
+
+// Static shared memory follows the dynamic one.
+Granule& RaceDetector::shared_granule(uintptr_t address) {
+  const auto dynamic = reinterpret_cast<uintptr_t>(block_.dynamic);
+  const size_t dynamic_granules = (block_.dynamic_bytes + 3) / 4;
+  const size_t i = block_.in_dynamic(reinterpret_cast<void*>(address))
+                       ? (address - dynamic) / 4
+                       : dynamic_granules + (address - reinterpret_cast<uintptr_t>(block_.memory.static_start())) / 4;
+  if (i >= shared_.size()) shared_.resize(dynamic_granules + kStaticMax / 4);
+  return shared_[i];
+}
+
+void RaceDetector::access(const void* p, size_t bytes, bool write, bool atomic, Site site) {
+  const unsigned t = block_.current->linear;
+  const View& v = views_[t];
+  record({t, kSelf, v, {site, v.own[kSelf], block_.id, uint16_t(t), atomic}, write}, p, bytes);
+}
+
+void RaceDetector::engine_access(unsigned t, Engine e, uint32_t epoch, const void* p, size_t bytes, bool write,
+                                 Site site) {
+  record({t, e, views_[t], {site, epoch, block_.id, uint16_t(actor_of(t, e)), false}, write}, p, bytes);
+}
+
+void RaceDetector::record(const Actor& a, const void* p, size_t bytes) {
+  const auto first = reinterpret_cast<uintptr_t>(p), end = first + bytes;
+  const bool shared = block_.in_shared(p);
+  for (uintptr_t g = first & ~uintptr_t(3); g < end; g += 4) {
+    Granule& granule = shared ? shared_granule(g) : global_.at(g);
+    ShadowPool& pool = shared ? pool_ : global_.pool;
+    const uintptr_t low = std::max(first, g), high = std::min(end, g + 4);
+    if (!granule.bytes && high - low == 4) {
+      check(a, granule.cell, pool, g, shared);
+      continue;
+    }
+    if (!granule.bytes) {
+      pool.split.emplace_back(4, granule.cell);
+      granule.bytes = uint32_t(pool.split.size());
+      for (Cell& c : pool.split.back()) {
+        if (!c.readers) continue;
+        pool.readers.push_back(std::vector<Access>(pool.readers[granule.cell.readers - 1]));
+        c.readers = uint32_t(pool.readers.size());
+      }
+    }
+    for (uintptr_t b = low; b < high; ++b) check(a, pool.split[granule.bytes - 1][b - g], pool, b, shared);
+  }
+}
+
+// Blocks are never ordered among themselves.
+bool RaceDetector::before(const Actor& a, const Access& other) const {
+  if (!other.clock) return true;
+  return other.block == block_.id && other.clock <= known(a.view, a.thread, other.actor);
+}
+
+void RaceDetector::check(const Actor& a, Cell& c, ShadowPool& pool, uintptr_t address, bool shared) {
+  const bool same =
+      c.write.block == a.access.block && c.write.actor == a.access.actor && c.write.clock == a.access.clock;
+  const bool both_atomic = a.access.atomic && c.write.atomic;
+  if (!same && !both_atomic && !before(a, c.write)) {
+    report(a, a.write ? "write" : "read", address, c.write, "write");
+  } else if (a.engine == kBulkEngine && shared && c.write.clock && c.write.actor < 2 * n_ &&
+             c.write.clock > known(proxy_[a.thread], a.thread, c.write.actor)) {
+    report(a, a.write ? "async-proxy write without fence.proxy.async" : "async-proxy read without fence.proxy.async",
+           address, c.write, "ordinary write");
+  }
+  if (!a.write) {
+    if (shared && !c.write.clock) report(a, "read of shared memory", address, Access{}, "");
+    add_reader(a, c, pool);
+    return;
+  }
+  check_readers(a, c, pool, address);
+  c.write = a.access;
+  c.read.clock = 0;
+  if (c.readers) pool.readers[c.readers - 1].clear();
+}
+
+void RaceDetector::check_readers(const Actor& a, Cell& c, ShadowPool& pool, uintptr_t address) {
+  auto check_one = [&](const Access& r) {
+    if (before(a, r) || (a.access.atomic && r.atomic)) return true;
+    report(a, "write", address, r, "read");
+    return false;
+  };
+  if (!check_one(c.read) || !c.readers) return;
+  for (const Access& r : pool.readers[c.readers - 1]) {
+    if (!check_one(r)) return;
+  }
+}
+
+// c.read holds the only read; once two are unordered, the further ones are listed.
+void RaceDetector::add_reader(const Actor& a, Cell& c, ShadowPool& pool) {
+  auto covered = [&](const Access& r) {
+    return (r.block == a.access.block && r.actor == a.access.actor) || before(a, r);
+  };
+  if (covered(c.read)) {
+    c.read = a.access;
+    return;
+  }
+  if (!c.readers) {
+    pool.readers.emplace_back();
+    c.readers = uint32_t(pool.readers.size());
+  }
+  auto& list = pool.readers[c.readers - 1];
+  for (Access& r : list) {
+    if (r.block == a.access.block && r.actor == a.access.actor) {
+      r = a.access;
+      return;
+    }
+  }
+  // A read ordered before this one adds nothing; of other blocks one read suffices, since none is ever ordered.
+  if (list.size() >= 8) {
+    std::erase_if(list,
+                  [&](const Access& r) { return covered(r) || (r.block != block_.id && c.read.block != block_.id); });
+  }
+  list.push_back(a.access);
+}
+
+std::string RaceDetector::who(const Access& x) const {
+  std::string name = x.actor < n_       ? "thread " + std::to_string(x.actor)
+                     : x.actor < 2 * n_ ? "cp.async of thread " + std::to_string(x.actor - n_)
+                                        : "TMA/wgmma of warp " + std::to_string(x.actor - 2 * n_);
+  return name + " of block " + std::to_string(x.block);
+}
+
+void RaceDetector::report(const Actor& a, const char* what, uintptr_t address, const Access& other,
+                          const char* other_what) {
+  ++global_.reports;
+  if (!global_.seen.insert({a.access.site, other.site}).second) return;
+  std::string text = std::string("race: ") + what + " by " + who(a.access) + " at " + site_name(a.access.site);
+  if (other.clock) {
+    text += std::string(", unordered with the ") + other_what + " by " + who(other) + " at " + site_name(other.site);
+  } else {
+    text += " that nothing has written";
+  }
+  text += ", " + block_.describe(reinterpret_cast<void*>(address));
+  if (global_.seen.size() <= 20) std::fprintf(stderr, "simt: %s\n", text.c_str());
+  std::string& first = other.clock ? global_.first_race : global_.first_unwritten;
+  if (first.empty()) first = text;
+}
+
+}  // namespace simt

@@ -1,0 +1,138 @@
+// The happens-before race detector (FastTrack's vector clocks; Flanagan and Freund, PLDI 2009) for one block.
+//
+// Actors: 0..n-1 the threads; n+t thread t's cp.async engine; 2n+w the bulk engine (TMA, wgmma) that warp w drives.
+// An asynchronous operation is recorded when it is issued, at its engine's next epoch; a thread knows that epoch after
+// it has waited. Edges come from barriers, __syncwarp, mbarriers and waits alone, never from shuffles, mma or ldmatrix.
+// A second clock per thread says which ordinary writes the async proxy may see: it moves at fence.proxy.async only.
+//
+// All threads that leave a barrier share one clock vector; what a thread alone knows (its own epoch, and its engines')
+// is kept apart. So a barrier costs O(actors), not O(actors * threads).
+#pragma once
+
+#include <simt/core.h>
+#include <src/site.h>
+
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace simt {
+
+class Block;
+using Clocks = std::vector<uint32_t>;
+
+enum Engine { kSelf = 0, kCopyEngine = 1, kBulkEngine = 2 };
+
+struct View {
+  std::shared_ptr<const Clocks> base;
+  uint32_t own[3] = {0, 0, 0};  // by Engine
+};
+
+// What the arrivals at a barrier know, generic and async proxy, and what a waiter learns from it.
+struct SyncClock {
+  struct Half {
+    Clocks known;
+    std::shared_ptr<const Clocks> last_joined, released, last_base, last_result;
+  };
+  Half half[2];
+};
+
+struct Access {
+  Site site = 0;
+  uint32_t clock = 0;  // 0: none
+  uint32_t block = 0;
+  uint16_t actor = 0;
+  bool atomic = false;
+};
+struct Cell {
+  Access write, read;
+  uint32_t readers = 0;  // 1 + index of all unordered reads since the write, when there is more than one
+};
+// Four bytes; accesses narrower than that split it for good.
+struct Granule {
+  Cell cell;
+  uint32_t bytes = 0;  // 1 + index of the four cells of a split granule
+};
+struct ShadowPool {
+  std::vector<std::vector<Access>> readers;
+  std::vector<std::vector<Cell>> split;
+};
+
+// Shadow of global memory during one launch, and the reports made so far.
+class GlobalShadow {
+ public:
+  Granule& at(uintptr_t address);
+  ShadowPool pool;
+  std::set<std::pair<Site, Site>> seen;
+  // A report with two lines says more than a read of what nobody wrote.
+  std::string first_race, first_unwritten;
+  uint64_t reports = 0;
+
+ private:
+  static constexpr size_t kPageGranules = 1024;
+  std::unordered_map<uintptr_t, std::unique_ptr<Granule[]>> pages_;
+  uintptr_t last_page_ = 0;
+  Granule* last_ = nullptr;
+};
+
+class RaceDetector {
+ public:
+  RaceDetector(Block&, GlobalShadow&);
+
+  // An access by the current thread.
+  void access(const void* p, size_t bytes, bool write, bool atomic, Site);
+  // An asynchronous operation of thread t: its next epoch, then its accesses, then the thread that has waited for it.
+  uint32_t issue(unsigned t, Engine);
+  void engine_access(unsigned t, Engine, uint32_t epoch, const void* p, size_t bytes, bool write, Site);
+  void waited(unsigned t, Engine, uint32_t epoch);
+
+  void release(SyncClock&, unsigned t);                // t's knowledge joins the barrier
+  void publish(SyncClock&);                            // the barrier opens
+  void acquire(SyncClock&, unsigned t, bool arrived);  // t learns it; arrived: t was one of those who released
+  void clear(SyncClock&);
+  void fence_proxy(unsigned t);
+
+  // mbarriers, by address.
+  void mbarrier_release(uint64_t*, unsigned t);
+  void mbarrier_landed(uint64_t*, unsigned t, uint32_t epoch);
+  void mbarrier_flip(uint64_t*);
+  void mbarrier_acquire(uint64_t*, unsigned t);
+
+ private:
+  struct Actor {
+    unsigned thread;
+    Engine engine;
+    const View& view;
+    Access access;
+    bool write;
+  };
+  unsigned actor_of(unsigned t, Engine) const;
+  uint32_t known(const View&, unsigned t, unsigned actor) const;
+  bool before(const Actor&, const Access&) const;
+  void record(const Actor&, const void* p, size_t bytes);
+  void check(const Actor&, Cell&, ShadowPool&, uintptr_t address, bool shared);
+  void check_readers(const Actor&, Cell&, ShadowPool&, uintptr_t address);
+  void add_reader(const Actor&, Cell&, ShadowPool&);
+  void report(const Actor&, const char* what, uintptr_t address, const Access& other, const char* other_what);
+  std::string who(const Access&) const;
+  Granule& shared_granule(uintptr_t address);
+
+  struct Mbarrier {
+    SyncClock arriving, done;
+  };
+  Block& block_;
+  GlobalShadow& global_;
+  const unsigned n_, actors_;
+  std::vector<View> views_, proxy_;
+  std::vector<uint32_t> epochs_;  // of the engines
+  bool proxy_used_ = false;
+  std::vector<Granule> shared_;
+  ShadowPool pool_;
+  std::unordered_map<uint64_t*, Mbarrier> mbarriers_;
+};
+
+}  // namespace simt

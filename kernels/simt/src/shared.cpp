@@ -1,0 +1,64 @@
+// Shared memory as kernels see it: the dynamic region, static objects, window addresses.
+#include <src/block.h>
+
+#include <algorithm>
+
+namespace simt {
+
+unsigned lane_id() {
+  return current_block->current->lane;
+}
+uint32_t active_mask() {
+  return current_block->current->warp->live;
+}
+
+void* dynamic_shared(size_t align, Loc at) {
+  Block& b = *current_block;
+  if (!b.dynamic_bytes) fail(at, "dynamic shared memory is used, but the launch gives none");
+  if (reinterpret_cast<uintptr_t>(b.dynamic) % align) fail(at, "dynamic shared memory is not %zu-byte aligned", align);
+  return b.dynamic;
+}
+
+void* static_shared(const void* key, size_t bytes, size_t align, Loc at) {
+  Block& b = *current_block;
+  auto [it, fresh] = b.static_offsets.try_emplace(key, 0);
+  if (fresh) {
+    const size_t step = std::max<size_t>(align, 16), offset = (b.static_used + step - 1) / step * step;
+    if (offset + bytes > kStaticMax) {
+      fail(at, "static shared memory of %zu bytes; the limit is %zu", offset + bytes, kStaticMax);
+    }
+    it->second = offset;
+    b.static_used = offset + bytes;
+  }
+  return b.memory.static_start() + it->second;
+}
+
+uint32_t shared_address(const void* p, Loc at) {
+  Block& b = *current_block;
+  auto* byte = static_cast<const unsigned char*>(p);
+  if (byte >= b.dynamic && byte <= b.dynamic + b.dynamic_bytes) return kDynamicBase + uint32_t(byte - b.dynamic);
+  if (b.in_static(p)) return kStaticBase + uint32_t(byte - b.memory.static_start());
+  fail(at, "%p is not in shared memory", p);
+}
+
+unsigned char* Block::shared_at(uint32_t address, size_t bytes, Loc at) {
+  if (address >= kDynamicBase && address + bytes <= kDynamicBase + dynamic_bytes) {
+    return dynamic + (address - kDynamicBase);
+  }
+  if (address >= kStaticBase && address + bytes <= kStaticBase + static_used) {
+    return memory.static_start() + (address - kStaticBase);
+  }
+  fail(at,
+       "shared address %#x (dynamic offset %ld), %zu bytes, is outside the block's shared memory (%zu dynamic, %zu "
+       "static bytes)",
+       address, long(address) - long(kDynamicBase), bytes, dynamic_bytes, static_used);
+}
+
+void note_atomic(const void* p, size_t bytes, Loc at) {
+  Block* b = current_block;
+  if (!b || !b->current) return;
+  if (!b->in_shared(p)) b->stats.global_atomic_bytes += bytes;
+  if (b->race) b->race->access(p, bytes, true, true, site_of(at));
+}
+
+}  // namespace simt

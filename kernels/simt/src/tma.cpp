@@ -1,0 +1,77 @@
+#include <src/block.h>
+
+#include <algorithm>
+#include <cstring>
+#include <device/tma.cuh>
+
+namespace simt {
+
+void land_bytes(Block&, const TmaInFlight&);
+
+namespace {
+
+// Element (x, y) of the tensor that element (column, row) of the box comes from, or null outside.
+const char* source_of(const TmaInFlight& op, uint32_t column, uint32_t row) {
+  const int64_t x = int64_t(op.column) + column, y = int64_t(op.row) + row;
+  if (x < 0 || y < 0 || uint64_t(x) >= op.map.columns || uint64_t(y) >= op.map.rows) return nullptr;
+  return static_cast<const char*>(op.map.base) + uint64_t(y) * op.map.row_bytes + uint64_t(x) * 2;
+}
+
+// The part of a box row that lies inside the tensor.
+std::pair<const char*, size_t> row_inside(const TmaInFlight& op, uint32_t row) {
+  const int64_t first = std::max<int64_t>(0, -int64_t(op.column));
+  const int64_t last = std::min<int64_t>(op.map.box_columns, int64_t(op.map.columns) - op.column);
+  if (first >= last) return {nullptr, 0};
+  return {source_of(op, uint32_t(first), row), source_of(op, uint32_t(first), row) ? size_t(last - first) * 2 : 0};
+}
+
+}  // namespace
+
+bool make_tensor_map(ptx::TensorMap* map, const void* base, uint64_t columns, uint64_t rows, uint64_t row_bytes,
+                     uint32_t box_columns, uint32_t box_rows) {
+  const bool good = reinterpret_cast<uintptr_t>(base) % 16 == 0 && row_bytes % 16 == 0 && columns && rows &&
+                    row_bytes >= columns * 2 && box_columns && box_columns <= 64 && box_columns % 8 == 0 && box_rows &&
+                    box_rows <= 256;
+  if (good) *map = ptx::TensorMap{base, columns, rows, row_bytes, box_columns, box_rows, {}};
+  return good;
+}
+
+void tma_load_2d(void* destination, const ptx::TensorMap& map, int column, int row, uint64_t* barrier, Loc at) {
+  Block& b = *current_block;
+  const unsigned t = b.current->linear;
+  if (b.options.arch < 90) fail(at, "TMA needs sm_90");
+  const uint32_t address = shared_address(destination, at), bytes = map.box_columns * map.box_rows * 2;
+  shared_address(barrier, at);
+  // Hardware asks for 128 bytes; the swizzle then no longer starts at row 0 of the tile.
+  if (address % 1024) fail(at, "TMA with 128-byte swizzle: the tile at %#x is not 1024-byte aligned", address);
+  TmaInFlight op{map, b.shared_at(address, bytes, at), column, row, barrier, t, 0, at};
+  if (b.race) op.epoch = b.race->issue(t, kBulkEngine);
+  for (uint32_t r = 0; r < map.box_rows; ++r) {
+    const auto [from, length] = row_inside(op, r);
+    b.stats.async_global_bytes += length;
+    b.stats.global_load_bytes += length;
+    if (b.race && length) b.race->engine_access(t, kBulkEngine, op.epoch, from, length, false, site_of(at));
+  }
+  ++b.stats.tma;
+  if (b.race) b.race->engine_access(t, kBulkEngine, op.epoch, op.to, bytes, true, site_of(at));
+  if (b.options.poison) poison_fill(op.to, bytes);
+  b.tma.push_back(op);
+}
+
+void Block::land_tma(size_t i) {
+  const TmaInFlight op = tma[i];
+  tma.erase(tma.begin() + long(i));
+  const uint32_t pitch = op.map.box_columns * 2, start = uint32_t(op.to - dynamic);
+  for (uint32_t r = 0; r < op.map.box_rows; ++r) {
+    for (uint32_t c = 0; c < op.map.box_columns; ++c) {
+      uint16_t value = 0;
+      if (const char* from = source_of(op, c, r)) std::memcpy(&value, from, 2);
+      uint32_t offset = start + r * pitch + c * 2;
+      offset ^= (offset >> 7 & 7) << 4;
+      std::memcpy(dynamic + offset, &value, 2);
+    }
+  }
+  land_bytes(*this, op);
+}
+
+}  // namespace simt

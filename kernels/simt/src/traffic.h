@@ -1,0 +1,43 @@
+// What warp accesses cost: 32-byte sectors of global memory, wavefronts of shared memory. Fed by instrumented accesses
+// and by cp.async. Lanes run one after another here, so the k-th access of each lane at one place is taken for one warp
+// access: exact where the lanes of a warp take the same path, an estimate where they do not.
+#pragma once
+
+#include <simt/executor.h>
+#include <src/site.h>
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <unordered_map>
+#include <vector>
+
+namespace simt {
+
+class Traffic {
+ public:
+  Traffic(unsigned warps, Stats& stats) : places_(warps), stats_(stats) {}
+  void note(unsigned warp, unsigned lane, bool shared, bool write, uintptr_t address, size_t bytes, Site);
+  void finish();  // counts what never became a full warp
+
+ private:
+  struct WarpAccess {
+    uint32_t lanes = 0;
+    std::array<uintptr_t, 32> address{};
+  };
+  struct Place {
+    bool shared = false, write = false;
+    size_t bytes = 0;
+    uint64_t first = 0;  // ordinal of open.front()
+    std::array<uint64_t, 32> count{};
+    std::deque<WarpAccess> open;
+  };
+  void count(const Place&, const WarpAccess&);
+  void count_global(const Place&, const WarpAccess&);
+  void count_shared(const Place&, const WarpAccess&);
+
+  std::vector<std::unordered_map<uint64_t, Place>> places_;
+  Stats& stats_;
+};
+
+}  // namespace simt

@@ -1,0 +1,75 @@
+// The kernels of the executor's own tests; compiled by the host compiler in three modes, and by nvcc.
+#pragma once
+
+#include <cuda_bf16.h>
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+namespace simt_test {
+
+// C[M,N] = A[M,K] B[N,K]^T. K is a multiple of 8.
+cudaError_t matmul_mma(const __nv_bfloat16* a, const __nv_bfloat16* b, float* c, int m, int n, int k, cudaStream_t);
+
+// A and B through shared memory; A through registers; B as [K,N]; both, N = 128 a block; A doubled in shared memory
+// (the result is twice the product); N = 256 a block.
+enum class WgmmaForm { kShared, kRegisters, kTransposed, kRegistersTransposed, kScaled, kWide };
+cudaError_t matmul_wgmma(WgmmaForm, const __nv_bfloat16* a, const __nv_bfloat16* b, float* c, int m, int n, int k,
+                         cudaStream_t);
+// The same with one thing taken away.
+enum WgmmaFault {
+  kNone,
+  kNoBarrierAfterInit,
+  kIgnoreEmpty,
+  kIgnoreFull,
+  kHalfTheBytes,
+  kNoProxyFence,
+  kNoNamedBarrier,
+  kNoWgmmaFence,
+  kFreeBeforeWait,
+  kNoSyncwarp,
+};
+cudaError_t matmul_wgmma_fault(WgmmaFault, const __nv_bfloat16* a, const __nv_bfloat16* b, float* c, int m, int n,
+                               int k, cudaStream_t);
+
+// One small kernel with one thing wrong (faults.cu). `out` holds at least 4096 floats.
+enum class Fault {
+  kNone,  // the same kernel, right
+  kMissingSyncthreads,
+  kMissingSyncthreadsBeforeReuse,
+  kReadBeforeWait,
+  kWaitOneGroupTooFew,
+  kBlocksWithoutAtomics,
+  kUninitialisedShared,
+  kMissingSyncwarp,
+  kDynamicOutOfRange,
+  kDynamicFarOutOfRange,
+  kLdmatrixOutOfRange,
+  kMisalignedCopy,
+  kDivergentBarrier,
+  kExitBeforeBarrier,
+  kBarrierCount,
+  kDeadlockMbarrier,
+  kNotInMask,
+  kExitedLaneInMask,
+  kDivergentShuffle,
+  kShuffleOutsideMask,
+  kUninitialisedLocal,
+  kUnfinishedCopies,
+  kStackOverflow,
+  kWildPointer,
+  kGlobalOverread,
+  kGlobalOverreadCopy,
+};
+cudaError_t run_fault(Fault, float* out, const float* in, cudaStream_t);
+
+// Shuffles of every width, votes, masks: [26 * 32] words. cp.async with zero fill, ldmatrix, mma: [12 * 32] words from
+// in [64 * 32]. The values of a run on hardware must be the same.
+cudaError_t run_shuffles(uint32_t* out, cudaStream_t);
+cudaError_t run_warp_matrix(const uint32_t* in, uint32_t* out, cudaStream_t);
+// out[i] = in[i] in 16-byte steps; with stride > 1 the lanes go through shared memory that many words apart.
+cudaError_t run_copy(const float* in, float* out, int n, int stride, cudaStream_t);
+// Adds 1 to counter[0] from every thread; sums block-wide into counter[1 + block] through __syncthreads_count.
+cudaError_t run_counter(int* counter, int blocks, int threads, cudaStream_t);
+
+}  // namespace simt_test
