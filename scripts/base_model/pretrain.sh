@@ -21,11 +21,33 @@ if [ ! -d "$work/init" ]; then
   "$bin/init_model" --config "$root/scripts/base_model/config.json" --tokenizer "$work/tokenizer" --seed 1 \
     --output "$work/init"
 fi
-resume=
-[ ! -d "$work/run" ] || resume=--resume
-"$bin/dapt_train" --model "$work/init" --output "$work/run" $resume \
-  --train "$work/text/general_train.jsonl" --eval "$work/text/general_heldout.jsonl" \
-  --mode full --seq-length 512 --batch-sequences 8 --tokens-per-batch 4096 --epochs 0 --max-steps 16000 \
-  --lr 1.5e-3 --warmup-ratio 0.05 --mlm-probability 0.2 --dropout 0 --attention-dropout 0 --eval-every 1000 \
+
+# phase NAME MODEL FLAGS...: one run, gone on with if it was interrupted.
+phase() {
+  local run=$work/$1 model=$2 resume=
+  shift 2
+  [ ! -d "$run" ] || resume=--resume
+  "$bin/dapt_train" --model "$model" --output "$run" $resume \
+    --train "$work/text/general_train.jsonl" --eval "$work/text/general_heldout.jsonl" \
+    --mode full --seq-length 512 --batch-sequences 8 --tokens-per-batch 4096 --epochs 0 \
+    --mlm-probability 0.2 --dropout 0 --attention-dropout 0 "$@"
+}
+
+# The first phase is the start of a linear schedule of 16,000 steps, stopped (SIGUSR1) after step 6,593; the second starts
+# from its last weights with fresh moments and lets the learning rate fall to 0.
+phase first "$work/init" --max-steps 16000 --lr 1.5e-3 --warmup-ratio 0.05 --eval-every 1000 &
+first=$!
+log=$work/first/log.jsonl
+while kill -0 $first 2>/dev/null; do
+  sleep 1
+  if [ -f "$log" ] && tail -n 1 "$log" | grep -qE '"step":6(59[3-9]|[6-9][0-9][0-9]),'; then
+    kill -USR1 "$(pgrep -P $first dapt_train || echo $first)"
+    break
+  fi
+done
+wait $first || [ $? -eq 75 ]
+phase second "$work/first/model/last" --max-steps 4400 --lr 9.6e-4 --warmup-ratio 0.02 --seed 43 --eval-every 1100 \
   --save-dtype bf16
-echo "models/encore-mini is $work/run/model/best"
+# Dropout was switched off for the pretraining alone: the model's own value is that of its first config.
+sed -i 's/\("\(hidden_dropout_prob\|attention_probs_dropout_prob\)": \)0\.0/\10.1/' "$work/second/model/best/config.json"
+echo "models/encore-mini is $work/second/model/best"
