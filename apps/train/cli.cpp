@@ -11,6 +11,8 @@
 #include <iostream>
 #include <sstream>
 
+#include "apps/train/thread_waiting.h"
+
 namespace encore {
 namespace {
 
@@ -41,6 +43,7 @@ std::string shorten(double value) {
 }  // namespace
 
 int run_program(const char* name, const std::function<int()>& body) {
+  wait_politely();
   // Room for what a program says before it knows that it will not refuse: a refusal leaves standard output empty.
   if (!::isatty(STDOUT_FILENO)) std::setvbuf(stdout, nullptr, _IOFBF, size_t(1) << 18);
   const auto say = [&](std::string message, bool refused = false) {

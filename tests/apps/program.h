@@ -28,8 +28,6 @@ class Process {
   explicit Process(std::vector<std::string> words) {
     pid_ = ::fork();
     if (pid_ == 0) {
-      // Threads that spin at barriers take each other's time slices where tests share a machine.
-      ::setenv("OMP_WAIT_POLICY", "passive", 0);
       redirect(STDOUT_FILENO, folder_ / "out");
       redirect(STDERR_FILENO, folder_ / "err");
       std::vector<char*> pointers;
