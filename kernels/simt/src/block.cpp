@@ -75,10 +75,7 @@ void Block::prepare() {
   gridDim = g;
   const size_t rounded = (dynamic_bytes + 1023) / 1024 * 1024;
   asan_allow(memory.dynamic_map(), kDynamicMap);
-  if (options.poison) {
-    poison_fill(dynamic, rounded);
-    poison_fill(memory.static_start(), kStaticMax);
-  }
+  if (options.poison) poison_fill(dynamic, rounded);
   asan_forbid(memory.dynamic_map(), kDynamicMap);
   asan_allow(dynamic, dynamic_bytes);
   memory.need_stacks(thread_count, stack_bytes(options));
@@ -126,7 +123,7 @@ void Block::start_fiber(Thread& t) {
   char* top = t.stack + memory.stack_size();
   asan_allow(t.stack, memory.stack_size());  // frames of the fiber that had it before
   if (options.poison) {                      // uninitialised locals read as NaN
-    const size_t bytes = std::min<size_t>(8192, memory.stack_size());
+    const size_t bytes = std::min<size_t>(4096, memory.stack_size());
     poison_fill(top - bytes, bytes);
   }
   t.context = context::make_fcontext(top, memory.stack_size(), fiber_entry);

@@ -63,7 +63,7 @@ struct Thread {
   char* stack;
   void* fake_stack = nullptr;   // AddressSanitizer's
   std::vector<CpAsync> copies;  // open group
-  std::deque<std::vector<CpAsync>> copy_groups;
+  std::vector<std::vector<CpAsync>> copy_groups;
   std::vector<Accumulator> accumulators;
 };
 
@@ -82,7 +82,7 @@ struct Warp {
   uint32_t exists = 0, live = 0;
   std::vector<Collective> pending;
   std::vector<WgmmaInFlight> products;  // open group
-  std::deque<std::vector<WgmmaInFlight>> product_groups;
+  std::vector<std::vector<WgmmaInFlight>> product_groups;
   bool fenced = false;
   Loc wgmma_at{};
   uint64_t wgmma_count = 0;

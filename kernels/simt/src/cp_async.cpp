@@ -60,7 +60,7 @@ void cp_async_wait(int groups_in_flight, Loc) {
       if (c.bytes >= 0) land(c);
       if (b.race) b.race->waited(t.linear, kCopyEngine, c.epoch);
     }
-    t.copy_groups.pop_front();
+    t.copy_groups.erase(t.copy_groups.begin());
   }
 }
 

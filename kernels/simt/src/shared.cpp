@@ -29,6 +29,7 @@ void* static_shared(const void* key, size_t bytes, size_t align, Loc at) {
     }
     it->second = offset;
     b.static_used = offset + bytes;
+    if (b.options.poison) poison_fill(b.memory.static_start() + offset, bytes);
   }
   return b.memory.static_start() + it->second;
 }

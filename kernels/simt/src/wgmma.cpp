@@ -163,7 +163,7 @@ void wait(void** lanes, uint32_t) {
         if (b.race) b.race->waited(w.first[i].linear, kBulkEngine, op.epoch);
       }
     }
-    w.product_groups.pop_front();
+    w.product_groups.erase(w.product_groups.begin());
   }
   for (int i = 0; i < 32; ++i) {
     std::erase_if(w.first[i].accumulators, [](const Accumulator& a) {

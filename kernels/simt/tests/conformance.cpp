@@ -1,0 +1,131 @@
+// Every primitive and both products through nothing but the CUDA runtime, so that the same program runs here and on a
+// card:
+//
+//   nvcc -std=c++20 -gencode arch=compute_90a,code=sm_90a -I kernels/cuda -I kernels/simt/tests
+//        kernels/simt/tests/{conformance.cpp,primitives.cu,matmul_mma.cu,matmul_wgmma.cu} -o conformance &&
+//        ./conformance
+//
+// Inputs are small integers, so fp32 sums are exact. The first two hashes are the executor's, which a card must repeat;
+// the products are compared with a plain loop.
+#include <kernels.h>
+
+#include <cstdio>
+#include <cstring>
+#include <vector>
+
+namespace {
+
+int failures = 0;
+
+bool good(cudaError_t e, const char* what) {
+  if (e == cudaSuccess) return true;
+  std::printf("%s: %s\n", what, cudaGetErrorString(e));
+  ++failures;
+  return false;
+}
+
+// Small integers in bf16, two to a word.
+std::vector<uint32_t> integers(size_t words) {
+  std::vector<uint32_t> v(words);
+  uint32_t s = 1;
+  auto next = [&s] {
+    s = s * 1664525 + 1013904223;
+    const __nv_bfloat16 b = __float2bfloat16(float(int(s >> 28) - 8));
+    unsigned short bits;
+    std::memcpy(&bits, &b, 2);
+    return uint32_t(bits);
+  };
+  for (uint32_t& w : v) {
+    w = next();
+    w |= next() << 16;
+  }
+  return v;
+}
+
+uint64_t hash_of(const void* p, size_t words) {
+  uint64_t hash = 1469598103934665603ull;
+  for (size_t i = 0; i < words; ++i) {
+    uint32_t w;
+    std::memcpy(&w, static_cast<const char*>(p) + 4 * i, 4);
+    hash = (hash ^ w) * 1099511628211ull;
+  }
+  return hash;
+}
+
+// Of scale * A[m,k] B^T for the integers above; B is [n,k], or [k,n] when transposed.
+uint64_t product_hash(int m, int n, int k, bool transposed, float scale) {
+  const std::vector<uint32_t> in = integers(size_t(m + n) * k / 2);
+  auto value = [&](size_t i) {
+    const uint32_t bits = (in[i / 2] >> 16 * (i % 2)) << 16;
+    float f;
+    std::memcpy(&f, &bits, 4);
+    return f;
+  };
+  std::vector<float> c(size_t(m) * n, 0.0f);
+  for (int i = 0; i < m; ++i) {
+    for (int j = 0; j < n; ++j) {
+      float sum = 0;
+      for (int l = 0; l < k; ++l) {
+        const size_t b = transposed ? size_t(l) * n + j : size_t(j) * k + l;
+        sum += value(size_t(i) * k + l) * value(size_t(m) * k + b);
+      }
+      c[size_t(i) * n + j] = scale * sum;
+    }
+  }
+  return hash_of(c.data(), c.size());
+}
+
+// Runs `go(device input, device output)` and compares the hash of the output.
+template <class F>
+void check(const char* name, size_t in_words, size_t out_words, uint64_t expected, F go) {
+  const std::vector<uint32_t> in = integers(in_words);
+  std::vector<uint32_t> out(out_words);
+  void *din = nullptr, *dout = nullptr;
+  const bool ran = good(cudaMalloc(&din, in_words * 4), name) && good(cudaMalloc(&dout, out_words * 4), name) &&
+                   good(cudaMemcpy(din, in.data(), in_words * 4, cudaMemcpyHostToDevice), name) &&
+                   good(cudaMemset(dout, 0, out_words * 4), name) &&
+                   good(go(static_cast<uint32_t*>(din), static_cast<uint32_t*>(dout)), name) &&
+                   good(cudaMemcpy(out.data(), dout, out_words * 4, cudaMemcpyDeviceToHost), name);
+  cudaFree(din);
+  cudaFree(dout);
+  if (!ran) return;
+  const uint64_t hash = hash_of(out.data(), out.size());
+  failures += hash != expected;
+  std::printf("%-28s %016llx %s\n", name, static_cast<unsigned long long>(hash), hash == expected ? "ok" : "DIFFERS");
+}
+
+}  // namespace
+
+int main() {
+  using namespace simt_test;
+  check("shuffles, votes", 1, 26 * 32, 0x7a5b293f18ed4e13,
+        [](uint32_t*, uint32_t* o) { return run_shuffles(o, nullptr); });
+  check("cp.async, ldmatrix, mma", 64 * 32, 12 * 32, 0x1623607c45b885c3,
+        [](uint32_t* i, uint32_t* o) { return run_warp_matrix(i, o, nullptr); });
+  const int m = 72, n = 136, k = 192;
+  auto product = [&](const char* name, uint64_t expected, auto go) {
+    check(name, size_t(m + n) * k / 2, size_t(m) * n, expected, [&](uint32_t* i, uint32_t* o) {
+      auto* a = reinterpret_cast<__nv_bfloat16*>(i);
+      return go(a, a + size_t(m) * k, reinterpret_cast<float*>(o));
+    });
+  };
+  const uint64_t plain = product_hash(m, n, k, false, 1), doubled = product_hash(m, n, k, false, 2),
+                 transposed = product_hash(m, n, k, true, 1);
+  product("product: mma.sync", plain,
+          [&](auto* a, auto* b, float* c) { return matmul_mma(a, b, c, m, n, k, nullptr); });
+  const struct {
+    const char* name;
+    WgmmaForm form;
+    uint64_t expected;
+  } forms[] = {{"product: wgmma", WgmmaForm::kShared, plain},
+               {"product: wgmma, A registers", WgmmaForm::kRegisters, plain},
+               {"product: wgmma, B transposed", WgmmaForm::kTransposed, transposed},
+               {"product: wgmma, both", WgmmaForm::kRegistersTransposed, transposed},
+               {"product: wgmma, A rewritten", WgmmaForm::kScaled, doubled},
+               {"product: wgmma, N = 256", WgmmaForm::kWide, plain}};
+  for (const auto& f : forms) {
+    product(f.name, f.expected,
+            [&](auto* a, auto* b, float* c) { return matmul_wgmma(f.form, a, b, c, m, n, k, nullptr); });
+  }
+  return failures != 0;
+}
