@@ -1,9 +1,11 @@
 #include "data/token_cache.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <csignal>
 #include <cstddef>
 
 #include "data/hash.h"
@@ -276,6 +278,33 @@ TEST(TokenCache, FailuresLeaveNothingBehind) {
   EXPECT_TRUE(place.cache_files().empty());
   place.options.cache_dir = place.options.corpus.files[0] + "/below";
   expect_parts(error_of([&] { place.open(); }), {"cache", "ENCORE_CACHE"});
+}
+
+// No file may grow past 64 KiB: what a full disk looks like to the writer.
+TEST(TokenCache, FullDisk) {
+  std::string text;
+  for (int i = 0; i < 20000; ++i) text += "a document\n";
+  Place place(text);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit small{65536, 65536};
+    ::setrlimit(RLIMIT_FSIZE, &small);
+    place.options.threads = 1;
+    int rc = 1;
+    try {
+      place.open();
+    } catch (const Error& e) {
+      rc = e.exit_code();
+    }
+    ::_exit(rc);
+  }
+  int status = -1;
+  ::waitpid(pid, &status, 0);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 74);
+  EXPECT_TRUE(place.cache_files().empty());
+  EXPECT_EQ(place.open()->documents(), 20000);
 }
 
 // A reader that has the old cache open keeps it while another process replaces it.
