@@ -132,6 +132,7 @@ RunState continue_from(const std::string& dir, const RunState& now, Model& model
 
 RunEnd run(Recipe recipe, Cli& cli, Communicator& comm) {
   Opening opening;
+  if (cli.given("max-steps") && cli.get_integer("max-steps") > 0 && !cli.given("epochs")) cli.set("epochs", "0");
   if (cli.get("model").empty() && cli.get_list("train").empty()) fill_in_example(cli, opening);
   const std::string model_dir = cli.required("model");
   check(!cli.get_list("train").empty(), "--train FILE is needed: the text to train on");

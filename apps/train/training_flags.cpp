@@ -78,9 +78,10 @@ void declare_masking(Cli& cli) {
 
 void declare_run(Cli& cli, bool tapt) {
   const char* how_long = "How long";
-  cli.number(how_long, "epochs", "passes over the text; 0: --max-steps alone counts", tapt ? 100 : 1, 0, 1e6);
-  cli.integer(how_long, "max-steps", "optimiser steps, if that is sooner; 0: --epochs alone counts", 0, 0,
-              int64_t(1) << 40);
+  cli.number(how_long, "epochs", "passes over the text; 0, or --max-steps without --epochs: the steps alone count",
+             tapt ? 100 : 1, 0, 1e6);
+  cli.integer(how_long, "max-steps", "optimiser steps; with --epochs whichever ends sooner; 0: --epochs alone counts",
+              0, 0, int64_t(1) << 40);
   cli.number(how_long, "max-hours", "save and end after this time, wherever the run is; 0: no limit", 0, 0, 1e6);
 
   const char* batch = "Batches";
