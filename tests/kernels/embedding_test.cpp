@@ -146,13 +146,15 @@ TEST_P(EmbeddingTest, Backward) {
   expect_close("dbeta", dbeta.get(), sum_of(exact.dbeta, dbeta0), sum_of(plain.dbeta, dbeta0), DType::kF32);
   Values d = plain.dsum;  // dy holds the gradient of the sum in its own dtype before it is summed by row
   for (double& v : d) v = rounded(v, c.dtype);
-  expect_close("dsum", dy.get(), exact.dsum, d, c.dtype, 1e-6);
+  // With one column the terms cancel to 0, and how far they do so hangs on fused multiply-adds.
+  const double terms = c.hidden == 1 ? largest(values(args_.rstd)) * largest(up) * largest(gamma) : 0;
+  expect_close("dsum", dy.get(), exact.dsum, d, c.dtype, 1e-6, terms);
   expect_close("dword", dword.get(), scattered<double>(dword0, exact.dsum, ids_, c.hidden, kPadding),
-               scattered<float>(dword0, d, ids_, c.hidden, kPadding), DType::kF32, 1e-6);
+               scattered<float>(dword0, d, ids_, c.hidden, kPadding), DType::kF32, 1e-6, terms);
   expect_close("dposition", dposition.get(), scattered<double>(dposition0, exact.dsum, positions_, c.hidden, kPadding),
-               scattered<float>(dposition0, d, positions_, c.hidden, kPadding), DType::kF32, 1e-6);
+               scattered<float>(dposition0, d, positions_, c.hidden, kPadding), DType::kF32, 1e-6, terms);
   expect_close("dtype", dtype.get(), scattered<double>(dtype0, exact.dsum, types_, c.hidden, -1),
-               scattered<float>(dtype0, plain.dsum, types_, c.hidden, -1), DType::kF32, 1e-6);
+               scattered<float>(dtype0, plain.dsum, types_, c.hidden, -1), DType::kF32, 1e-6, terms);
   // The padding row gets nothing at all.
   for (int64_t i = 0; i < c.hidden; ++i) {
     EXPECT_EQ(dword.get()[size_t(kPadding * c.hidden + i)], dword0[size_t(kPadding * c.hidden + i)]);

@@ -88,14 +88,17 @@ TEST_P(LayerNormTest, Backward) {
       reference::layernorm_backward<float>(dy.get(), sum.get(), gamma.get(), means.get(), rstd.get(), rows, cols);
   const Values exact_dx = reference::product<double>(exact.dsum, drop.factor),
                plain_dx = reference::product<float>(plain.dsum, drop.factor);
-  expect_close("dsum", dsum.get(), exact.dsum, plain.dsum, dtype, 1e-6);
-  expect_close("dx", dx.get(), exact_dx, plain_dx, dtype, 1e-6);
+  // With one column the terms cancel to 0, and how far they do so hangs on fused multiply-adds.
+  const double terms = cols == 1 ? largest(rstd.get()) * largest(dy.get()) * largest(gamma.get()) : 0;
+  expect_close("dsum", dsum.get(), exact.dsum, plain.dsum, dtype, 1e-6, terms);
+  expect_close("dx", dx.get(), exact_dx, plain_dx, dtype, 1e-6, terms);
   expect_close("dgamma", dgamma.get(), sum_of(exact.dgamma, dgamma0), sum_of(plain.dgamma, dgamma0), DType::kF32);
   expect_close("dbeta", dbeta.get(), sum_of(exact.dbeta, dbeta0), sum_of(plain.dbeta, dbeta0), DType::kF32);
   const Values exact_dbias = reference::column_sums<double>(exact_dx, rows, cols),
                plain_dbias = reference::column_sums<float>(plain_dx, rows, cols);
   if (with_bias)
-    expect_close("dbias", dbias.get(), sum_of(exact_dbias, dbias0), sum_of(plain_dbias, dbias0), DType::kF32, 1e-6);
+    expect_close("dbias", dbias.get(), sum_of(exact_dbias, dbias0), sum_of(plain_dbias, dbias0), DType::kF32, 1e-6,
+                 terms);
   else
     expect_same("dbias that was not asked for", dbias.get(), dbias0);
 }

@@ -79,12 +79,13 @@ class OpTest : public ::testing::Test {
 };
 
 // The error against `exact` may be twice that of `plain`, the same loops in single precision (rounded to the dtype at
-// the end), plus a floor relative to the largest value.
+// the end), plus a floor relative to the largest value, or to `terms` where larger terms cancel to it.
 inline void expect_close(const char* what, const Values& got, const Values& exact, Values plain, DType dtype,
-                         double floor = 3e-7) {
+                         double floor = 3e-7, double terms = 0) {
   for (double& v : plain) v = rounded(v, dtype);
   const double error = worst_difference(got, exact), allowed = 2 * worst_difference(plain, exact);
-  EXPECT_LE(error, allowed + floor * largest(exact)) << what << " (plain loops: " << allowed / 2 << ")";
+  EXPECT_LE(error, allowed + floor * std::max(terms, largest(exact)))
+      << what << " (plain loops: " << allowed / 2 << ")";
 }
 
 inline Values sum_of(const Values& a, const Values& b) {
