@@ -9,7 +9,7 @@ namespace encore {
 namespace {
 
 constexpr size_t kHostBytesPerToken = 32;  // PackedBatch: seven int32 a token, a little a sequence
-constexpr size_t kKernelBytes = size_t(52) << 10;
+constexpr size_t kKernelBytes = size_t(76) << 10;
 constexpr int64_t kKernelsPerBatch = 27, kMostKernels = 1024;
 
 // Every matrix that multiplies activations; position and token type embeddings do not.

@@ -31,9 +31,10 @@ void fill_in_example(Cli& cli, Opening& opening) {
   fill("model", project_path("models/encore-mini"));
   cli.set("train", project_path("examples/gene_ontology/train.txt"));
   if (cli.get_list("eval").empty()) cli.set("eval", project_path("examples/gene_ontology/eval.txt"));
-  fill("epochs", "3");
+  fill("epochs", "2");
+  fill("max-hours", "0.04");
   fill("batch-sequences", "16");
-  fill("lr", "5e-4");
+  fill("lr", "1e-3");
   opening.say("No --model and no --train: the example, {} on {}", cli.get("model"), cli.get_list("train").back());
 }
 
@@ -134,7 +135,7 @@ RunEnd run(Recipe recipe, Cli& cli, Communicator& comm) {
   Opening opening;
   if (cli.given("max-steps") && cli.get_integer("max-steps") > 0 && !cli.given("epochs")) cli.set("epochs", "0");
   if (cli.get("model").empty() && cli.get_list("train").empty()) fill_in_example(cli, opening);
-  const std::string model_dir = cli.required("model");
+  const std::string model_dir = cli.get("model").empty() ? cli.required("model") : cli.get("model");
   check(!cli.get_list("train").empty(), "--train FILE is needed: the text to train on");
   RobertaConfig config = load_config(model_dir);
   apply_model_flags(cli, config);
