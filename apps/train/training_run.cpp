@@ -4,7 +4,7 @@
 
 #include <array>
 #include <cmath>
-#include <csignal>
+#include <cstring>
 #include <filesystem>
 
 #include "apps/train/memory_use.h"
@@ -188,9 +188,10 @@ void TrainingRun::report_end(RunEnd end) {
   const int64_t steps = state_.step - first_step_;
   const std::string where = folder_ ? folder_->path() : "";
   if (end == RunEnd::kSignal)
-    progress_.message(fmt::format("stopped by {} after step {} of {}: saved; continue with --output {} --resume",
-                                  stop_signal() == SIGINT ? "SIGINT" : "a signal", state_.step, trainer_.steps(),
-                                  where));
+    progress_.message(
+        fmt::format("stopped by {} after step {} of {}: saved; continue with --output {} --resume",
+                    stop_signal() ? fmt::format("SIG{}", ::sigabbrev_np(stop_signal())) : "a signal to another rank",
+                    state_.step, trainer_.steps(), where));
   if (end == RunEnd::kTimeUp)
     progress_.message(fmt::format("--max-hours is over after step {} of {}: saved; continue with --output {} --resume",
                                   state_.step, trainer_.steps(), where));
