@@ -154,6 +154,7 @@ nlohmann::json summary(const std::vector<SeedResult>& results, bool on_test) {
   nlohmann::json out = nlohmann::json::object();
   const auto add = [&](const char* name, double Scores::*member) {
     std::vector<double> values;
+    values.reserve(results.size());
     for (const SeedResult& r : results) values.push_back((on_test ? r.test : r.dev).*member);
     out[name] = mean_std(values).to_json();
   };
