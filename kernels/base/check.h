@@ -1,6 +1,6 @@
 // Errors that a user sees, and the one way to raise them.
 //
-// Every failure carries the exit code of the program that it ends (docs/cli.md, "Exit codes"):
+// Every failure carries the exit code of the program that it ends (docs/training.md, "Exit codes"):
 //   Error        2   bad input: a flag, a file, a shape. One line: what was wrong, where, what to do.
 //   IoError     74   the disk or the file system failed while running.
 //   DeviceError 70   a device or a communicator failed while running.
