@@ -1,0 +1,80 @@
+// The CUDA backend: one stream of one device. Its sources (.cu) are compiled by nvcc for a GPU and by the host compiler
+// for the host executor (kernels/simt).
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include "kernels/backend.h"
+
+namespace encore {
+
+// Throws DeviceError naming the op and what the runtime said, unless status is cudaSuccess.
+void check_cuda(cudaError_t status, const char* op);
+
+class CudaBackend : public Backend {
+ public:
+  // Throws DeviceError when the device cannot be used.
+  explicit CudaBackend(int device = 0);
+  ~CudaBackend() override;
+  CudaBackend(const CudaBackend&) = delete;
+  CudaBackend& operator=(const CudaBackend&) = delete;
+
+  // Whether ops look for ids, labels and rows out of range before they use them and throw Error naming the first one.
+  // On by default; each look waits for the stream, so a captured step switches it off (its batches are the data path's
+  // to refuse).
+  void set_index_checks(bool on) { index_checks_ = on; }
+
+  std::string description() const override;
+  bool native_bf16() const override { return true; }
+
+  void* allocate(size_t bytes) override;
+  void free(void* p) override;
+  void copy_to_device(void* device, const void* host, size_t bytes) override;
+  void copy_to_host(void* host, const void* device, size_t bytes) override;
+  void fill_zero(void* device, size_t bytes) override;
+
+  void weights_changed() override {}
+  size_t workspace_bytes() const override { return scratch_bytes_; }
+
+  void linear_forward(const LinearForward&) override;
+  void linear_backward_input(const LinearBackwardInput&) override;
+  void linear_backward_weight(const LinearBackwardWeight&) override;
+  void attention_forward(const AttentionForward&) override;
+  void attention_backward(const AttentionBackward&) override;
+  void layernorm_forward(const LayerNormForward&) override;
+  void layernorm_backward(const LayerNormBackward&) override;
+  void embedding_forward(const EmbeddingForward&) override;
+  void embedding_backward(const EmbeddingBackward&) override;
+  void gelu_forward(const GeluForward&) override;
+  void gelu_backward(const GeluBackward&) override;
+  void tanh_forward(const TanhForward&) override;
+  void tanh_backward(const TanhBackward&) override;
+  void dropout_apply(const DropoutApply&) override;
+  void cross_entropy(const CrossEntropy&) override;
+  void gather_rows(const GatherRows&) override;
+  void scatter_rows(const ScatterRows&) override;
+  void bias_gradient(const BiasGradient&) override;
+  void sum_of_squares(const SumOfSquares&) override;
+  void cast(const Cast&) override;
+  void adamw(const AdamW&) override;
+
+ private:
+  // Device memory of the running op, aligned to 256 bytes, contents undefined; the next op's is the same. Grows (and
+  // then waits for the device) and stays.
+  void* scratch(size_t bytes);
+  // Throws Error "op: name[i] is v, ..." for the first i32 value of `values` that is not in [low, limit).
+  void check_indices(const char* op, const char* name, const Tensor& values, int64_t low, int64_t limit);
+  void check_row_keys(const char* op, const RowDropout&);
+  // out[c] += sum over r of terms of parts [count][sums][cols] in rising order; absent outputs are skipped.
+  void combine(const char* op, const float* parts, int64_t count, int64_t cols, std::initializer_list<Tensor> outputs);
+
+  int device_ = 0;
+  cudaStream_t stream_ = nullptr;
+  size_t shared_limit_ = 0;  // bytes of shared memory that a block may ask for
+  bool index_checks_ = true;
+  void* scratch_ = nullptr;
+  size_t scratch_bytes_ = 0;
+  void* flag_ = nullptr;  // one int64 of the index checks, apart from the scratch
+};
+
+}  // namespace encore
