@@ -17,7 +17,7 @@ cd "$(dirname "$0")/.."
 task=namespace
 labels=16
 adapt_flags=(--epochs 1 --seq-length 128 --batch-sequences 32 --lr 1e-3 --seed 1)
-finetune_flags=(--epochs 20 --patience 5 --batch-size 8 --lr 3e-4 --max-length 128 --seeds 5 --metric macro-f1)
+finetune_flags=(--epochs 20 --patience 5 --batch-size 8 --lr 1e-3 --max-length 128 --seeds 5 --metric macro-f1)
 
 say() { printf '\n== %s\n' "$*"; }
 die() { local code=$1; shift; printf 'demo.sh: %s\n' "$*" >&2; exit "$code"; }
