@@ -16,7 +16,7 @@ cd "$(dirname "$0")/.."
 # Chosen on dev (docs/demo.md).
 task=namespace
 labels=16
-adapt_flags=(--epochs 1 --seq-length 128 --batch-sequences 32 --lr 1e-3 --seed 1)
+adapt_flags=(--epochs 1 --seq-length 512 --batch-sequences 8 --lr 1e-3 --seed 1)
 finetune_flags=(--epochs 20 --patience 5 --batch-size 8 --lr 1e-3 --max-length 128 --seeds 5 --metric macro-f1)
 
 say() { printf '\n== %s\n' "$*"; }
