@@ -62,10 +62,16 @@ class CudaBackend : public Backend {
   // Device memory of the running op, aligned to 256 bytes, contents undefined; the next op's is the same. Grows (and
   // then waits for the device) and stays.
   void* scratch(size_t bytes);
-  // Throws Error "op: name[i] is v, ..." for the first i32 value of `values` that is not in [low, limit).
-  void check_indices(const char* op, const char* name, const Tensor& values, int64_t low, int64_t limit);
+  // The least index whose i32 value is not in [low, limit), and that value; -1 when there is none or checks are off.
+  struct Outside {
+    int64_t index;
+    int32_t value;
+  };
+  Outside first_outside(const char* op, const Tensor& values, int64_t low, int64_t limit);
+  // Throws Error "op: name[i] is v, and there are `limit` rows" for the first value that is not in [0, limit).
+  void check_indices(const char* op, const char* name, const Tensor& values, int64_t limit);
   void check_row_keys(const char* op, const RowDropout&);
-  // out[c] += sum over r of terms of parts [count][sums][cols] in rising order; absent outputs are skipped.
+  // outputs[s][c] += the sum over p of parts [count][outputs][cols], in rising order of p. At most 4 outputs.
   void combine(const char* op, const float* parts, int64_t count, int64_t cols, std::initializer_list<Tensor> outputs);
 
   int device_ = 0;

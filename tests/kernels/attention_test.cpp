@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "kernels/backend_factory.h"
 #include "tests/reference/attention_reference.h"
 #include "tests/support/guarded_tensor.h"
+#include "tests/support/test_backend.h"
 
 namespace encore::test {
 namespace {
@@ -33,7 +33,7 @@ std::ostream& operator<<(std::ostream& out, const Case& c) {
 // The same problem for the op (in guarded memory, q k v in one strided matrix) and for the reference.
 class Problem {
  public:
-  explicit Problem(const Case& c, uint64_t seed = 11) : backend(make_backend("cpu", c.threads)), random(seed) {
+  explicit Problem(const Case& c, uint64_t seed = 11) : backend(test::make_test_backend(c.threads)), random(seed) {
     r.heads = c.heads, r.head_size = c.head_size, r.scale = 1 / std::sqrt(double(c.head_size));
     r.p = c.p, r.seed = 0x1234567890abcdefull, r.layer = 3;
     r.starts = r.starts_q = {0};
@@ -116,8 +116,8 @@ class Problem {
     for (size_t i = 0; i < kvs.size(); ++i) kvs[i] -= i % size_t(2 * width()) < size_t(width()) ? c.offset : 0;
     q_rows->set(qs);
     kv_rows->set(kvs);
-    out = tensor(c.dtype, queries(), width(), 3), dq = tensor(c.dtype, queries(), width(), 5);
-    dk = tensor(c.dtype, tokens(), width(), 7), dv = tensor(c.dtype, tokens(), width(), 1);
+    out = tensor(c.dtype, queries(), width(), 8), dq = tensor(c.dtype, queries(), width(), 16);
+    dk = tensor(c.dtype, tokens(), width(), 24), dv = tensor(c.dtype, tokens(), width(), 8);
     lse = tensor(DType::kF32, r.heads, queries(), 9);
     q = **q_rows, k = (*kv_rows)->col_range(0, width()), v = (*kv_rows)->col_range(width(), width());
     r.q = q_rows->get(), r.dout = dout->get();

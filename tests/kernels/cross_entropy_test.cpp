@@ -169,7 +169,7 @@ TEST_F(CrossEntropyFacts, RowsDoNotSeeTheBatchNorTheThreads) {
   const Values u = normal(DType::kF32, rows, classes).get();
   const Values labels(size_t(rows), 5);
   const Outcome all = run(u, rows, classes, labels);
-  const auto single = make_backend("cpu", 1);
+  const auto single = make_test_backend(1);
   const Outcome one_thread = run(u, rows, classes, labels, single.get());
   expect_same("gradient on one thread", one_thread.gradient, all.gradient);
   EXPECT_EQ(one_thread.loss, all.loss);

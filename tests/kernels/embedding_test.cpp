@@ -184,7 +184,7 @@ TEST_P(EmbeddingFacts, ThreadsChangeNoBit) {
   const Values y = values(args_.y), up = normal(DType::kF32, GetParam().tokens, GetParam().hidden).get();
   std::vector<Values> first;
   for (const int threads : {2, 1, 3}) {
-    const auto other = make_backend("cpu", threads);
+    const auto other = make_test_backend(threads);
     embedding_forward(*other, args_);
     expect_same("y", values(args_.y), y);
     auto& dy = given(GetParam().dtype, GetParam().tokens, GetParam().hidden, up);

@@ -193,7 +193,7 @@ TEST_F(LayerNormFacts, ThreadsChangeNoBit) {
        &rstd = normal(DType::kF32, 1, rows, 0.1, 1);
   Values first;
   for (const int threads : {1, 2, 3}) {
-    const auto other = make_backend("cpu", threads);
+    const auto other = make_test_backend(threads);
     auto &dsum = blank(DType::kF32, rows, cols), &dgamma = make(DType::kF32, 1, cols),
          &dbeta = make(DType::kF32, 1, cols);
     dgamma.fill(1);

@@ -43,7 +43,7 @@ TEST_F(ReduceTest, ThreadsChangeNoBit) {
   auto& dy = normal(DType::kF32, 900, 70);
   Values first, first_bias;
   for (const int threads : {1, 2, 3}) {
-    const auto other = make_backend("cpu", threads);
+    const auto other = make_test_backend(threads);
     auto &result = given(DType::kF64, 1, 1, {0}), &dbias = make(DType::kF32, 1, 70);
     dbias.fill(0);
     sum_of_squares(*other, {.x = x, .result = result});

@@ -7,10 +7,10 @@
 #include <random>
 #include <string>
 
-#include "kernels/backend_factory.h"
 #include "kernels/ops/dropout.h"
 #include "tests/reference/ops_reference.h"
 #include "tests/support/guarded_tensor.h"
+#include "tests/support/test_backend.h"
 
 namespace encore::test {
 
@@ -71,7 +71,7 @@ class OpTest : public ::testing::Test {
     return d;
   }
 
-  std::unique_ptr<Backend> backend_ = make_backend("cpu", 2);
+  std::unique_ptr<Backend> backend_ = make_test_backend(2);
   std::mt19937_64 random_{20};
 
  private:

@@ -1,0 +1,189 @@
+// Masked softmax cross-entropy over gathered rows (kernels/ops/cross_entropy.h): a block a row.
+//
+// Without dbias a row is read once (it stays in shared memory where it fits) and its gradient written over it. With
+// dbias the gradient is a second kernel over column tiles, which reads the logits again: the sums over rows must be
+// taken of unrounded values, and a row-wise block has no room for one sum a class.
+#pragma once
+
+#include "kernels/cuda/reduce.cuh"
+
+namespace encore::cuda {
+
+template <class T>
+struct CrossEntropyArgs {
+  Rows<T> logits;
+  Rows<const float> bias;  // data null: absent
+  const int32_t* labels;
+  const float* grad_scale;
+  float* row_loss;
+  float *row_max, *row_scale;  // out: largest logit, 1 / sum of exponentials
+  int32_t* row_correct;        // out
+  float* parts;                // column sums of blocks of rows
+  int64_t rows, cols, classes, rows_per_block;
+  bool gradient;
+};
+
+struct Best {
+  float value;
+  int32_t index;
+};
+// The larger, of equals the first.
+__device__ __forceinline__ Best better(Best a, Best b) {
+  return b.value > a.value || (b.value == a.value && b.index < a.index) ? b : a;
+}
+
+template <int kWarps>
+struct CrossEntropyShared {
+  Best best[kWarps];
+  float of_label;
+};
+
+// The logits of unit `unit` with their bias; what is not there counts for nothing: -inf.
+template <class T>
+__device__ __forceinline__ int biased_unit(const CrossEntropyArgs<T>& a, const T* row, bool wide, int64_t c,
+                                           float (&u)[kUnit]) {
+  const int n = int(a.classes - c);
+  load_unit(row + c, n, wide, u);
+  if (a.bias.data && n > 0) {
+    float bias[kUnit];
+    load_unit(a.bias.data + c, n, a.bias.wide, bias);
+#pragma unroll
+    for (int i = 0; i < kUnit; ++i) u[i] += bias[i];
+  }
+#pragma unroll
+  for (int i = 0; i < kUnit; ++i)
+    if (i >= n) u[i] = -INFINITY;
+  return n;
+}
+
+template <int kThreads>
+__device__ __forceinline__ Best block_best(Best mine, Best* shared) {
+#pragma unroll
+  for (int bit = 16; bit > 0; bit /= 2)
+    mine = better(mine, {__shfl_xor_sync(0xffffffffu, mine.value, bit), __shfl_xor_sync(0xffffffffu, mine.index, bit)});
+  if (threadIdx.x % 32 == 0) shared[threadIdx.x / 32] = mine;
+  __syncthreads();
+  Best best = shared[0];
+#pragma unroll
+  for (int w = 1; w < kThreads / 32; ++w) best = better(best, shared[w]);
+  return best;
+}
+
+// A row whose label is negative: no loss, no gradient, whatever its logits hold.
+template <class T, int kThreads>
+__device__ __forceinline__ void ignore_row(const CrossEntropyArgs<T>& a, int64_t r) {
+  if (threadIdx.x == 0) a.row_loss[r] = 0, a.row_correct[r] = 0, a.row_max[r] = 0, a.row_scale[r] = 0;
+  if (!a.gradient) return;
+  const float zeros[kUnit] = {};
+  for (int64_t c = int64_t(threadIdx.x) * kUnit; c < a.cols; c += kThreads * kUnit)
+    store_unit(a.logits.row(r) + c, int(a.cols - c), a.logits.wide, zeros);
+}
+
+// kStaged: the row fits in dynamic shared memory, 8-element units side by side; a thread reads there what it wrote.
+template <class T, int kThreads, bool kStaged>
+__global__ void __launch_bounds__(kThreads) cross_entropy_kernel(CrossEntropyArgs<T> a) {
+  auto& shared = static_smem<CrossEntropyShared<kThreads / 32>>();
+  T* const staged = kStaged ? dynamic_smem<T>() : nullptr;
+  const int64_t r = blockIdx.x;
+  const int32_t label = a.labels[r];
+  if (label < 0) return ignore_row<T, kThreads>(a, r);
+  T* const row = a.logits.row(r);
+  const int64_t first = int64_t(threadIdx.x) * kUnit;
+  Best mine{-INFINITY, 0x7fffffff};
+  for (int64_t c = first; c < a.classes; c += kThreads * kUnit) {
+    if constexpr (kStaged) {
+      const Packed<T> unit = load_packed(row + c, int(a.classes - c), a.logits.wide);
+#pragma unroll
+      for (int i = 0; i < int(sizeof(T) / 2); ++i) reinterpret_cast<uint4*>(staged + c)[i] = unit.word[i];
+    }
+    float u[kUnit];
+    biased_unit(a, kStaged ? staged : row, kStaged || a.logits.wide, c, u);
+#pragma unroll
+    for (int i = 0; i < kUnit; ++i) {
+      mine = better(mine, {u[i], int32_t(c) + i});
+      if (int32_t(c) + i == label) shared.of_label = u[i];
+    }
+  }
+  const Best best = block_best<kThreads>(mine, shared.best);
+  float sum[1] = {0};
+  for (int64_t c = first; c < a.classes; c += kThreads * kUnit) {
+    float u[kUnit];
+    const int n = biased_unit(a, kStaged ? staged : row, kStaged || a.logits.wide, c, u);
+#pragma unroll
+    for (int i = 0; i < kUnit; ++i)
+      if (i < n) sum[0] += expf(u[i] - best.value);
+  }
+  block_sums<kThreads>(sum, 0);
+  const float scale = 1.f / sum[0];
+  if (threadIdx.x == 0) {
+    a.row_loss[r] = logf(sum[0]) + (best.value - shared.of_label);
+    a.row_correct[r] = best.index == label;
+    a.row_max[r] = best.value, a.row_scale[r] = scale;
+  }
+  if (!a.gradient) return;
+  const float factor = *a.grad_scale;
+  for (int64_t c = first; c < a.cols; c += kThreads * kUnit) {
+    float u[kUnit];
+    const int n = biased_unit(a, kStaged ? staged : row, kStaged || a.logits.wide, c, u);
+#pragma unroll
+    for (int i = 0; i < kUnit; ++i)
+      u[i] = i < n ? (expf(u[i] - best.value) * scale - (int32_t(c) + i == label ? 1.f : 0.f)) * factor : 0.f;
+    store_unit(row + c, int(a.cols - c), a.logits.wide, u);
+  }
+}
+
+// The gradient over the logits, and its column sums over the block's rows.
+template <class T>
+__global__ void __launch_bounds__(kTileThreads) cross_entropy_gradient_kernel(CrossEntropyArgs<T> a) {
+  const int warp = int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32;
+  const int64_t c = int64_t(blockIdx.x) * kTileColumns + lane * kUnit;
+  const int64_t begin = int64_t(blockIdx.y) * a.rows_per_block;
+  const int64_t end = begin + a.rows_per_block < a.rows ? begin + a.rows_per_block : a.rows;
+  const float factor = *a.grad_scale;
+  float sums[kUnit] = {};
+  if (c < a.cols) {
+    for (int64_t r = begin + warp; r < end; r += kTileWarps) {
+      const int32_t label = a.labels[r];
+      const float most = a.row_max[r], scale = a.row_scale[r];
+      float u[kUnit];
+      const int n = biased_unit(a, static_cast<const T*>(a.logits.row(r)), a.logits.wide, c, u);
+#pragma unroll
+      for (int i = 0; i < kUnit; ++i) {
+        u[i] = i < n && label >= 0 ? (expf(u[i] - most) * scale - (int32_t(c) + i == label ? 1.f : 0.f)) * factor : 0.f;
+        sums[i] += u[i];
+      }
+      store_unit(a.logits.row(r) + c, int(a.cols - c), a.logits.wide, u);
+    }
+  }
+  tile_sums(sums);
+  if (warp == 0 && c < a.classes)
+    store_unit(a.parts + int64_t(blockIdx.y) * a.classes + c, int(a.classes - c), a.classes % 4 == 0, sums);
+}
+
+struct LossTile {
+  float loss[256];
+  int32_t correct[256];
+};
+// One block: the losses added in rising order by one thread, from tiles that all of them load.
+__global__ void __launch_bounds__(256)
+    add_losses_kernel(const float* row_loss, const int32_t* row_correct, int64_t rows, double* loss, int64_t* correct) {
+  LossTile& tile = static_smem<LossTile>();
+  double total = 0;
+  int64_t right = 0;
+  if (threadIdx.x == 0) total = *loss;
+  for (int64_t begin = 0; begin < rows; begin += 256) {
+    const int64_t r = begin + threadIdx.x;
+    tile.loss[threadIdx.x] = r < rows ? row_loss[r] : 0.f;
+    tile.correct[threadIdx.x] = r < rows ? row_correct[r] : 0;
+    __syncthreads();
+    if (threadIdx.x == 0) {
+      for (int i = 0; i < 256 && begin + i < rows; ++i) total += double(tile.loss[i]), right += tile.correct[i];
+    }
+    __syncthreads();
+  }
+  if (threadIdx.x > 0) return;
+  *loss = total;
+  if (correct) *correct += right;
+}
+
+}  // namespace encore::cuda

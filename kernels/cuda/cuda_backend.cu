@@ -1,0 +1,107 @@
+#include "kernels/base/check.h"
+#include "kernels/cuda/combine.cuh"
+#include "kernels/cuda/cuda_backend.h"
+#include "kernels/cuda/launching.h"
+
+namespace encore {
+
+void check_cuda(cudaError_t status, const char* op) {
+  if (status == cudaSuccess) return;
+  throw DeviceError(fmt::format("{}: {}", op, cudaGetErrorString(status)));
+}
+
+CudaBackend::CudaBackend(int device) : device_(device) {
+  check_cuda(cudaSetDevice(device), "cuda device");
+  int bytes = 0;
+  check_cuda(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device), "cuda device");
+  shared_limit_ = size_t(bytes);
+  check_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cuda stream");
+  flag_ = allocate(sizeof(int64_t));
+}
+
+CudaBackend::~CudaBackend() {
+  cudaStreamSynchronize(stream_);
+  cudaFree(scratch_);
+  cudaFree(flag_);
+  cudaStreamDestroy(stream_);
+}
+
+std::string CudaBackend::description() const {
+  cudaDeviceProp properties{};
+  check_cuda(cudaGetDeviceProperties(&properties, device_), "cuda device");
+  return fmt::format("cuda: {}, {} multiprocessors, compute capability {}.{}", properties.name,
+                     properties.multiProcessorCount, properties.major, properties.minor);
+}
+
+void* CudaBackend::allocate(size_t bytes) {
+  void* p = nullptr;
+  const size_t at_least_one = std::max<size_t>(bytes, 1);
+  if (cudaMalloc(&p, at_least_one) != cudaSuccess) {
+    cudaGetLastError();
+    throw DeviceError(fmt::format("the device has no {} bytes of memory left: lower --tokens-per-batch", bytes));
+  }
+  check_cuda(cudaMemsetAsync(p, 0, at_least_one, stream_), "allocate");
+  return p;
+}
+
+void CudaBackend::free(void* p) {
+  check_cuda(cudaStreamSynchronize(stream_), "free");
+  check_cuda(cudaFree(p), "free");
+}
+
+void CudaBackend::copy_to_device(void* device, const void* host, size_t bytes) {
+  check_cuda(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream_), "copy_to_device");
+  check_cuda(cudaStreamSynchronize(stream_), "copy_to_device");
+}
+
+void CudaBackend::copy_to_host(void* host, const void* device, size_t bytes) {
+  check_cuda(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream_), "copy_to_host");
+  check_cuda(cudaStreamSynchronize(stream_), "copy_to_host");
+}
+
+void CudaBackend::fill_zero(void* device, size_t bytes) {
+  check_cuda(cudaMemsetAsync(device, 0, bytes, stream_), "fill_zero");
+}
+
+void* CudaBackend::scratch(size_t bytes) {
+  if (bytes <= scratch_bytes_) return scratch_;
+  if (scratch_) free(scratch_);
+  scratch_ = nullptr, scratch_bytes_ = 0;
+  scratch_ = allocate(bytes);
+  scratch_bytes_ = bytes;
+  return scratch_;
+}
+
+CudaBackend::Outside CudaBackend::first_outside(const char* op, const Tensor& values, int64_t low, int64_t limit) {
+  if (!index_checks_ || values.size() == 0) return {-1, 0};
+  check_cuda(cudaMemsetAsync(flag_, 0xff, sizeof(uint64_t), stream_), op);
+  const unsigned blocks = cuda::grid_size(std::min<int64_t>(cuda::div_up(values.cols, 256), 64));
+  check_cuda(launch(stream_, {blocks, 256}, cuda::first_outside_kernel, values.ptr<int32_t>(), values.cols, low, limit,
+                    static_cast<unsigned long long*>(flag_)),
+             op);
+  Outside first{-1, 0};
+  copy_to_host(&first.index, flag_, sizeof first.index);
+  if (first.index >= 0) copy_to_host(&first.value, values.ptr<int32_t>() + first.index, sizeof first.value);
+  return first;
+}
+
+void CudaBackend::check_indices(const char* op, const char* name, const Tensor& values, int64_t limit) {
+  const Outside bad = first_outside(op, values, 0, limit);
+  check(bad.index < 0, "{}: {}[{}] is {}, and there are {} rows", op, name, bad.index, bad.value, limit);
+}
+
+void CudaBackend::check_row_keys(const char* op, const RowDropout& d) {
+  if (d.p > 0) check_indices(op, "row keys: sequence", d.rows.sequence, d.rows.example_keys.cols);
+}
+
+void CudaBackend::combine(const char* op, const float* parts, int64_t count, int64_t cols,
+                          std::initializer_list<Tensor> outputs) {
+  cuda::CombineOutputs out{};
+  unsigned sums = 0;
+  for (const Tensor& t : outputs) out.of[sums++] = t.ptr<float>();
+  const dim3 grid(cuda::grid_size(cuda::div_up(cols, cuda::kCombineColumns)), sums);
+  check_cuda(
+      launch(stream_, {grid, cuda::kCombineThreads}, cuda::combine_kernel, parts, count, int64_t(sums), cols, out), op);
+}
+
+}  // namespace encore

@@ -1,0 +1,156 @@
+// Bias + dropout + residual + LayerNorm (kernels/ops/layernorm.h).
+#pragma once
+
+#include "kernels/cuda/draws.cuh"
+#include "kernels/cuda/norm.cuh"
+
+namespace encore::cuda {
+
+template <class T>
+struct LayerNormForwardArgs {
+  Rows<const T> x, residual;            // residual.data null: absent
+  Rows<const float> bias, gamma, beta;  // bias.data null: absent
+  Rows<T> sum, y;
+  float *mean, *rstd;
+  float eps;
+  int64_t rows, cols;
+  RowDraws draws;
+};
+
+// kThreads threads a row: 32 (4 rows a block, no barrier), or a whole block. REQUIRES: cols <= 8 kThreads kUnits.
+template <class T, int kThreads, int kUnits>
+__global__ void __launch_bounds__(kThreads == 32 ? 128 : kThreads) layernorm_forward_kernel(LayerNormForwardArgs<T> a) {
+  constexpr int kRows = kThreads == 32 ? 4 : 1;
+  const int thread = int(threadIdx.x) % kThreads;
+  const int64_t r = int64_t(blockIdx.x) * kRows + int(threadIdx.x) / kThreads;
+  if (r >= a.rows) return;
+  const RowDraw keys = draws_of_row(a.draws, r);
+  float x[kUnits][kUnit];
+#pragma unroll
+  for (int k = 0; k < kUnits; ++k) {
+    const int unit = thread + k * kThreads;
+    const int64_t c = int64_t(unit) * kUnit;
+    const int n = int(a.cols - c);
+    if (n <= 0) {
+#pragma unroll
+      for (int i = 0; i < kUnit; ++i) x[k][i] = 0;
+      continue;
+    }
+    load_unit(a.x.row(r) + c, n, a.x.wide, x[k]);
+    if (a.bias.data) {
+      float bias[kUnit];
+      load_unit(a.bias.data + c, n, a.bias.wide, bias);
+#pragma unroll
+      for (int i = 0; i < kUnit; ++i) x[k][i] += bias[i];
+    }
+    drop(a.draws, keys, unit, x[k]);
+    if (a.residual.data) {
+      float residual[kUnit];
+      load_unit(a.residual.row(r) + c, n, a.residual.wide, residual);
+#pragma unroll
+      for (int i = 0; i < kUnit; ++i) x[k][i] += residual[i];
+    }
+    store_unit(a.sum.row(r) + c, n, a.sum.wide, x[k]);
+  }
+  const Moments m = row_moments<kThreads>(x, a.cols, thread, a.eps);
+  if (thread == 0) a.mean[r] = m.mean, a.rstd[r] = m.rstd;
+#pragma unroll
+  for (int k = 0; k < kUnits; ++k) {
+    const int64_t c = int64_t(thread + k * kThreads) * kUnit;
+    const int n = int(a.cols - c);
+    if (n <= 0) continue;
+    normalize(m, a.gamma, a.beta, c, n, x[k]);
+    store_unit(a.y.row(r) + c, n, a.y.wide, x[k]);
+  }
+}
+
+template <class T>
+struct LayerNormBackwardArgs {
+  Rows<const T> dy, sum;
+  Rows<const float> gamma;
+  const float *mean, *rstd;
+  Rows<T> dsum, dx;  // data null: not wanted
+  float* parts;      // [blocks][sums][cols]: dgamma, dbeta and, with 3 sums, dbias
+  int sums;
+  int64_t rows, cols, rows_per_block;
+  RowDraws draws;
+};
+
+// A block takes its rows kRows at a time (their loads are in flight together, and one barrier serves them all); a
+// thread owns its columns throughout, so sums over rows stay in its registers.
+template <class T, int kThreads, int kUnits, int kRows>
+__global__ void __launch_bounds__(kThreads) layernorm_backward_kernel(LayerNormBackwardArgs<T> a) {
+  const int thread = int(threadIdx.x);
+  const int64_t begin = int64_t(blockIdx.x) * a.rows_per_block;
+  const int64_t end = begin + a.rows_per_block < a.rows ? begin + a.rows_per_block : a.rows;
+  float dgamma[kUnits][kUnit] = {}, dbeta[kUnits][kUnit] = {}, dbias[kUnits][kUnit] = {};
+  int turn = 0;
+  for (int64_t first = begin; first < end; first += kRows, turn ^= 1) {
+    Packed<T> dy[kRows][kUnits], sum[kRows][kUnits];
+    Moments moments[kRows];
+    float sums[2 * kRows] = {};
+#pragma unroll
+    for (int j = 0; j < kRows; ++j) {
+      const bool there = first + j < end;
+      moments[j] = there ? Moments{a.mean[first + j], a.rstd[first + j]} : Moments{0, 0};
+#pragma unroll
+      for (int k = 0; k < kUnits; ++k) {
+        const int64_t c = int64_t(thread + k * kThreads) * kUnit;
+        const int n = there ? int(a.cols - c) : 0;
+        dy[j][k] = load_packed(a.dy.row(first + j) + c, n, a.dy.wide);
+        sum[j][k] = load_packed(a.sum.row(first + j) + c, n, a.sum.wide);
+      }
+    }
+#pragma unroll
+    for (int k = 0; k < kUnits; ++k) {
+      const int64_t c = int64_t(thread + k * kThreads) * kUnit;
+      float gamma[kUnit];
+      load_unit(a.gamma.data + c, int(a.cols - c), a.gamma.wide, gamma);
+#pragma unroll
+      for (int j = 0; j < kRows; ++j) {
+        float g[kUnit], s[kUnit];
+        unpack(dy[j][k], g);
+        unpack(sum[j][k], s);
+        gradient_terms(g, s, gamma, moments[j], sums[2 * j], sums[2 * j + 1]);
+      }
+    }
+    block_sums<kThreads>(sums, turn);
+#pragma unroll
+    for (int k = 0; k < kUnits; ++k) {
+      const int unit = thread + k * kThreads;
+      const int64_t c = int64_t(unit) * kUnit;
+      const int n = int(a.cols - c);
+      if (n <= 0) continue;
+      float gamma[kUnit];
+      load_unit(a.gamma.data + c, n, a.gamma.wide, gamma);
+#pragma unroll
+      for (int j = 0; j < kRows; ++j) {
+        if (first + j >= end) continue;
+        float g[kUnit], s[kUnit];
+        unpack(dy[j][k], g);
+        unpack(sum[j][k], s);
+        gradient_of_sum(g, s, gamma, moments[j], sums[2 * j] / float(a.cols), sums[2 * j + 1] / float(a.cols),
+                        dgamma[k], dbeta[k]);
+        if (a.dsum.data) store_unit(a.dsum.row(first + j) + c, n, a.dsum.wide, g);
+        if (!a.dx.data && a.sums < 3) continue;
+        drop(a.draws, draws_of_row(a.draws, first + j), unit, g);
+        if (a.dx.data) store_unit(a.dx.row(first + j) + c, n, a.dx.wide, g);
+#pragma unroll
+        for (int i = 0; i < kUnit; ++i) dbias[k][i] += g[i];
+      }
+    }
+  }
+#pragma unroll
+  for (int k = 0; k < kUnits; ++k) {
+    const int64_t c = int64_t(thread + k * kThreads) * kUnit;
+    const int n = int(a.cols - c);
+    if (n <= 0) continue;
+    float* part = a.parts + int64_t(blockIdx.x) * a.sums * a.cols + c;
+    const bool wide = a.cols % 4 == 0;
+    store_unit(part, n, wide, dgamma[k]);
+    store_unit(part + a.cols, n, wide, dbeta[k]);
+    if (a.sums == 3) store_unit(part + 2 * a.cols, n, wide, dbias[k]);
+  }
+}
+
+}  // namespace encore::cuda

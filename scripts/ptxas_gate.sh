@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Compiles every kernels/cuda/*.cu (or the files named) for sm_80 and sm_90a and reads what ptxas says: a spill, an
+# ignored setmaxnreg, a serialised wgmma, or more registers than bench/ptxas.json records fails.
+#   scripts/ptxas_gate.sh [--record] [FILE.cu ...]     --record: write bench/ptxas.json afresh for these files
+set -euo pipefail
+cd "$(dirname "$0")/.."
+nvcc=$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null || true)
+if [ -z "$nvcc" ]; then
+  echo "ptxas gate: no nvcc here, so nothing was compiled for GPUs"
+  exit 0
+fi
+record=0
+if [ "${1:-}" = --record ]; then record=1; shift; fi
+files=("$@")
+[ ${#files[@]} -gt 0 ] || files=(kernels/cuda/*.cu)
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+for file in "${files[@]}"; do
+  for arch in sm_80 sm_90a; do
+    # fmt 9 checks its formats at compile time in a way that nvcc's front end rejects.
+    "$nvcc" -std=c++20 -O3 -arch=$arch -cubin -w -DFMT_CONSTEVAL= -Xptxas -v -I. -Ikernels/cuda "$file" \
+      -o "$logs/x.cubin" > "$logs/$(basename "$file" .cu).$arch" 2>&1 || {
+      echo "ptxas gate: $file does not compile for $arch:"
+      grep -i error "$logs/$(basename "$file" .cu).$arch" | head -5
+      exit 1
+    }
+  done
+done
+python3 - "$logs" "$record" <<'PYTHON'
+import json, os, re, subprocess, sys
+logs, record = sys.argv[1], sys.argv[2] == "1"
+path = "bench/ptxas.json"
+known = json.load(open(path)) if os.path.exists(path) else {}
+bad, seen = [], 0
+for name in sorted(os.listdir(logs)):
+    if name == "x.cubin":
+        continue
+    source, arch = name.rsplit(".", 1)
+    text = open(os.path.join(logs, name)).read()
+    for line in text.splitlines():
+        if re.search(r"setmaxnreg.*ignored|wgmma.*serializ", line, re.I):
+            bad.append(f"{source}.cu {arch}: {line.strip()}")
+    kernels = {}
+    pattern = (r"Compiling entry function '(\S+)' for.*?(\d+) bytes stack frame, (\d+) bytes spill stores, "
+               r"(\d+) bytes spill loads.*?Used (\d+) registers([^\n]*)")
+    for symbol, stack, stores, loads, registers, rest in re.findall(pattern, text, re.S):
+        plain = subprocess.run(["c++filt", symbol], capture_output=True, text=True).stdout.strip()
+        plain = re.sub(r"encore::cuda::|\(anonymous namespace\)::|^void ", "", plain)
+        plain = re.sub(r"\(int\)", "", plain.split(">(")[0] + (">" if ">(" in plain else ""))
+        plain = plain.split("(")[0]
+        smem = re.search(r"(\d+) bytes smem", rest)
+        kernels[plain] = {"registers": int(registers), "static_shared": int(smem.group(1)) if smem else 0}
+        if int(stores) or int(loads):
+            bad.append(f"{source}.cu {arch}: {plain} spills {stores} bytes out, {loads} bytes in")
+        before = known.get(arch, {}).get(source, {}).get(plain)
+        if before and int(registers) > before["registers"] and not record:
+            bad.append(f"{source}.cu {arch}: {plain} uses {registers} registers, recorded {before['registers']}")
+        seen += 1
+    if record:
+        known.setdefault(arch, {})[source] = kernels
+if record:
+    with open(path + ".new", "w") as f:
+        json.dump(known, f, indent=1, sort_keys=True)
+        f.write("\n")
+    os.rename(path + ".new", path)
+for line in bad:
+    print("ptxas gate:", line)
+print(f"ptxas gate: {seen} kernels, {len(bad)} faults")
+sys.exit(1 if bad else 0)
+PYTHON
