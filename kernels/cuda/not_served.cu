@@ -13,11 +13,5 @@ void CudaBackend::linear_backward_input(const LinearBackwardInput&) {
 void CudaBackend::linear_backward_weight(const LinearBackwardWeight&) {
   throw Error("linear_backward_weight is not served by the CUDA backend yet");
 }
-void CudaBackend::attention_forward(const AttentionForward&) {
-  throw Error("attention_forward is not served by the CUDA backend yet");
-}
-void CudaBackend::attention_backward(const AttentionBackward&) {
-  throw Error("attention_backward is not served by the CUDA backend yet");
-}
 
 }  // namespace encore

@@ -1,0 +1,98 @@
+// Attention's arguments, checked and handed to the kernels.
+#include <algorithm>
+#include <vector>
+
+#include "kernels/base/check.h"
+#include "kernels/base/rng.h"
+#include "kernels/cuda/attention_kernels.h"
+#include "kernels/cuda/cuda_backend.h"
+
+namespace encore {
+namespace {
+
+using cuda::AttentionArguments;
+using cuda::HeadMatrix;
+
+// The kernels move 16 bytes at a time.
+HeadMatrix matrix(const char* op, const char* name, const Tensor& t) {
+  const bool aligned =
+      reinterpret_cast<uintptr_t>(t.data) % 16 == 0 && (t.rows <= 1 || t.ld * int64_t(size_of(t.dtype)) % 16 == 0);
+  check(aligned, "{}: {} {} must start at a multiple of 16 bytes, and its rows ({} elements apart) too", op, name,
+        t.str(), t.ld);
+  return {t.data, t.ld};
+}
+
+template <class Op>
+AttentionArguments arguments(const char* op, const Op& o) {
+  const AttentionShape& s = o.shape;
+  AttentionArguments a{};
+  a.q = matrix(op, "q", o.q), a.k = matrix(op, "k", o.k), a.v = matrix(op, "v", o.v), a.out = matrix(op, "out", o.out);
+  a.lse = o.lse.template ptr<float>();
+  a.lse_ld = o.lse.ld;
+  a.cu_seqlens = s.cu_seqlens.ptr<int32_t>();
+  a.cu_seqlens_q = s.cu_seqlens_q ? s.cu_seqlens_q.ptr<int32_t>() : a.cu_seqlens;
+  a.q_position = s.cu_seqlens_q ? s.q_position.ptr<int32_t>() : nullptr;
+  a.visible = s.visible ? s.visible.ptr<uint8_t>() : nullptr;
+  a.queries = o.q.rows, a.tokens = o.k.rows;
+  a.sequences = int(s.cu_seqlens.cols - 1);
+  a.heads = s.heads, a.head_size = s.head_size, a.scale = s.scale;
+  a.threshold = attention_dropout_threshold(o.dropout.p);
+  a.keep_scale = attention_dropout_scale(o.dropout.p);
+  a.seed = o.dropout.seed, a.layer = o.dropout.layer;
+  if (a.threshold) a.example_keys = o.dropout.example_keys.template ptr<uint64_t>();
+  return a;
+}
+
+std::vector<int32_t> values_of(Backend& backend, const Tensor& t) {
+  std::vector<int32_t> values(size_t(t.cols));
+  if (!values.empty()) backend.copy_to_host(values.data(), t.data, t.bytes());
+  return values;
+}
+void check_starts(const char* op, const char* name, const std::vector<int32_t>& s, int64_t rows) {
+  check(s.front() == 0 && s.back() == rows, "{}: {} runs from {} to {}, not from 0 to {}", op, name, s.front(),
+        s.back(), rows);
+  for (size_t i = 0; i + 1 < s.size(); ++i)
+    check(s[i] <= s[i + 1], "{}: {} falls from {} to {} at sequence {}", op, name, s[i], s[i + 1], i);
+}
+// Reads the lists back, and so waits for the device.
+void check_lists(Backend& backend, const char* op, const AttentionShape& shape, int64_t queries, int64_t tokens) {
+  const std::vector<int32_t> keys = values_of(backend, shape.cu_seqlens);
+  check_starts(op, "cu_seqlens", keys, tokens);
+  if (!shape.cu_seqlens_q) return;
+  const std::vector<int32_t> rows = values_of(backend, shape.cu_seqlens_q);
+  check_starts(op, "cu_seqlens_q", rows, queries);
+  if (queries == 0) return;
+  const std::vector<int32_t> position = values_of(backend, shape.q_position);
+  for (size_t n = 0; n + 1 < rows.size(); ++n)
+    for (int32_t r = rows[n]; r < rows[n + 1]; ++r) {
+      const int32_t before = r > rows[n] ? position[size_t(r) - 1] : -1, length = keys[n + 1] - keys[n];
+      check(position[size_t(r)] > before && position[size_t(r)] < length,
+            "{}: q_position[{}] is {}: it must rise from 0 to below {} within sequence {}", op, r, position[size_t(r)],
+            length, n);
+    }
+}
+
+}  // namespace
+
+void CudaBackend::attention_forward(const AttentionForward& o) {
+  constexpr const char* kOp = "attention_forward";
+  const AttentionArguments a = arguments(kOp, o);
+  if (index_checks_) check_lists(*this, kOp, o.shape, a.queries, a.tokens);
+  check_cuda(
+      o.q.dtype == DType::kBF16 ? cuda::attention_forward_bf16(a, stream_) : cuda::attention_forward_f32(a, stream_),
+      kOp);
+}
+
+void CudaBackend::attention_backward(const AttentionBackward& o) {
+  constexpr const char* kOp = "attention_backward";
+  AttentionArguments a = arguments(kOp, o);
+  a.dout = matrix(kOp, "dout", o.dout), a.dq = matrix(kOp, "dq", o.dq);
+  a.dk = matrix(kOp, "dk", o.dk), a.dv = matrix(kOp, "dv", o.dv);
+  if (index_checks_) check_lists(*this, kOp, o.shape, a.queries, a.tokens);
+  a.delta = static_cast<float*>(scratch(std::max<size_t>(16, sizeof(float) * size_t(a.queries * a.heads))));
+  check_cuda(
+      o.q.dtype == DType::kBF16 ? cuda::attention_backward_bf16(a, stream_) : cuda::attention_backward_f32(a, stream_),
+      kOp);
+}
+
+}  // namespace encore

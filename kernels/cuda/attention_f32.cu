@@ -1,0 +1,49 @@
+#include "kernels/cuda/attention_f32.cuh"
+
+namespace encore::cuda {
+namespace {
+
+template <int D>
+LaunchShape plain_shape(const AttentionArguments& a, int64_t rows) {
+  return {dim3(tile_bound(rows, a.sequences, kPlainRows), unsigned(a.heads)), dim3(kPlainThreads),
+          size_t(kPlainSmem<D>)};
+}
+
+template <int D>
+cudaError_t launch_forward(const AttentionArguments& a, cudaStream_t stream) {
+  return launch(stream, plain_shape<D>(a, a.queries), attention_forward_f32_kernel<D>, a);
+}
+
+// The pass over queries writes delta, which the pass over keys reads.
+template <int D>
+cudaError_t launch_backward(const AttentionArguments& a, cudaStream_t stream) {
+  if (a.queries > 0) {
+    const cudaError_t e = launch(stream, plain_shape<D>(a, a.queries), attention_backward_queries_f32_kernel<D>, a);
+    if (e != cudaSuccess) return e;
+  }
+  return launch(stream, plain_shape<D>(a, a.tokens), attention_backward_keys_f32_kernel<D>, a);
+}
+
+}  // namespace
+
+cudaError_t attention_forward_f32(const AttentionArguments& a, cudaStream_t stream) {
+  switch (a.head_size) {
+    case 32: return launch_forward<32>(a, stream);
+    case 64: return launch_forward<64>(a, stream);
+    case 96: return launch_forward<96>(a, stream);
+    case 128: return launch_forward<128>(a, stream);
+    default: return cudaErrorInvalidValue;
+  }
+}
+
+cudaError_t attention_backward_f32(const AttentionArguments& a, cudaStream_t stream) {
+  switch (a.head_size) {
+    case 32: return launch_backward<32>(a, stream);
+    case 64: return launch_backward<64>(a, stream);
+    case 96: return launch_backward<96>(a, stream);
+    case 128: return launch_backward<128>(a, stream);
+    default: return cudaErrorInvalidValue;
+  }
+}
+
+}  // namespace encore::cuda

@@ -1,0 +1,187 @@
+// Forward pass in bf16. A block of four warps has 64 queries of one head and walks over the keys in tiles of 64: the
+// next K arrives while the scores are computed, the next V while they are used.
+#pragma once
+
+#include "kernels/cuda/attention_tile.cuh"
+
+namespace encore::cuda {
+
+constexpr int kForwardThreads = 128;
+template <int D>
+constexpr int kForwardSmem = 5 * kTileBytes<D>;  // Q, two of K, two of V
+
+// The scores (no scale) of a warp's 16 queries and 64 keys.
+template <int D>
+__device__ __forceinline__ void multiply_keys(float (&s)[8][4], const uint32_t (&q)[D / 16][4], uint32_t k, int lane) {
+#pragma unroll
+  for (int n = 0; n < 4; ++n) {
+#pragma unroll
+    for (int kk = 0; kk < D / 16; ++kk) {
+      uint32_t b[4];
+      load_b<2 * D>(b, k, n * 16, kk * 2, lane);
+      ptx::mma_m16n8k16_bf16(s[2 * n], q[kk], b[0], b[1]);
+      ptx::mma_m16n8k16_bf16(s[2 * n + 1], q[kk], b[2], b[3]);
+    }
+  }
+}
+
+// -inf for keys past the end and for hidden ones. visible: of this tile's first key, or null.
+__device__ __forceinline__ void hide_keys(float (&s)[8][4], int keys, const uint8_t* visible, int t) {
+#pragma unroll
+  for (int n = 0; n < 8; ++n) {
+#pragma unroll
+    for (int e = 0; e < 2; ++e) {
+      const int key = n * 8 + 2 * t + e;
+      if (key >= keys || (visible && !visible[key])) s[n][e] = s[n][2 + e] = -INFINITY;
+    }
+  }
+}
+
+// Softmax so far of rows g and g + 8.
+struct RunningSoftmax {
+  float most[2], sum[2];
+};
+
+// Turns scores into exp2 of their distance to the row's maximum, and gives the factor by which what was summed before
+// shrinks. A row that has seen nothing keeps sums of 0.
+__device__ __forceinline__ void exponentiate(float (&s)[8][4], RunningSoftmax& row, float (&shrink)[2], float scale2) {
+#pragma unroll
+  for (int h = 0; h < 2; ++h) {
+    float most = row.most[h];
+#pragma unroll
+    for (int n = 0; n < 8; ++n) most = fmaxf(most, fmaxf(s[n][2 * h], s[n][2 * h + 1]));
+    most = fmaxf(most, __shfl_xor_sync(kWholeWarp, most, 1));
+    most = fmaxf(most, __shfl_xor_sync(kWholeWarp, most, 2));
+    const float offset = most == -INFINITY ? 0.f : most * scale2;
+    shrink[h] = ptx::exp2_approx(row.most[h] * scale2 - offset);
+    row.most[h] = most;
+    float sum = 0;
+#pragma unroll
+    for (int n = 0; n < 8; ++n) {
+#pragma unroll
+      for (int e = 0; e < 2; ++e) {
+        s[n][2 * h + e] = ptx::exp2_approx(s[n][2 * h + e] * scale2 - offset);
+        sum += s[n][2 * h + e];
+      }
+    }
+    row.sum[h] = row.sum[h] * shrink[h] + sum;
+  }
+}
+
+// Zeros for the dropped ones of 64 keys from column on.
+__device__ __forceinline__ void drop(float (&s)[8][4], const DropoutKey& key, const int (&position)[2], int column,
+                                     int t, uint32_t threshold) {
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const KeepBits bits = draw_keep_bits(key, position[0], position[1], column / 32 + half, t);
+#pragma unroll
+    for (int o = 0; o < 4; ++o) {
+#pragma unroll
+      for (int e = 0; e < 2; ++e) {
+        if (!is_kept(bits.top[o], e, threshold)) s[4 * half + o][e] = 0;
+        if (!is_kept(bits.bottom[o], e, threshold)) s[4 * half + o][2 + e] = 0;
+      }
+    }
+  }
+}
+
+// out += P V for a warp's 16 queries.
+template <int D>
+__device__ __forceinline__ void add_values(float (&out)[D / 8][4], const float (&p)[8][4], uint32_t v, int lane) {
+#pragma unroll
+  for (int kk = 0; kk < 4; ++kk) {
+    uint32_t a[4];
+#pragma unroll
+    for (int i = 0; i < 4; ++i) a[i] = ptx::pack_bf16x2(p[2 * kk + i / 2][i % 2 * 2], p[2 * kk + i / 2][i % 2 * 2 + 1]);
+#pragma unroll
+    for (int n = 0; n < D / 16; ++n) {
+      uint32_t b[4];
+      load_b_rows<2 * D>(b, v, kk * 16, n * 2, lane);
+      ptx::mma_m16n8k16_bf16(out[2 * n], a, b[0], b[1]);
+      ptx::mma_m16n8k16_bf16(out[2 * n + 1], a, b[2], b[3]);
+    }
+  }
+}
+
+template <int D, bool kDropout>
+__global__ void __launch_bounds__(kForwardThreads) attention_forward_kernel(const AttentionArguments a) {
+  const SequenceTile tile = find_tile(a.cu_seqlens_q, a.sequences, kTileRows, int(blockIdx.x));
+  if (tile.sequence < 0) return;
+  const int head = int(blockIdx.y), warp = int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32, t = lane % 4;
+  const int64_t key_start = a.cu_seqlens[tile.sequence], query_start = a.cu_seqlens_q[tile.sequence] + tile.first;
+  const int keys = int(a.cu_seqlens[tile.sequence + 1] - key_start);
+  const int queries = int(a.cu_seqlens_q[tile.sequence + 1] - query_start);
+  const int row = warp * 16 + lane / 4;
+  unsigned char* const smem = dynamic_smem<unsigned char>();
+  const uint32_t q_tile = ptx::shared_address(smem), k_tiles = q_tile + kTileBytes<D>,
+                 v_tiles = k_tiles + 2 * kTileBytes<D>;
+  const auto* k = head_rows<const __nv_bfloat16>(a.k, key_start, head * D);
+  const auto* v = head_rows<const __nv_bfloat16>(a.v, key_start, head * D);
+  load_tile<D, kForwardThreads>(q_tile, head_rows<const __nv_bfloat16>(a.q, query_start, head * D), a.q.ld, queries);
+  load_tile<D, kForwardThreads>(k_tiles, k, a.k.ld, keys);
+  ptx::cp_async_commit();
+  load_tile<D, kForwardThreads>(v_tiles, v, a.v.ld, keys);
+  ptx::cp_async_commit();
+
+  DropoutKey key{};
+  int position[2] = {0, 8};
+  if constexpr (kDropout) {
+    key = {a.seed, a.example_keys[tile.sequence], draw_site(a.layer, Site::kAttentionProbabilities, uint32_t(head))};
+    row_positions(a, query_start - tile.first, tile.first + row, tile.first + queries, position);
+  }
+  const float scale2 = a.scale * kLog2E;
+  float out[D / 8][4] = {};
+  RunningSoftmax softmax{{-INFINITY, -INFINITY}, {0, 0}};
+  uint32_t q[D / 16][4];
+  for (int first = 0, buffer = 0; first < keys; first += kTileRows, buffer ^= 1) {
+    const int next = first + kTileRows;
+    ptx::cp_async_wait<1>();
+    __syncthreads();
+    if (next < keys)
+      load_tile<D, kForwardThreads>(k_tiles + uint32_t((buffer ^ 1) * kTileBytes<D>), k + next * a.k.ld, a.k.ld,
+                                    keys - next);
+    ptx::cp_async_commit();
+    if (first == 0) {
+#pragma unroll
+      for (int kk = 0; kk < D / 16; ++kk) load_a<2 * D>(q[kk], q_tile, warp * 16, kk * 2, lane);
+    }
+    float s[8][4] = {};
+    multiply_keys<D>(s, q, k_tiles + uint32_t(buffer * kTileBytes<D>), lane);
+    if (keys - first < kTileRows || a.visible)
+      hide_keys(s, keys - first, a.visible ? a.visible + key_start + first : nullptr, t);
+    float shrink[2];
+    exponentiate(s, softmax, shrink, scale2);
+    if constexpr (kDropout) drop(s, key, position, first, t, a.threshold);
+#pragma unroll
+    for (int n = 0; n < D / 8; ++n) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) out[n][i] *= shrink[i / 2];
+    }
+    ptx::cp_async_wait<1>();
+    __syncthreads();
+    if (next < keys)
+      load_tile<D, kForwardThreads>(v_tiles + uint32_t((buffer ^ 1) * kTileBytes<D>), v + next * a.v.ld, a.v.ld,
+                                    keys - next);
+    ptx::cp_async_commit();
+    add_values<D>(out, s, v_tiles + uint32_t(buffer * kTileBytes<D>), lane);
+  }
+  ptx::cp_async_wait<0>();
+  __syncthreads();
+  // The tile of Q is free: out goes through it, so that its rows leave 16 bytes at a time.
+#pragma unroll
+  for (int h = 0; h < 2; ++h) {
+    float sum = softmax.sum[h];
+    sum += __shfl_xor_sync(kWholeWarp, sum, 1);
+    sum += __shfl_xor_sync(kWholeWarp, sum, 2);
+    const float factor = sum > 0 ? (kDropout ? a.keep_scale : 1.f) / sum : sum;  // a NaN stays one
+#pragma unroll
+    for (int n = 0; n < D / 8; ++n)
+      put_pair<2 * D>(smem, row + 8 * h, n, t, out[n][2 * h] * factor, out[n][2 * h + 1] * factor);
+    if (t == 0 && row + 8 * h < queries)
+      a.lse[head * a.lse_ld + query_start + row + 8 * h] = softmax.most[h] * a.scale + logf(sum);
+  }
+  __syncthreads();
+  store_tile<D, kForwardThreads>(smem, head_rows<__nv_bfloat16>(a.out, query_start, head * D), a.out.ld, queries);
+}
+
+}  // namespace encore::cuda
