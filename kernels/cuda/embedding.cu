@@ -4,7 +4,8 @@
 namespace encore {
 namespace {
 
-constexpr int64_t kMostHidden = 8192;  // a row lies in the registers of a block
+constexpr int64_t kMostHidden = 8192;          // a row lies in the registers of a block
+constexpr int64_t kMostHiddenBackward = 4096;  // with its sums; two units a thread spilled
 
 template <class T>
 cuda::EmbeddingArgs<T> arguments(const EmbeddingForward& a, const Tensor& y) {
@@ -62,8 +63,8 @@ void CudaBackend::embedding_backward(const EmbeddingBackward& a) {
   constexpr const char* op = "embedding_backward";
   const EmbeddingForward& f = a.forward;
   const int64_t rows = a.dy.rows, cols = a.dy.cols, types = f.type.rows;
-  check(cols <= kMostHidden, "{}: dy {} has more than the {} columns that the CUDA backend serves", op, a.dy.str(),
-        kMostHidden);
+  check(cols <= kMostHiddenBackward, "{}: dy {} has more than the {} columns that the CUDA backend serves", op,
+        a.dy.str(), kMostHiddenBackward);
   check(types <= 2, "{}: type {} has more than the 2 rows that the CUDA backend serves", op, f.type.str());
   const cuda::RowParts blocks(rows, 16, 264);
   const size_t bytes = size_t(blocks.count * (2 + types) * cols) * sizeof(float);
@@ -77,7 +78,7 @@ void CudaBackend::embedding_backward(const EmbeddingBackward& a) {
     if (cols <= 1024)
       check_cuda(launch(stream_, {grid, 128}, cuda::embedding_backward_kernel<T, 128, 1>, args), op);
     else
-      check_cuda(launch(stream_, {grid, 512}, cuda::embedding_backward_kernel<T, 512, 2>, args), op);
+      check_cuda(launch(stream_, {grid, 512}, cuda::embedding_backward_kernel<T, 512, 1>, args), op);
     check_cuda(add_segments<T>(stream_, a.dy, a.word_segments, a.padding_id, a.dword), op);
     check_cuda(add_segments<T>(stream_, a.dy, a.position_segments, a.padding_id, a.dposition), op);
   });
