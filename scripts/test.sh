@@ -29,7 +29,7 @@ part() {
   if "$@" >"$log" 2>&1; then
     passed=$((passed + 1))
     printf 'ok    %-44s %4d s\n' "$name" $((SECONDS - start))
-    grep -E '^(skipped|SKIPPED)|tests passed|Skipped' "$log" | sort -u | head -20 | sed 's/^/      /'
+    grep -E '^(skipped|SKIPPED)|tests passed|Skipped|^ptxas gate' "$log" | sort -u | head -20 | sed 's/^/      /'
   else
     failed=$((failed + 1))
     failures="$failures $name"
@@ -60,6 +60,7 @@ if [ "$quick" = no ]; then
   else
     echo "skipped: no shared data: trace against all recorded Hugging Face cases"
   fi
+  part "CUDA kernels by nvcc: no spills, registers" scripts/ptxas_gate.sh
   part "build asan" build asan
   part "unit tests, AddressSanitizer + UBSan" asan_tests
 fi
