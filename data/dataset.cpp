@@ -76,6 +76,7 @@ class CachedSequences final : public SequenceSet {
     std::vector<uint8_t> word_start{1};
     batch.ids.push_back(bos_);
     const auto add_piece = [&](int64_t begin, int64_t end) {
+      cache_->check_tokens(begin, end);
       for (int64_t i = begin; i < end; ++i) {
         batch.ids.push_back(cache_->token(i));
         word_start.push_back(cache_->starts_word(i));
@@ -122,6 +123,7 @@ Ledger make_ledger(const TokenCache& cache, const SequenceLayout& train, const S
   ledger.sequences_held_out = int64_t(held_out.sequences.size());
   ledger.examples_held_out = held_out.examples();
   ledger.from_cache = cache.reused();
+  ledger.documents_continued = cache.continued_documents();
   return ledger;
 }
 

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -44,6 +45,12 @@ struct DatasetOptions {
   std::string cache_dir;                  // where token caches lie; empty: $ENCORE_CACHE, else ~/.cache/encore
   bool verify_cache = false;              // rehash the files instead of trusting path, size, time and inode
   int threads = 0;
+  // Told what takes long for a reason that nobody sees: another process builds the same cache.
+  std::function<void(const std::string&)> say;
+  double cache_save_seconds = 1;  // while a cache is built: between two moments that a killed build goes on from
+  // Caches up to this size are compared with their checksums at every start (a quarter of a second at worst), larger
+  // ones a block at a time when it is first used.
+  uint64_t cache_checked_bytes = uint64_t(256) << 20;
 };
 
 // Where every token went. tokens_in == tokens_train + tokens_held_out + tokens_truncated, exactly, and documents_in ==
@@ -62,6 +69,7 @@ struct Ledger {
   int64_t specials_added = 0;    // <s> and </s> (not part of the sum)
   int64_t sequences_train = 0, examples_train = 0, sequences_held_out = 0, examples_held_out = 0;
   bool from_cache = false;
+  int64_t documents_continued = 0;  // of documents_in: tokenized by an earlier start that was stopped
   bool adds_up() const;
   std::string str() const;  // the table that programs print
 };

@@ -31,7 +31,10 @@ std::string Ledger::str() const {
     fmt::format_to(std::back_inserter(out), "  {:<24}{:>16}{}{}\n", name, grouped(value), note.empty() ? "" : "  ",
                    note);
   };
-  out += from_cache ? "Corpus (tokens from the cache)\n" : "Corpus (tokenized now)\n";
+  if (documents_continued > 0)
+    out += fmt::format("Corpus (tokenized now, but {} documents by an earlier start)\n", grouped(documents_continued));
+  else
+    out += from_cache ? "Corpus (tokens from the cache)\n" : "Corpus (tokenized now)\n";
   constexpr size_t kListed = 20;
   for (size_t i = 0; i < files.size() && i < kListed; ++i)
     fmt::format_to(std::back_inserter(out), "  {}: {} documents, {} bytes of text\n", files[i].path,

@@ -16,7 +16,9 @@ double held_out_draw(uint64_t text_hash) {
 class Layouter {
  public:
   Layouter(const TokenCache& cache, const DatasetOptions& options)
-      : cache_(cache), options_(options), room_(options.seq_length - 2) {}
+      : cache_(cache), options_(options), room_(options.seq_length - 2) {
+    if (options.mode == SequenceMode::kPack) cache.check_lines();
+  }
 
   void add(int64_t document) {
     const int64_t begin = cache_.document_start(document), end = cache_.document_start(document + 1);

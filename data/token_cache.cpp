@@ -1,7 +1,6 @@
 #include "data/token_cache.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/byte_stream.h"
+#include "data/cache_lock.h"
 #include "data/corpus_reader.h"
 #include "data/hash.h"
 #include "data/tokenizer.h"
@@ -21,48 +21,15 @@
 namespace encore {
 namespace {
 
+// Goes up when the same text and tokenizer give other tokens, words or lines: the layout of the file is no part of it,
+// since runs that are resumed compare what they train on.
+constexpr uint64_t kReadingVersion = 1;
+
 uint64_t options_fingerprint(const DatasetOptions& options, const Tokenizer& tokenizer) {
   Hasher hash;
-  hash.add(uint64_t(kCacheVersion)).add(tokenizer.fingerprint()).add(uint64_t(tokenizer.vocab_size()));
+  hash.add(kReadingVersion).add(tokenizer.fingerprint()).add(uint64_t(tokenizer.vocab_size()));
   hash.add_text(options.corpus.text_field).add(uint64_t(options.corpus.blank_line_documents));
   return hash.digest();
-}
-
-// Lets one process at a time make a cache, so that the ranks of a run do not all do the same work. Only a courtesy:
-// where the file system has no locks each makes its own, and the last rename wins with the same content.
-class BuildLock {
- public:
-  explicit BuildLock(const std::string& path)
-      : path_(path), fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
-    while (fd_ >= 0 && ::flock(fd_, LOCK_EX) != 0 && errno == EINTR) {
-    }
-  }
-  ~BuildLock() {
-    if (fd_ < 0) return;
-    ::unlink(path_.c_str());
-    ::close(fd_);
-  }
-  BuildLock(const BuildLock&) = delete;
-  BuildLock& operator=(const BuildLock&) = delete;
-
- private:
-  std::string path_;
-  int fd_;
-};
-
-uint64_t round8(uint64_t n) {
-  return (n + 7) / 8 * 8;
-}
-
-// Every number that the readers of the file rely on, so that a damaged header cannot send them outside of it.
-bool sound(const CacheHeader& h, uint64_t file_size) {
-  if (h.file_size != file_size || (h.token_bytes != 2 && h.token_bytes != 4)) return false;
-  if (h.tokens > file_size || h.documents > file_size) return false;
-  const uint64_t bits = (h.tokens + 63) / 64 * 8;
-  return h.at_tokens == sizeof(CacheHeader) && h.at_words == round8(h.at_tokens + h.tokens * h.token_bytes) &&
-         h.at_lines == h.at_words + bits && h.at_offsets == h.at_lines + bits &&
-         h.at_hashes == h.at_offsets + 8 * (h.documents + 1) && h.at_files == h.at_hashes + 8 * h.documents &&
-         h.at_files <= file_size;
 }
 
 }  // namespace
@@ -126,6 +93,8 @@ std::string TokenCache::map(const std::string& path) {
     return "is too short";
   }
   size_ = size_t(info.st_size);
+  device_ = uint64_t(info.st_dev);
+  inode_ = uint64_t(info.st_ino);
   memory_ = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, fd, 0);
   const int error = errno;
   ::close(fd);
@@ -137,8 +106,7 @@ std::string TokenCache::map(const std::string& path) {
   header_ = reinterpret_cast<const CacheHeader*>(base);
   if (std::memcmp(header_->magic, kCacheMagic, sizeof kCacheMagic) != 0 || header_->version != kCacheVersion)
     return "is of another version";
-  if (hash_bytes({base, offsetof(CacheHeader, checksum)}) != header_->checksum || !sound(*header_, size_))
-    return "is torn";
+  if (!sound(*header_, size_)) return "is torn";
   (header_->token_bytes == 2 ? reinterpret_cast<const void*&>(narrow_) : reinterpret_cast<const void*&>(wide_)) =
       base + header_->at_tokens;
   const auto section = [&](uint64_t at) { return reinterpret_cast<const uint64_t*>(base + at); };
@@ -146,27 +114,54 @@ std::string TokenCache::map(const std::string& path) {
   lines_ = section(header_->at_lines);
   offsets_ = section(header_->at_offsets);
   hashes_ = section(header_->at_hashes);
+  const uint64_t sums_bytes = size_ - header_->at_sums;
+  if (hash_bytes({base + header_->at_sums, sums_bytes}) != header_->sums_checksum) return "is damaged";
+  blocks_ = BlockCheck({base + sizeof(CacheHeader), header_->at_sums - sizeof(CacheHeader)}, section(header_->at_sums));
+  // Where everything else is: needed at once, and little beside the tokens.
+  if (!blocks_.good(header_->at_offsets - sizeof(CacheHeader), header_->at_sums - sizeof(CacheHeader)))
+    return "is damaged";
+  if (offsets_[0] != 0 || offsets_[header_->documents] != header_->tokens ||
+      !std::is_sorted(offsets_, offsets_ + header_->documents + 1))
+    return "is torn";
   try {
-    files_ = parse_cached_files({base + header_->at_files, size_ - header_->at_files});
+    files_ = parse_cached_files({base + header_->at_files, header_->at_sums - header_->at_files});
   } catch (const nlohmann::json::exception&) {
     return "is torn";
   }
   return "";
 }
 
-std::string TokenCache::outdated(const std::vector<CachedFile>& now, bool verify) const {
+std::string TokenCache::outdated(const std::vector<CachedFile>& now, bool verify, uint64_t checked_bytes) const {
   if (files_.size() != now.size()) return "has other files";
-  for (size_t i = 0; i < now.size(); ++i) {
-    const CachedFile &then = files_[i], &file = now[i];
-    if (then.size != file.size || then.mtime_ns != file.mtime_ns || then.inode != file.inode) return "is stale";
-  }
-  const char* base = static_cast<const char*>(memory_);
-  if ((verify || size_ <= kAlwaysVerifiedBytes) &&
-      hash_bytes({base + sizeof(CacheHeader), size_ - sizeof(CacheHeader)}) != header_->body_checksum)
+  for (size_t i = 0; i < now.size(); ++i)
+    if (!files_[i].untouched(now[i])) return "is stale";
+  if ((verify || size_ <= checked_bytes) && !blocks_.good(0, header_->at_sums - sizeof(CacheHeader)))
     return "is damaged";
   for (size_t i = 0; verify && i < now.size(); ++i)
     if (hash_file(now[i].path) != files_[i].hash) return "is stale";
   return "";
+}
+
+void TokenCache::check_bytes(uint64_t begin, uint64_t end) const {
+  if (blocks_.good(begin - sizeof(CacheHeader), end - sizeof(CacheHeader))) return;
+  // Unless another process has replaced it meanwhile.
+  struct stat info {};
+  const bool same = ::stat(path_.c_str(), &info) == 0 && info.st_ino == inode_ && info.st_dev == device_;
+  const bool removed = same && ::unlink(path_.c_str()) == 0;
+  fail_io("{}: the token cache is damaged (checksum of bytes {} to {}); {}start again (a run with --resume), and it is "
+          "made anew",
+          path_, begin, end, removed || !same ? "" : "remove it and ");
+}
+
+void TokenCache::check_tokens(int64_t begin, int64_t end) const {
+  if (begin >= end) return;
+  const uint64_t first = uint64_t(begin), last = uint64_t(end);
+  check_bytes(header_->at_tokens + first * header_->token_bytes, header_->at_tokens + last * header_->token_bytes);
+  check_bytes(header_->at_words + first / 64 * 8, header_->at_words + (last + 63) / 64 * 8);
+}
+
+void TokenCache::check_lines() const {
+  check_bytes(header_->at_lines, header_->at_offsets);
 }
 
 std::shared_ptr<const TokenCache> TokenCache::open(const DatasetOptions& options, const Tokenizer& tokenizer) {
@@ -179,21 +174,24 @@ std::shared_ptr<const TokenCache> TokenCache::open(const DatasetOptions& options
   const uint64_t key = hash.digest();
   const std::string path = fmt::format("{}/{:016x}.tokens", folder, key);
 
+  int64_t continued = 0;
   const auto usable = [&](bool fresh) -> std::shared_ptr<const TokenCache> {
     std::shared_ptr<TokenCache> cache(new TokenCache);
     std::string fault = cache->map(path);
     if (fault.empty() && cache->header_->key != key) fault = "belongs to other files";
-    if (fault.empty()) fault = cache->outdated(files, options.verify_cache && !fresh);
+    if (fault.empty()) fault = cache->outdated(files, options.verify_cache && !fresh, options.cache_checked_bytes);
     if (fresh && !fault.empty()) fail_io("{}: the token cache {} right after it was written", path, fault);
     if (!fault.empty()) return nullptr;
     cache->reused_ = !fresh;
     cache->options_fingerprint_ = fingerprint;
+    cache->continued_documents_ = continued;
     return cache;
   };
   if (auto cache = usable(false)) return cache;
-  const BuildLock lock(path + ".lock");
+  const BuildLock lock(path, options.say);
   if (auto cache = usable(false)) return cache;
-  write_token_cache(path, key, files, options, tokenizer);
+  if (lock.held()) remove_dead_builds(folder);
+  continued = write_token_cache(path, key, files, lock.held(), options, tokenizer);
   return usable(true);
 }
 

@@ -39,6 +39,12 @@ void write_file_atomic(const std::string& path, std::string_view bytes) {
   file.commit();
 }
 
+void publish_file(const std::string& from, const std::string& path) {
+  if (::rename(from.c_str(), path.c_str()) != 0)
+    fail_io("{}: cannot publish the file: {}", path, std::strerror(errno));
+  sync_folder_of(path);
+}
+
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), temporary_(unique_name(path_)) {
   // A process that was killed may have left a file of this name: in a container, process ids repeat.
   while ((fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) < 0 && errno == EEXIST)

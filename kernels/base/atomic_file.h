@@ -12,6 +12,9 @@ namespace encore {
 // Throws IoError (exit 74) that names the path and the system's reason; an existing file at `path` is then untouched.
 void write_file_atomic(const std::string& path, std::string_view bytes);
 
+// Renames a file that is on the disk already onto `path`, and makes the rename durable. Throws IoError as above.
+void publish_file(const std::string& from, const std::string& path);
+
 // A stream to a file that exists under its name only after commit().
 //   AtomicFile file(path); file.write(...); file.commit();
 // Destruction without commit() removes the temporary file. Every member throws IoError on failure.
