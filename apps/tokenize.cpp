@@ -2,26 +2,17 @@
 #include <cstdio>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "apps/train/cli.h"
+#include "apps/train/token_lines.h"
 #include "data/corpus_reader.h"
 #include "data/tokenizer.h"
 
 namespace encore {
 namespace {
 
-constexpr size_t kBatchBytes = size_t(4) << 20;
-
-void append_line(const std::vector<int32_t>& ids, std::string& out) {
-  out += '[';
-  for (size_t i = 0; i < ids.size(); ++i) fmt::format_to(std::back_inserter(out), "{}{}", i > 0 ? ", " : "", ids[i]);
-  out += "]\n";
-}
-
-void write_out(const std::string& text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
-    fail_io("standard output: cannot write");
+void write_out(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) fail_io("standard output: cannot write");
 }
 
 int run(int argc, char** argv) {
@@ -36,29 +27,12 @@ int run(int argc, char** argv) {
   if (!cli.parse(argc, argv)) return 0;
   const auto tokenizer = Tokenizer::load(cli.required("model"));
   cli.required("data");
-  CorpusOptions corpus{cli.get_list("data"), cli.get("text-field"), cli.get_flag("blank-line-documents")};
-  const bool special = !cli.get_flag("no-special");
-  const auto files = resolve_files(corpus.files, "");
-
-  // Reading costs little beside tokenizing: a bad line is found before anything is printed.
-  std::string text;
-  for (CorpusReader reader(files, corpus); reader.next(text);) {
-  }
-  CorpusReader reader(files, corpus);
-  std::vector<std::string> texts;
-  for (bool more = true; more;) {
-    texts.clear();
-    size_t bytes = 0;
-    while (bytes < kBatchBytes && (more = reader.next(text))) {
-      bytes += text.size() + 1;
-      texts.push_back(std::move(text));
-    }
-    const std::vector<std::string_view> views(texts.begin(), texts.end());
-    std::string out;
-    for (const auto& ids : tokenizer.encode_batch(views, int(cli.get_integer("threads"))))
-      append_line(special ? tokenizer.build_inputs(ids) : ids, out);
-    write_out(out);
-  }
+  const CorpusOptions corpus{cli.get_list("data"), cli.get("text-field"), cli.get_flag("blank-line-documents")};
+  TokenLinesOptions options;
+  options.special = !cli.get_flag("no-special");
+  options.threads = int(cli.get_integer("threads"));
+  print_token_lines(resolve_files(corpus.files, ""), corpus, tokenizer, options, write_out);
+  if (std::fflush(stdout) != 0) fail_io("standard output: cannot write");
   return 0;
 }
 
