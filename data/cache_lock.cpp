@@ -21,7 +21,8 @@ namespace fs = std::filesystem;
 
 // The holder of a lock removes its file, so a lock may turn out to be on a file that has no name any more.
 bool still_there(int fd, const std::string& path) {
-  struct stat open {}, named {};
+  struct stat open {
+  }, named{};
   return ::fstat(fd, &open) == 0 && ::stat(path.c_str(), &named) == 0 && open.st_ino == named.st_ino &&
          open.st_dev == named.st_dev;
 }
@@ -95,8 +96,8 @@ BuildLock::~BuildLock() {
 void remove_dead_builds(const std::string& folder, double days) {
   static const std::regex kOfCache(R"(([0-9a-f]{16}\.tokens)\.(building.*|tmp-.*|part-.*|lock))");
   static const std::regex kOfInput(R"(input-[0-9]+(\.tmp-.*)?(\.gz|\.zst)?)");
-  const auto age = std::chrono::duration_cast<fs::file_time_type::duration>(
-      std::chrono::duration<double, std::ratio<86400>>(days));
+  const auto age =
+      std::chrono::duration_cast<fs::file_time_type::duration>(std::chrono::duration<double, std::ratio<86400>>(days));
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; it != end; it.increment(error)) {
     const std::string name = it->path().filename().string();

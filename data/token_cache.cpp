@@ -148,9 +148,10 @@ void TokenCache::check_bytes(uint64_t begin, uint64_t end) const {
   struct stat info {};
   const bool same = ::stat(path_.c_str(), &info) == 0 && info.st_ino == inode_ && info.st_dev == device_;
   const bool removed = same && ::unlink(path_.c_str()) == 0;
-  fail_io("{}: the token cache is damaged (checksum of bytes {} to {}); {}start again (a run with --resume), and it is "
-          "made anew",
-          path_, begin, end, removed || !same ? "" : "remove it and ");
+  fail_io(
+      "{}: the token cache is damaged (checksum of bytes {} to {}); {}start again (a run with --resume), and it is "
+      "made anew",
+      path_, begin, end, removed || !same ? "" : "remove it and ");
 }
 
 void TokenCache::check_tokens(int64_t begin, int64_t end) const {

@@ -28,22 +28,30 @@ class DocumentEncoder {
   DocumentEncoder(const Tokenizer& tokenizer, uint32_t token_bytes)
       : tokenizer_(tokenizer), token_bytes_(token_bytes), line_feeds_(size_t(tokenizer.vocab_size())) {
     for (int32_t id = 0; id < tokenizer.vocab_size(); ++id)
-      line_feeds_[size_t(id)] =
-          tokenizer.has_token(id) && tokenizer.decode({&id, 1}).find('\n') != std::string::npos;
+      line_feeds_[size_t(id)] = tokenizer.has_token(id) && tokenizer.decode({&id, 1}).find('\n') != std::string::npos;
   }
 
   void encode(const std::vector<std::string>& texts, EncodedDocuments& out) const {
+    size_t bytes = 0;
+    for (const std::string& text : texts) bytes += text.size();
     std::vector<int32_t> ids;
     std::vector<uint8_t> word_starts, line_starts;
+    // A token of English is four bytes or more; of other text these grow.
+    ids.reserve(bytes / 3);
+    word_starts.reserve(bytes / 3);
     for (const std::string& text : texts) {
       const size_t begin = ids.size();
       tokenizer_.encode_words(text, ids, word_starts);
       out.lengths.push_back(ids.size() - begin);
       out.hashes.push_back(hash_bytes(text));
-      bool line_start = true;
-      for (size_t i = begin; i < ids.size(); ++i) {
-        line_starts.push_back(line_start);
-        line_start = line_feeds_[size_t(ids[i])];
+    }
+    line_starts.resize(ids.size());
+    size_t at = 0;
+    for (uint64_t length : out.lengths) {
+      uint8_t line_start = 1;
+      for (const size_t end = at + length; at < end; ++at) {
+        line_starts[at] = line_start;
+        line_start = line_feeds_[size_t(ids[at])];
       }
     }
     out.token_count = ids.size();
@@ -59,7 +67,14 @@ class DocumentEncoder {
  private:
   static std::vector<uint64_t> packed(const std::vector<uint8_t>& flags) {
     std::vector<uint64_t> bits((flags.size() + 63) / 64);
-    for (size_t i = 0; i < flags.size(); ++i) bits[i / 64] |= uint64_t(flags[i]) << (i % 64);
+    size_t i = 0;
+    for (; i + 8 <= flags.size(); i += 8) {
+      uint64_t eight;
+      std::memcpy(&eight, &flags[i], 8);
+      // Each byte is 0 or 1: the product brings byte k to bit 56 + k, and no two meet.
+      bits[i / 64] |= (eight * 0x0102040810204080u >> 56) << (i % 64);
+    }
+    for (; i < flags.size(); ++i) bits[i / 64] |= uint64_t(flags[i]) << (i % 64);
     return bits;
   }
 

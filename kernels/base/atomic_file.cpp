@@ -40,8 +40,7 @@ void write_file_atomic(const std::string& path, std::string_view bytes) {
 }
 
 void publish_file(const std::string& from, const std::string& path) {
-  if (::rename(from.c_str(), path.c_str()) != 0)
-    fail_io("{}: cannot publish the file: {}", path, std::strerror(errno));
+  if (::rename(from.c_str(), path.c_str()) != 0) fail_io("{}: cannot publish the file: {}", path, std::strerror(errno));
   sync_folder_of(path);
 }
 
