@@ -12,6 +12,7 @@ ALLOWED = {
     "kernels/base": [],
     "kernels/ops": ["kernels/base", "kernels/backend.h"],
     "kernels/backend.h": ["kernels/base", "kernels/ops"],
+    "kernels/forwarding_backend.h": ["kernels/base", "kernels/ops", "kernels/backend.h"],
     "kernels/backend_factory.h": ["kernels/backend.h"],
     "kernels/backend_factory.cpp": ["kernels/base", "kernels/backend.h", "kernels/backend_factory.h", "kernels/cpu"],
     "kernels/cpu": ["kernels/base", "kernels/ops", "kernels/backend.h"],
@@ -20,7 +21,8 @@ ALLOWED = {
     "data": ["kernels/base"],
     "model": ["kernels/base", "kernels/ops", "kernels/backend.h"],
     "optim": ["kernels/base", "kernels/ops", "kernels/backend.h", "model/param_store.h"],
-    "apps": ["kernels/base", "kernels/ops", "kernels/backend.h", "kernels/backend_factory.h", "model", "optim", "data"],
+    "apps": ["kernels/base", "kernels/ops", "kernels/backend.h", "kernels/backend_factory.h",
+             "kernels/forwarding_backend.h", "model", "optim", "data"],
     "tests": [""],
     "bench": [""],
 }

@@ -1,0 +1,112 @@
+// A backend that hands every call to another one, past a hook: tests count, profiles time.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "kernels/backend.h"
+#include "kernels/ops/cost.h"
+
+namespace encore {
+
+class ForwardingBackend : public Backend {
+ public:
+  using Call = std::function<void()>;
+  // Runs call(); name is the method's.
+  using Around = std::function<void(const char* name, const Call& call)>;
+  ForwardingBackend(Backend& to, Around around) : to_(to), around_(std::move(around)) {}
+
+  // What the call under way does; REQUIRES: called from the hook.
+  const OpCost& cost() const { return cost_; }
+
+  size_t live_bytes() const { return live_bytes_; }  // allocated and not freed
+  int64_t allocations() const { return allocations_; }
+
+  std::string description() const override { return to_.description(); }
+  bool native_bf16() const override { return to_.native_bf16(); }
+  void* allocate(size_t bytes) override {
+    void* p = to_.allocate(bytes);
+    live_[p] = bytes;
+    live_bytes_ += bytes;
+    ++allocations_;
+    return p;
+  }
+  void free(void* p) override {
+    if (!p) return;
+    live_bytes_ -= live_.at(p);
+    live_.erase(p);
+    to_.free(p);
+  }
+  void copy_to_device(void* d, const void* h, size_t n) override {
+    cost_ = {.bytes = double(n)};
+    around_("copy_to_device", [&] { to_.copy_to_device(d, h, n); });
+  }
+  void copy_to_host(void* h, const void* d, size_t n) override {
+    cost_ = {.bytes = double(n)};
+    around_("copy_to_host", [&] { to_.copy_to_host(h, d, n); });
+  }
+  void fill_zero(void* d, size_t n) override {
+    cost_ = {.bytes = double(n)};
+    around_("fill_zero", [&] { to_.fill_zero(d, n); });
+  }
+  void weights_changed() override { to_.weights_changed(); }
+  size_t workspace_bytes() const override { return to_.workspace_bytes(); }
+
+  void linear_forward(const LinearForward& a) override { pass("linear_forward", &Backend::linear_forward, a); }
+  void linear_backward_input(const LinearBackwardInput& a) override {
+    pass("linear_backward_input", &Backend::linear_backward_input, a);
+  }
+  void linear_backward_weight(const LinearBackwardWeight& a) override {
+    pass("linear_backward_weight", &Backend::linear_backward_weight, a);
+  }
+  void attention_forward(const AttentionForward& a) override {
+    pass("attention_forward", &Backend::attention_forward, a);
+  }
+  void attention_backward(const AttentionBackward& a) override {
+    pass("attention_backward", &Backend::attention_backward, a);
+  }
+  void layernorm_forward(const LayerNormForward& a) override {
+    pass("layernorm_forward", &Backend::layernorm_forward, a);
+  }
+  void layernorm_backward(const LayerNormBackward& a) override {
+    pass("layernorm_backward", &Backend::layernorm_backward, a);
+  }
+  void embedding_forward(const EmbeddingForward& a) override {
+    pass("embedding_forward", &Backend::embedding_forward, a);
+  }
+  void embedding_backward(const EmbeddingBackward& a) override {
+    pass("embedding_backward", &Backend::embedding_backward, a);
+  }
+  void gelu_forward(const GeluForward& a) override { pass("gelu_forward", &Backend::gelu_forward, a); }
+  void gelu_backward(const GeluBackward& a) override { pass("gelu_backward", &Backend::gelu_backward, a); }
+  void tanh_forward(const TanhForward& a) override { pass("tanh_forward", &Backend::tanh_forward, a); }
+  void tanh_backward(const TanhBackward& a) override { pass("tanh_backward", &Backend::tanh_backward, a); }
+  void dropout_apply(const DropoutApply& a) override { pass("dropout_apply", &Backend::dropout_apply, a); }
+  void cross_entropy(const CrossEntropy& a) override { pass("cross_entropy", &Backend::cross_entropy, a); }
+  void gather_rows(const GatherRows& a) override { pass("gather_rows", &Backend::gather_rows, a); }
+  void scatter_rows(const ScatterRows& a) override { pass("scatter_rows", &Backend::scatter_rows, a); }
+  void bias_gradient(const BiasGradient& a) override { pass("bias_gradient", &Backend::bias_gradient, a); }
+  void sum_of_squares(const SumOfSquares& a) override { pass("sum_of_squares", &Backend::sum_of_squares, a); }
+  void cast(const Cast& a) override { pass("cast", &Backend::cast, a); }
+  void adamw(const AdamW& a) override { pass("adamw", &Backend::adamw, a); }
+
+ private:
+  template <class A>
+  void pass(const char* name, void (Backend::*method)(const A&), const A& a) {
+    if constexpr (requires { cost_of(a, to_); })
+      cost_ = cost_of(a, to_);
+    else
+      cost_ = cost_of(a);
+    around_(name, [&] { (to_.*method)(a); });
+  }
+
+  Backend& to_;
+  Around around_;
+  OpCost cost_;
+  std::map<void*, size_t> live_;
+  size_t live_bytes_ = 0;
+  int64_t allocations_ = 0;
+};
+
+}  // namespace encore

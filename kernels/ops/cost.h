@@ -1,0 +1,52 @@
+// What a call of an op does at the least, from the shapes of its arguments: what profiles divide by the time.
+#pragma once
+
+#include "kernels/base/tensor.h"
+#include "kernels/ops/adamw.h"
+#include "kernels/ops/attention.h"
+#include "kernels/ops/cast.h"
+#include "kernels/ops/cross_entropy.h"
+#include "kernels/ops/dropout.h"
+#include "kernels/ops/embedding.h"
+#include "kernels/ops/gather.h"
+#include "kernels/ops/gelu.h"
+#include "kernels/ops/layernorm.h"
+#include "kernels/ops/matmul.h"
+#include "kernels/ops/reduce.h"
+#include "kernels/ops/tanh.h"
+
+namespace encore {
+
+struct OpCost {
+  double flops = 0;  // products and attention alone; a multiplication with its addition counts two
+  double bytes = 0;  // every tensor read or written once; in/out counts twice
+  // The shape for people: rows x cols of the result, and the length of the sums (0: no product).
+  int64_t rows = 0, cols = 0, inner = 0;
+};
+
+OpCost cost_of(const LinearForward&);
+OpCost cost_of(const LinearBackwardInput&);
+OpCost cost_of(const LinearBackwardWeight&);
+OpCost cost_of(const LayerNormForward&);
+OpCost cost_of(const LayerNormBackward&);
+OpCost cost_of(const EmbeddingForward&);
+OpCost cost_of(const EmbeddingBackward&);
+OpCost cost_of(const GeluForward&);
+OpCost cost_of(const GeluBackward&);
+OpCost cost_of(const TanhForward&);
+OpCost cost_of(const TanhBackward&);
+OpCost cost_of(const DropoutApply&);
+OpCost cost_of(const CrossEntropy&);
+OpCost cost_of(const GatherRows&);
+OpCost cost_of(const ScatterRows&);
+OpCost cost_of(const BiasGradient&);
+OpCost cost_of(const SumOfSquares&);
+OpCost cost_of(const Cast&);
+OpCost cost_of(const AdamW&);
+
+// Per head and pair of query and key 4 D forward (Q K^T, P V) and 10 D backward (the scores anew, dP, dQ, dK, dV).
+// Reads the lengths of the sequences, hence the backend. `inner` is the longest sequence.
+OpCost cost_of(const AttentionForward&, Backend&);
+OpCost cost_of(const AttentionBackward&, Backend&);
+
+}  // namespace encore
