@@ -4,6 +4,7 @@
 #include "apps/train/cli.h"
 #include "apps/train/device.h"
 #include "apps/train/finetuner.h"
+#include "apps/train/profiler.h"
 #include "kernels/base/atomic_file.h"
 
 namespace encore {
@@ -40,6 +41,7 @@ Cli make_cli() {
   cli.number("Training", "adam-eps", "AdamW", 1e-6, 1e-20, 1);
   cli.number("Training", "clip", "largest global gradient norm (0: no clipping)", 1.0, 0, 1e9);
   add_device_flags(cli);
+  add_profile_flags(cli);
   cli.integer("Device", "tokens-per-batch", "tokens computed at once; a batch above it is cut into parts", 8192, 16,
               1 << 24);
   cli.presets({{"paper-classifier",
@@ -128,6 +130,8 @@ int run(int argc, char** argv) {
   options.max_length = resolve_max_length(cli, config, "max-length");
   Device device = open_device(cli);
   options.dtype = device.dtype;
+  const std::unique_ptr<Profiler> profiler = make_profiler(cli, device);
+  options.profiler = profiler.get();
   const LabelledData data = read_data(cli, tokenizer, options.max_length, device.threads);
   fmt::print("{}\n", device.description());
   std::filesystem::create_directories(options.output_dir);
@@ -135,6 +139,7 @@ int run(int argc, char** argv) {
   const nlohmann::json results = finetune(options, data, tokenizer, *device.backend);
   print_results(results);
   fmt::print("{0}/results.json and {0}/model written\n", options.output_dir);
+  if (profiler) profiler->finish(stdout);
   return 0;
 }
 

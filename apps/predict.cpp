@@ -4,6 +4,7 @@
 #include "apps/train/cli.h"
 #include "apps/train/device.h"
 #include "apps/train/finetuner.h"
+#include "apps/train/profiler.h"
 #include "model/checkpoint.h"
 
 namespace encore {
@@ -18,6 +19,7 @@ int run(int argc, char** argv) {
   cli.text("Input", "text-pair-field", "key or column of the second text of a pair", "NAME");
   cli.integer("Input", "max-length", "longest input in tokens, specials counted", 512, 4, 1 << 20);
   add_device_flags(cli);
+  add_profile_flags(cli);
   cli.integer("Device", "tokens-per-batch", "tokens computed at once", 8192, 16, 1 << 24);
   if (!cli.parse(argc, argv)) return 0;
   const std::string dir = cli.required("model"), path = cli.required("data");
@@ -32,6 +34,7 @@ int run(int argc, char** argv) {
   const auto rows = read_labelled(
       path, {.text_field = cli.get("text-field"), .text_pair_field = cli.get("text-pair-field"), .label_field = ""});
   Device device = open_device(cli);
+  const std::unique_ptr<Profiler> profiler = make_profiler(cli, device);
   const ClassificationSet set =
       tokenize_rows(rows, path, tokenizer, LabelMap(config.labels), max_length, device.threads);
 
@@ -42,7 +45,10 @@ int run(int argc, char** argv) {
   const int64_t budget = std::max(cli.get_integer("tokens-per-batch"), max_length);
   model->reserve({.tokens = budget, .sequences = budget / 2 + 1, .targets = 0}, Mode::kInference);
   std::vector<float> probabilities;
-  const auto predicted = classify(*model, set, budget, config.pad_token_id, &probabilities);
+  const auto predicted = [&] {
+    const Profiler::Phase phase(profiler.get(), "prediction");
+    return classify(*model, set, budget, config.pad_token_id, &probabilities);
+  }();
   const size_t labels = config.labels.size();
   for (size_t i = 0; i < predicted.size(); ++i) {
     nlohmann::ordered_json out;
@@ -53,6 +59,7 @@ int run(int argc, char** argv) {
   }
   std::cout.flush();
   if (!std::cout) fail_io("standard output cannot be written");
+  if (profiler) profiler->finish(stderr);
   return 0;
 }
 

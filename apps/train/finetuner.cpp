@@ -8,6 +8,7 @@
 #include <memory>
 #include <numeric>
 
+#include "apps/train/profiler.h"
 #include "data/batching.h"
 #include "kernels/base/atomic_file.h"
 #include "model/checkpoint.h"
@@ -75,6 +76,7 @@ class SeedRun {
   }
 
   Scores evaluate(const ClassificationSet& set) {
+    const Profiler::Phase phase(options_.profiler, "evaluation");
     return score(set.label, classify(*model_, set, options_.tokens_per_batch, model_->config().pad_token_id),
                  data_.labels.size());
   }
@@ -90,6 +92,7 @@ class SeedRun {
 
  private:
   double step(const Rows& rows, uint64_t epoch) {
+    const Profiler::Phase phase(options_.profiler, "step");
     model_->params().zero_gradients();
     for (const Rows& piece : cut_by_tokens(data_.train, rows, options_.tokens_per_batch))
       model_->forward_backward(make_classification_batch(data_.train, piece, epoch, model_->config().pad_token_id),
@@ -215,6 +218,7 @@ nlohmann::json finetune(const FinetuneOptions& options, const LabelledData& data
     const double value = result.dev.by_name(options.metric);
     if (value > best) {
       best = value;
+      const Profiler::Phase phase(options.profiler, "saving");
       save_model(options.output_dir + "/model", run.model());
       tokenizer.save(options.output_dir + "/model", int(run.model().config().max_length()));
     }

@@ -16,6 +16,8 @@
 
 namespace encore {
 
+class Profiler;
+
 struct FinetuneOptions {
   std::string model_dir, output_dir;
   int epochs = 10;
@@ -30,6 +32,7 @@ struct FinetuneOptions {
   Schedule schedule;  // kind and lr; steps are worked out
   AdamWOptions adamw;
   DType dtype = DType::kF32;
+  Profiler* profiler = nullptr;
 };
 
 struct LabelledData {

@@ -128,7 +128,8 @@ void RunFolder::remove_old_states(int64_t keep, int64_t best) const {
 void check_same_config(const nlohmann::json& run, const nlohmann::json& now, const std::string& file) {
   static const std::set<std::string> kHarmless = {"resume",       "output",  "save-every", "save-minutes", "keep",
                                                   "max-hours",    "preset",  "cache-dir",  "log-seconds",  "save-dtype",
-                                                  "verify-cache", "threads", "model",      "train",        "eval"};
+                                                  "verify-cache", "threads", "model",      "train",        "eval",
+                                                  "profile",      "trace"};
   std::string differences;
   for (const auto& [flag, value] : now.items())
     if (!kHarmless.contains(flag) && run.contains(flag) && run[flag] != value)

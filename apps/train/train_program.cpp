@@ -11,6 +11,7 @@
 #include "apps/train/device.h"
 #include "apps/train/memory_plan.h"
 #include "apps/train/memory_use.h"
+#include "apps/train/profiler.h"
 #include "apps/train/run_data.h"
 #include "apps/train/signals.h"
 #include "data/tokenizer.h"
@@ -141,8 +142,9 @@ RunEnd run(Recipe recipe, Cli& cli, Communicator& comm) {
   apply_model_flags(cli, config);
   const Tokenizer tokenizer = Tokenizer::load(model_dir);
   check_vocabulary(config, tokenizer, model_dir);
-  const Device device = open_device(cli, threads_for_rank(comm));
+  Device device = open_device(cli, threads_for_rank(comm));
   cli.set("dtype", std::string(name_of(device.dtype)));
+  const std::unique_ptr<Profiler> profiler = comm.root() ? make_profiler(cli, device) : nullptr;
   opening.say("{}; {}", device.description(), comm.description());
 
   spool_streams(cli, comm);
@@ -185,9 +187,12 @@ RunEnd run(Recipe recipe, Cli& cli, Communicator& comm) {
   RunOptions options = run_options(cli, trainer.steps());
   options.eval_name = data.eval_name;
   options.planned_bytes = plan.total();
+  options.profiler = profiler.get();
   TrainingRun training(trainer, reservation, &evaluator, comm, folder ? &*folder : nullptr, state, options,
                        [&](const std::string& dir) { tokenizer.save(dir, int(config.max_length())); });
-  return training.run();
+  const RunEnd end = training.run();
+  if (profiler) profiler->finish(stdout);
+  return end;
 }
 
 // A rank that fails alone would leave the others waiting for ever. All ranks tend to fail alike (a flag, a file): the

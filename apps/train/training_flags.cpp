@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "apps/train/device.h"
+#include "apps/train/profiler.h"
 
 namespace encore {
 namespace {
@@ -120,6 +121,7 @@ Cli training_cli(Recipe recipe) {
   declare_optimiser(cli);
   declare_masking(cli);
   add_device_flags(cli);
+  add_profile_flags(cli);
   cli.presets(
       {{"paper-dapt", paper({{"max-steps", "12500"}, {"epochs", "0"}, {"batch-sequences", "2048"}, {"lr", "5e-4"}})},
        {"paper-tapt", paper({{"epochs", "100"}, {"batch-sequences", "2048"}, {"lr", "5e-4"}})},

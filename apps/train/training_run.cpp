@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "apps/train/memory_use.h"
+#include "apps/train/profiler.h"
 #include "apps/train/signals.h"
 #include "model/checkpoint.h"
 
@@ -52,7 +53,10 @@ RunEnd TrainingRun::run() {
   int stop = kGoOn;
   while (!trainer_.done() && stop == kGoOn) {
     const auto start = Clock::now();
-    const StepResult result = trainer_.run_step();
+    const StepResult result = [&] {
+      const Profiler::Phase phase(options_.profiler, "step");
+      return trainer_.run_step();
+    }();
     record(result, seconds_since(start));
     stop = agree_on_stop();
     if (stop == kGoOn && eval_due(state_.step)) evaluate();
@@ -131,7 +135,10 @@ void TrainingRun::record(const StepResult& r, double seconds) {
 void TrainingRun::evaluate() {
   if (!evaluator_) return;
   const auto start = Clock::now();
-  const EvalResult result = evaluator_->run(reservation_, comm_);
+  const EvalResult result = [&] {
+    const Profiler::Phase phase(options_.profiler, "evaluation");
+    return evaluator_->run(reservation_, comm_);
+  }();
   state_.last_eval_step = state_.step;
   state_.last_eval_loss = result.loss;
   if (state_.step == 0) state_.first_eval_loss = result.loss;
@@ -161,6 +168,7 @@ void TrainingRun::save() {
   last_save_ = Clock::now();
   last_saved_step_ = state_.step;
   if (!folder_) return;
+  const Profiler::Phase phase(options_.profiler, "saving");
   log_->sync();
   state_.log_bytes = log_->log_bytes();
   state_.events_file = log_->events_file();
@@ -171,6 +179,7 @@ void TrainingRun::save() {
 }
 
 void TrainingRun::save_hf(const std::string& which) {
+  const Profiler::Phase phase(options_.profiler, "saving");
   const std::string dir = folder_->model_dir(which);
   std::error_code error;
   std::filesystem::create_directories(dir, error);

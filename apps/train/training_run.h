@@ -16,6 +16,8 @@
 
 namespace encore {
 
+class Profiler;
+
 struct RunOptions {
   int64_t eval_every = 0;    // steps; 0: never but before the first step and after the last
   int64_t save_every = 0;    // steps; 0: by time alone
@@ -26,6 +28,7 @@ struct RunOptions {
   DType save_dtype = DType::kF32;
   std::string eval_name = "held-out";
   size_t planned_bytes = 0;  // what the memory plan promised, for the comparison at the end
+  Profiler* profiler = nullptr;
 };
 
 // How a run ended, as the program's exit code.

@@ -8,13 +8,13 @@
 #include <chrono>
 #include <ctime>
 #include <cxxopts.hpp>
-#include <map>
+#include <memory>
 #include <random>
 
+#include "apps/train/profiler.h"
 #include "kernels/backend_factory.h"
 #include "model/model.h"
 #include "optim/optimizer.h"
-#include "tests/support/forwarding_backend.h"
 
 namespace encore {
 namespace {
@@ -62,42 +62,15 @@ PackedBatch random_batch(const RobertaConfig& c, int sequences, int length, std:
   return b;
 }
 
-class OpTimes {
- public:
-  void add(const char* name, double seconds) {
-    auto& [calls, total] = times_[name];
-    ++calls;
-    total += seconds;
-  }
-  void clear() { times_.clear(); }
-  void print(int steps, double step_seconds) const {
-    std::vector<std::pair<double, std::string>> lines;
-    double sum = 0;
-    for (const auto& [name, entry] : times_) {
-      sum += entry.second;
-      lines.push_back({entry.second, fmt::format("{:24} {:6.1f} calls", name, double(entry.first) / steps)});
-    }
-    std::sort(lines.rbegin(), lines.rend());
-    for (const auto& [seconds, text] : lines)
-      fmt::print("  {} {:9.2f} ms {:5.1f} %\n", text, 1e3 * seconds / steps, 100 * seconds / (steps * step_seconds));
-    fmt::print("  outside ops {:.2f} ms\n", 1e3 * (step_seconds - sum / steps));
-  }
-
- private:
-  std::map<std::string, std::pair<int, double>> times_;
-};
-
 int run(const cxxopts::ParseResult& args) {
-  const auto cpu = make_backend("cpu");
-  OpTimes times;
-  test::ForwardingBackend timed(*cpu, [&](const char* name, const auto& call) {
-    const double start = now();
-    call();
-    times.add(name, now() - start);
-  });
+  std::unique_ptr<Backend> device = make_backend("cpu");
   if (args["clock"].as<std::string>() == "cpu") cpu_clock_threads = omp_get_max_threads();
-  const bool profile = args.count("profile") > 0;
-  Backend& backend = profile ? static_cast<Backend&>(timed) : *cpu;
+  std::unique_ptr<Profiler> profiler;
+  if (args.count("profile")) {
+    profiler = std::make_unique<Profiler>("", now);
+    device = profiler->wrap(std::move(device));
+  }
+  Backend& backend = *device;
   const RobertaConfig config = shape(args["shape"].as<std::string>());
   const DType dtype = args["dtype"].as<std::string>() == "bf16" ? DType::kBF16 : DType::kF32;
   const int steps = args["steps"].as<int>();
@@ -120,7 +93,7 @@ int run(const cxxopts::ParseResult& args) {
   std::vector<double> seconds;
   double flops = 0;
   for (int s = 0; s <= steps; ++s) {
-    if (s == 1) times.clear();
+    const Profiler::Phase phase(profiler.get(), "step");
     const double start = now();
     model->params().zero_gradients();
     model->forward_backward(batches[size_t(s)], 1.0f / float(batches[size_t(s)].targets()), 1);
@@ -134,12 +107,10 @@ int run(const cxxopts::ParseResult& args) {
   }
   std::sort(seconds.begin(), seconds.end());
   const double median = seconds[seconds.size() / 2];
-  double mean = 0;
-  for (const double x : seconds) mean += x / double(seconds.size());
   fmt::print("{} {} {} x {}: {:.0f} tokens/s (median), best {:.0f}; {:.0f} GFLOP/s of the model\n",
              args["shape"].as<std::string>(), name_of(dtype), args["sequences"].as<int>(), args["length"].as<int>(),
              double(capacity.tokens) / median, double(capacity.tokens) / seconds.front(), flops / median / 1e9);
-  if (profile) times.print(steps, mean);
+  if (profiler) fmt::print("{}", profiler->report());
   fmt::print("backend workspace {:.1f} MiB\n", double(backend.workspace_bytes()) / (1 << 20));
   return 0;
 }
