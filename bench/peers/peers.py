@@ -87,7 +87,7 @@ def median_seconds(work, runs=3, warm=1):
 
 def peak_gb():
     """Largest resident memory of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
 def versions(*modules):

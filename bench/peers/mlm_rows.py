@@ -1,0 +1,98 @@
+"""The masked-LM rows: mlm_step.py beside mlm_step_bench (8 x 512) or dapt_train (real sequences)."""
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+
+import peers
+
+SEQUENCES = 256
+
+
+def peer_step(*arguments):
+    """One run of mlm_step.py, a process of its own so that its peak memory is its own."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    peers.say("peer: mlm_step.py " + " ".join(arguments))
+    done = subprocess.run([sys.executable, f"{here}/mlm_step.py", *arguments], stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        sys.exit(f"mlm_step.py {' '.join(arguments)}: exit code {done.returncode}")
+    result = json.loads(done.stdout.splitlines()[-1])
+    result["value"] = result["tokens_per_second"]
+    result["who"] += (", compiled" if result["compiled"] else ", eager") + \
+        (", bf16 autocast" if result["dtype"] == "bf16" else ", fp32")
+    peers.say(f"  {result['value']:.0f} tokens/s, {result['peak_rss_gb']:.1f} GB")
+    return result
+
+
+def run_measured(*command):
+    """Runs a program; returns (standard output, largest resident memory in GB)."""
+    peers.say("Encore: " + " ".join(map(str, command)))
+    process = subprocess.Popen([str(c) for c in command], stdout=subprocess.PIPE, text=True)
+    text = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        sys.exit(f"{command[0]}: exit code {process.returncode}")
+    return text, usage.ru_maxrss * 1024 / 1e9
+
+
+def long_sequences(row, title, dtype, compiled, must, aim, memory_must=None):
+    """8 x 512 random tokens a step."""
+    peers.need(row, "torch", "transformers")
+    peer = peer_step("--dtype", dtype, "--steps", "2" if compiled else "3", *(["--compile"] if compiled else []))
+    text, peak = run_measured(peers.program("mlm_step_bench"), "--shape", "base", "--dtype", dtype, "--sequences", "8",
+                              "--length", "512", "--steps", "5")
+    encore = {"value": float(re.search(r"8 x 512: (\d+) tokens/s", text).group(1)), "who": f"mlm_step_bench --dtype {dtype}",
+              "device": text.splitlines()[0], "peak_rss_gb": peak}
+    peers.emit(row, title, "tokens/s", peer, encore, must=must, aim=aim)
+    if memory_must:
+        gb = [{"value": side["peak_rss_gb"], "who": side["who"]} for side in (peer, encore)]
+        peers.emit(row + "_memory", title + ": peak resident memory", "GB", *gb, better="lower", must=memory_must)
+
+
+def roberta_base(row):
+    """A RoBERTa-base-shaped model with fresh weights."""
+    tokenizer = peers.data(row, "tokenizer/roberta-base")
+    folder = peers.WORK / "roberta-base"
+    if not (folder / "model.safetensors").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        peers.WORK.mkdir(parents=True, exist_ok=True)
+        peers.run(peers.program("init_model"), "--config", "roberta-base", "--tokenizer", tokenizer, "--output", folder)
+    return folder
+
+
+def short_sequences(row, title, by_length, must, aim):
+    """citation_intent: each side sees the same 256 sequences once; the peer in the faster of batches of 16 and 32."""
+    transformers = peers.need(row, "torch", "transformers")[1]
+    rows = peers.read_rows(peers.data(row, "tasks/citation_intent/train.jsonl.zst"))[:SEQUENCES]
+    model = roberta_base(row)
+    texts = [r["text"] for r in rows]
+    tokenizer = transformers.AutoTokenizer.from_pretrained(model)
+    sequences = tokenizer(texts)["input_ids"]
+    ids = peers.WORK / "citation_intent.ids.json"
+    ids.write_text(json.dumps(sequences))
+    share = float(os.environ.get("ENCORE_PEERS_SECONDS", "1e9"))
+    peer = max((peer_step("--sequences", str(ids), "--batch", str(batch), "--steps", str(SEQUENCES // batch), "--seconds",
+                          str(share / 2), *(["--sorted"] if by_length else [])) for batch in (16, 32)),
+               key=lambda r: r["value"])
+
+    folder = peers.WORK / row
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / "train.jsonl").write_text("".join(json.dumps({"text": t}) + "\n" for t in texts))
+    text, peak = run_measured(
+        peers.program("dapt_train"), "--model", model, "--train", folder / "train.jsonl", "--output", folder / "run",
+        "--mode", "truncate", "--batch-sequences", str(peer["batch"]), "--epochs", "2", "--held-out", "0",
+        "--cache-dir", folder / "cache", "--save-minutes", "0", "--log-seconds", "1000")
+    steps = [json.loads(line) for line in open(folder / "run" / "log.jsonl")]
+    steps = [s for s in steps if "tokens_per_second" in s][1:]  # the first makes kernels and touches memory
+    shutil.rmtree(folder)
+    seconds = [s["tokens"] / s["tokens_per_second"] for s in steps]
+    encore = {"value": sum(s["tokens"] for s in steps) / sum(seconds), "who": "dapt_train --mode truncate, packed",
+              "device": next((line for line in text.splitlines() if line.startswith("cpu:")), ""),
+              "batch": peer["batch"], "steps": len(steps), "seconds_per_step": statistics.median(seconds),
+              "peak_rss_gb": peak}
+    peers.emit(row, title, "tokens/s", peer, encore, must=must, aim=aim)
