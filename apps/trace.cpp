@@ -53,7 +53,6 @@ int run(int argc, char** argv) {
   cli.integer("Device", "threads", "worker threads (0: the cores this process may use)", 0, 0, 4096);
   if (!cli.parse(argc, argv)) return 0;
   const std::string dir = cli.required("model"), batch_path = cli.required("batch"), output = cli.required("output");
-  check(cli.get("device") != "simt", "--device simt: this build has no simt backend; use --device cpu");
 
   const RobertaConfig config = load_config(dir);
   const PackedBatch batch = read_trace_batch(batch_path, config.pad_token_id);

@@ -10,18 +10,27 @@ namespace encore {
 
 namespace {
 
-// Exported by libencore_cuda.so. Throws DeviceError or Error when the machine has no usable GPU.
-using MakeCudaBackend = Backend* (*)();
+// Exported by libencore_cuda.so (a GPU) and libencore_simt.so (the same kernels on the host executor). Throws
+// DeviceError or Error when the machine has no usable GPU.
+using MakeBackend = Backend* (*)();
 
 // Null when the library is not there; throws when it is there and cannot be used.
-std::unique_ptr<Backend> make_cuda_backend() {
-  const std::string path = plugin_path("libencore_cuda.so");
+std::unique_ptr<Backend> open_backend(const char* file) {
+  const std::string path = plugin_path(file);
   if (path.empty()) return nullptr;
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);  // stays open: the backend's code lies in it
   if (!library) fail("{} cannot be opened ({}); use --device cpu", path, dlerror());
-  const auto make = reinterpret_cast<MakeCudaBackend>(dlsym(library, "encore_make_cuda_backend"));
-  check(make != nullptr, "{} has no encore_make_cuda_backend; use --device cpu", path);
+  const auto make = reinterpret_cast<MakeBackend>(dlsym(library, "encore_make_backend"));
+  check(make != nullptr, "{} has no encore_make_backend; use --device cpu", path);
   return std::unique_ptr<Backend>(make());
+}
+
+// The backend of a library that was asked for by name.
+std::unique_ptr<Backend> required_backend(std::string_view device, const char* file) {
+  auto backend = open_backend(file);
+  check(backend != nullptr, "device {} is not usable: there is no {} beside the program; use --device cpu", device,
+        file);
+  return backend;
 }
 
 }  // namespace
@@ -29,16 +38,11 @@ std::unique_ptr<Backend> make_cuda_backend() {
 std::unique_ptr<Backend> make_backend(std::string_view device, int threads) {
   check(threads >= 0, "--threads {} is negative", threads);
   if (device == "cpu") return std::make_unique<CpuBackend>(threads);
-  if (device == "cuda") {
-    auto backend = make_cuda_backend();
-    check(backend != nullptr,
-          "device cuda is not usable: there is no libencore_cuda.so beside the program; "
-          "use --device cpu");
-    return backend;
-  }
-  check(device == "auto", "unknown device '{}': it may be auto, cpu or cuda", device);
+  if (device == "cuda") return required_backend(device, "libencore_cuda.so");
+  if (device == "simt") return required_backend(device, "libencore_simt.so");
+  check(device == "auto", "unknown device '{}': it may be auto, cpu, cuda or simt", device);
   try {
-    if (auto backend = make_cuda_backend()) return backend;
+    if (auto backend = open_backend("libencore_cuda.so")) return backend;
   } catch (const Error&) {
     // No usable GPU: that is what "auto" is for.
   }

@@ -1,6 +1,7 @@
 #include "kernels/base/check.h"
 #include "kernels/cuda/combine.cuh"
 #include "kernels/cuda/cuda_backend.h"
+#include "kernels/cuda/gemm.h"
 #include "kernels/cuda/launching.h"
 
 namespace encore {
@@ -17,13 +18,19 @@ CudaBackend::CudaBackend(int device) : device_(device) {
   shared_limit_ = size_t(bytes);
   check_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cuda stream");
   flag_ = allocate(sizeof(int64_t));
+  gemm_ = std::make_unique<cuda::Gemm>(stream_);
 }
 
 CudaBackend::~CudaBackend() {
   cudaStreamSynchronize(stream_);
+  gemm_.reset();
   cudaFree(scratch_);
   cudaFree(flag_);
   cudaStreamDestroy(stream_);
+}
+
+size_t CudaBackend::workspace_bytes() const {
+  return scratch_bytes_ + gemm_->workspace_bytes();
 }
 
 std::string CudaBackend::description() const {

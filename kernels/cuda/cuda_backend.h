@@ -4,9 +4,15 @@
 
 #include <cuda_runtime.h>
 
+#include <memory>
+
 #include "kernels/backend.h"
 
 namespace encore {
+
+namespace cuda {
+class Gemm;
+}
 
 // Throws DeviceError naming the op and what the runtime said, unless status is cudaSuccess.
 void check_cuda(cudaError_t status, const char* op);
@@ -34,7 +40,7 @@ class CudaBackend : public Backend {
   void fill_zero(void* device, size_t bytes) override;
 
   void weights_changed() override {}
-  size_t workspace_bytes() const override { return scratch_bytes_; }
+  size_t workspace_bytes() const override;
 
   void linear_forward(const LinearForward&) override;
   void linear_backward_input(const LinearBackwardInput&) override;
@@ -77,6 +83,7 @@ class CudaBackend : public Backend {
   int device_ = 0;
   cudaStream_t stream_ = nullptr;
   size_t shared_limit_ = 0;  // bytes of shared memory that a block may ask for
+  std::unique_ptr<cuda::Gemm> gemm_;
   bool index_checks_ = true;
   void* scratch_ = nullptr;
   size_t scratch_bytes_ = 0;

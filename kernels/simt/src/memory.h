@@ -45,6 +45,9 @@ class WorkerMemory {
   unsigned char* static_ = nullptr;
 };
 
+// Whether all of it lies in one allocation that was not freed.
+bool is_device_range(const void* p, size_t bytes);
+
 // Borrow and return: the mappings outlive the OS threads of a launch.
 WorkerMemory* borrow_memory();
 void return_memory(WorkerMemory*);

@@ -24,7 +24,7 @@ constexpr size_t kTotalBytes = size_t(80) << 30;  // what cudaMemGetInfo pretend
 constexpr auto kAlign = std::align_val_t(256);
 
 std::mutex mutex;
-std::unordered_map<void*, size_t> allocations;
+std::map<const char*, size_t> allocations;
 std::unordered_map<const void*, size_t> opt_ins;
 size_t allocated = 0;
 thread_local cudaError_t last = cudaSuccess;
@@ -38,7 +38,7 @@ cudaError_t allocate(void** p, size_t bytes) {
   *p = ::operator new(bytes, kAlign, std::nothrow);
   if (!*p) return note_error(cudaErrorMemoryAllocation);
   if (options().poison) std::memset(*p, 0xff, bytes);  // NaN in every float format
-  allocations[*p] = bytes;
+  allocations[static_cast<const char*>(*p)] = bytes;
   allocated += bytes;
   return cudaSuccess;
 }
@@ -46,7 +46,7 @@ cudaError_t allocate(void** p, size_t bytes) {
 cudaError_t release(void* p) {
   if (!p) return cudaSuccess;
   std::lock_guard lock(mutex);
-  auto it = allocations.find(p);
+  auto it = allocations.find(static_cast<const char*>(p));
   if (it == allocations.end()) return note_error(cudaErrorInvalidDevicePointer);
   allocated -= it->second;
   allocations.erase(it);
@@ -59,6 +59,15 @@ cudaError_t release(void* p) {
 cudaError_t note_error(cudaError_t e) {
   if (e != cudaSuccess) last = e;
   return e;
+}
+
+bool is_device_range(const void* p, size_t bytes) {
+  const char* first = static_cast<const char*>(p);
+  std::lock_guard lock(mutex);
+  auto it = allocations.upper_bound(first);
+  if (it == allocations.begin()) return false;
+  --it;
+  return bytes <= it->second && size_t(first - it->first) <= it->second - bytes;
 }
 
 size_t shared_opt_in(const void* kernel) {

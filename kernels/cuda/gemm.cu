@@ -1,0 +1,219 @@
+#include <cublasLt.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "kernels/base/check.h"
+#include "kernels/cuda/elementwise.cuh"
+#include "kernels/cuda/gemm.h"
+#include "kernels/cuda/gemm_timing.h"
+#include "kernels/cuda/launching.h"
+
+namespace encore::cuda {
+namespace {
+
+// What NVIDIA recommends for Hopper; enough for split-K of every shape that the models have.
+constexpr size_t kWorkspace = size_t(32) << 20;
+constexpr int kCandidates = 8;
+// A shape that comes back this often is worth the milliseconds of trying its candidates. Ragged batches have a new
+// number of rows at each step, and most of those are seen once.
+constexpr int kTimedAfter = 3;
+
+cudaDataType_t data_type(DType dtype) {
+  return dtype == DType::kBF16 ? CUDA_R_16BF : CUDA_R_32F;
+}
+
+// The largest power of two up to 256 that divides an address and a stride: what cuBLASLt may count on.
+uint32_t alignment(const Tensor& t) {
+  const uintptr_t bits =
+      reinterpret_cast<uintptr_t>(t.data) | uintptr_t(t.rows > 1 ? t.ld : 0) * size_of(t.dtype) | 256;
+  return uint32_t(bits & (~bits + 1));
+}
+
+}  // namespace
+
+void check_cublas(cublasStatus_t status, const Product& p, const char* action) {
+  if (status == CUBLAS_STATUS_SUCCESS) return;
+  throw DeviceError(fmt::format("matrix product {}: {}: cuBLASLt status {}", p.str(), action, int(status)));
+}
+
+std::string Product::str() const {
+  return fmt::format("{}{}{} {}x{}x{} ld {},{},{} align {},{},{}{}{}", in == DType::kBF16 ? "bf16" : "fp32",
+                     out == DType::kF32 && in != out ? ">fp32 " : " ",
+                     std::string{transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N'}, m, n, k, lda, ldb, ldd, align_a,
+                     align_b, align_d, bias ? " bias" : "", accumulate ? " add" : "");
+}
+
+Plan::Plan(const Product& p) {
+  const auto make_layout = [&](DType dtype, bool transposed, int64_t rows, int64_t cols, int64_t ld) {
+    cublasLtMatrixLayout_t layout = nullptr;
+    check_cublas(cublasLtMatrixLayoutCreate(&layout, data_type(dtype), uint64_t(transposed ? cols : rows),
+                                            uint64_t(transposed ? rows : cols), ld),
+                 p, "layout");
+    return layout;
+  };
+  a.reset(make_layout(p.in, p.transpose_a, p.m, p.k, p.lda));
+  b.reset(make_layout(p.in, p.transpose_b, p.k, p.n, p.ldb));
+  d.reset(make_layout(p.out, false, p.m, p.n, p.ldd));
+  cublasLtMatmulDesc_t description = nullptr;
+  check_cublas(cublasLtMatmulDescCreate(&description, CUBLAS_COMPUTE_32F, CUDA_R_32F), p, "description");
+  operation.reset(description);
+  const auto set = [&](cublasLtMatmulDescAttributes_t attribute, auto value) {
+    check_cublas(cublasLtMatmulDescSetAttribute(description, attribute, &value, sizeof value), p, "attribute");
+  };
+  set(CUBLASLT_MATMUL_DESC_TRANSA, p.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N);
+  set(CUBLASLT_MATMUL_DESC_TRANSB, p.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
+  if (!p.bias) return;
+  set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
+  set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, data_type(p.out));
+}
+
+struct Gemm::State {
+  cudaStream_t stream;
+  cublasLtHandle_t handle = nullptr;
+  std::unordered_map<Product, Plan, ProductHash> plans;
+  void* workspace = nullptr;
+  void* bias = nullptr;  // of the running product, in bf16
+  int64_t bias_columns = 0;
+
+  explicit State(cudaStream_t s) : stream(s) {
+    const cublasStatus_t status = cublasLtCreate(&handle);
+    if (status != CUBLAS_STATUS_SUCCESS)
+      throw DeviceError(fmt::format("cuBLASLt cannot be used: status {}; use --device cpu", int(status)));
+    check_cuda(cudaMalloc(&workspace, kWorkspace), "workspace of matrix products");
+  }
+
+  ~State() {
+    cudaStreamSynchronize(stream);
+    plans.clear();
+    cudaFree(workspace);
+    cudaFree(bias);
+    if (handle) cublasLtDestroy(handle);
+  }
+
+  std::vector<cublasLtMatmulHeuristicResult_t> candidates(const Product& p, const Plan& plan) {
+    cublasLtMatmulPreference_t preference = nullptr;
+    check_cublas(cublasLtMatmulPreferenceCreate(&preference), p, "preference");
+    const std::unique_ptr<std::remove_pointer_t<cublasLtMatmulPreference_t>, Destroy> owner(preference);
+    const auto set = [&](cublasLtMatmulPreferenceAttributes_t attribute, auto value) {
+      check_cublas(cublasLtMatmulPreferenceSetAttribute(preference, attribute, &value, sizeof value), p, "preference");
+    };
+    set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kWorkspace);
+    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, p.align_a);
+    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, p.align_b);
+    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, p.align_d);
+    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, p.align_d);
+    std::vector<cublasLtMatmulHeuristicResult_t> found(kCandidates);
+    int count = 0;
+    check_cublas(cublasLtMatmulAlgoGetHeuristic(handle, plan.operation.get(), plan.a.get(), plan.b.get(), plan.d.get(),
+                                                plan.d.get(), preference, kCandidates, found.data(), &count),
+                 p, "choice of an algorithm");
+    found.resize(size_t(count));
+    std::erase_if(found,
+                  [](const auto& f) { return f.state != CUBLAS_STATUS_SUCCESS || f.workspaceSize > kWorkspace; });
+    if (found.empty()) check_cublas(CUBLAS_STATUS_NOT_SUPPORTED, p, "choice of an algorithm");
+    return found;
+  }
+
+  Plan& plan_for(const Product& p) {
+    auto found = plans.find(p);
+    if (found == plans.end()) {
+      found = plans.emplace(p, Plan(p)).first;
+      found->second.algorithm = candidates(p, found->second).front().algo;
+    }
+    return found->second;
+  }
+
+  // The bias in the dtype of the product: cuBLASLt adds no fp32 bias to a bf16 result.
+  const void* bias_like(const Tensor& b, DType dtype) {
+    if (dtype == DType::kF32) return b.data;
+    if (b.cols > bias_columns) {
+      check_cuda(cudaStreamSynchronize(stream), "bias");
+      check_cuda(cudaFree(bias), "bias");
+      bias = nullptr, bias_columns = 0;
+      check_cuda(cudaMalloc(&bias, size_t(b.cols) * sizeof(bf16)), "bias");
+      bias_columns = b.cols;
+    }
+    const MapArgs<float, __nv_bfloat16> args{rows_of<const float>(b),
+                                             {static_cast<__nv_bfloat16*>(bias), b.cols, true},
+                                             {},
+                                             nullptr,
+                                             nullptr,
+                                             1,
+                                             b.cols,
+                                             draws_of({})};
+    const unsigned grid = grid_size(div_up(div_up(b.cols, kUnit), kMapThreads));
+    check_cuda(launch(stream, {grid, kMapThreads}, map_kernel<float, __nv_bfloat16, Same>, args), "bias");
+    return bias;
+  }
+
+  void run(const Product& p, const Operands& operands) {
+    Plan& plan = plan_for(p);
+    if (p.bias)
+      check_cublas(cublasLtMatmulDescSetAttribute(plan.operation.get(), CUBLASLT_MATMUL_DESC_BIAS_POINTER,
+                                                  &operands.bias, sizeof operands.bias),
+                   p, "bias");
+    const Room room{handle, stream, workspace, kWorkspace};
+    if (++plan.uses == kTimedAfter) plan.algorithm = fastest(room, p, plan, operands, candidates(p, plan));
+    check_cublas(multiply(room, p, plan, plan.algorithm, operands, operands.d), p, "launch");
+  }
+};
+
+Gemm::Gemm(cudaStream_t stream) : state_(std::make_unique<State>(stream)) {}
+Gemm::~Gemm() = default;
+
+void Gemm::forward(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& y) {
+  const Product p{.transpose_a = true,
+                  .m = w.rows,
+                  .n = x.rows,
+                  .k = x.cols,
+                  .lda = w.ld,
+                  .ldb = x.ld,
+                  .ldd = y.ld,
+                  .in = x.dtype,
+                  .out = y.dtype,
+                  .bias = bool(bias),
+                  .align_a = alignment(w),
+                  .align_b = alignment(x),
+                  .align_d = alignment(y)};
+  state_->run(p, {w.data, x.data, y.data, bias ? state_->bias_like(bias, y.dtype) : nullptr});
+}
+
+void Gemm::backward_input(const Tensor& dy, const Tensor& w, const Tensor& dx, bool accumulate) {
+  const Product p{.m = w.cols,
+                  .n = dy.rows,
+                  .k = dy.cols,
+                  .lda = w.ld,
+                  .ldb = dy.ld,
+                  .ldd = dx.ld,
+                  .in = dy.dtype,
+                  .out = dx.dtype,
+                  .accumulate = accumulate,
+                  .align_a = alignment(w),
+                  .align_b = alignment(dy),
+                  .align_d = alignment(dx)};
+  state_->run(p, {w.data, dy.data, dx.data, nullptr});
+}
+
+void Gemm::backward_weight(const Tensor& dy, const Tensor& x, const Tensor& dw) {
+  const Product p{.transpose_b = true,
+                  .m = x.cols,
+                  .n = dy.cols,
+                  .k = dy.rows,
+                  .lda = x.ld,
+                  .ldb = dy.ld,
+                  .ldd = dw.ld,
+                  .in = dy.dtype,
+                  .out = dw.dtype,
+                  .accumulate = true,
+                  .align_a = alignment(x),
+                  .align_b = alignment(dy),
+                  .align_d = alignment(dw)};
+  state_->run(p, {x.data, dy.data, dw.data, nullptr});
+}
+
+size_t Gemm::workspace_bytes() const {
+  return kWorkspace + size_t(state_->bias_columns) * sizeof(bf16);
+}
+
+}  // namespace encore::cuda
