@@ -120,6 +120,7 @@ bool CacheBuild::resume() {
 }
 
 void CacheBuild::save() {
+  if (!shared_) return;
   Json sections = Json::array();
   for (int s = 0; s < kSections; ++s) {
     files_[s]->sync();
@@ -152,7 +153,7 @@ void CacheBuild::add(const EncodedDocuments& batch) {
   files_[kOffsets]->append(offsets);
   files_[kHashes]->append(batch.hashes);
   header_.documents += batch.lengths.size();
-  if (shared_ && std::chrono::steady_clock::now() - saved_at_ >= save_every_) save();
+  if (std::chrono::steady_clock::now() - saved_at_ >= save_every_) save();
 }
 
 void CacheBuild::write_body(std::string_view bytes) {
@@ -162,7 +163,7 @@ void CacheBuild::write_body(std::string_view bytes) {
 
 void CacheBuild::publish(const std::vector<CachedFile>& sources) {
   // Whatever happens from here on costs no more than this copying.
-  if (shared_) save();
+  save();
   GrowingFile& out = *files_[kTokens];
   const auto write = [this](std::string_view bytes) { write_body(bytes); };
   const auto write_word = [&](uint64_t word) { write({reinterpret_cast<const char*>(&word), sizeof word}); };

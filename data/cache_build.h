@@ -61,6 +61,8 @@ class CacheBuild {
 
   // Saves when it is time to.
   void add(const EncodedDocuments&);
+  // Has what was added until now stay; nothing where the build is not shared.
+  void save();
   void discard() { saved_ = false; }
   // Puts the sections together and gives the file its name. sources: with hashes and counts.
   void publish(const std::vector<CachedFile>& sources);
@@ -72,7 +74,6 @@ class CacheBuild {
   std::string journal() const { return folder_ + "/journal"; }
   bool resume();
   void start();
-  void save();
   void write_body(std::string_view bytes);
 
   std::string cache_, folder_;

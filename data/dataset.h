@@ -47,6 +47,8 @@ struct DatasetOptions {
   int threads = 0;
   // Told what takes long for a reason that nobody sees: another process builds the same cache.
   std::function<void(const std::string&)> say;
+  // Asked while a cache is built. True: what has been done is saved and Error with exit code 75 is thrown.
+  std::function<bool()> stop;
   double cache_save_seconds = 1;  // while a cache is built: between two moments that a killed build goes on from
   // Caches up to this size are compared with their checksums at every start (a quarter of a second at worst), larger
   // ones a block at a time when it is first used.

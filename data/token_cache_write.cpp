@@ -18,6 +18,8 @@ namespace {
 constexpr size_t kBatchBytes = size_t(1) << 20;
 constexpr size_t kBatchDocuments = 1 << 13;
 
+constexpr int kInterrupted = 75;  // exit code
+
 struct Batch {
   std::vector<std::string> texts;
   EncodedDocuments encoded;
@@ -89,9 +91,12 @@ void skip_documents(CorpusReader& reader, int64_t count) {
     check(reader.next(text), "{}: fewer documents than before; the file changed while it was read", reader.path());
 }
 
-void tokenize(CorpusReader& reader, int threads, const DocumentEncoder& encoder, CacheBuild& build) {
-  bool more = true;
+void tokenize(CorpusReader& reader, int threads, const DocumentEncoder& encoder, CacheBuild& build,
+              const std::function<bool()>& stop) {
+  bool more = true, stopped = false;
   const auto take = [&](Batch& batch) {
+    stopped = stopped || (more && stop && stop());
+    if (stopped) return false;
     size_t bytes = 0;
     std::string text;
     while (more && batch.texts.size() < kBatchDocuments && bytes < kBatchBytes && (more = reader.next(text))) {
@@ -106,6 +111,11 @@ void tokenize(CorpusReader& reader, int threads, const DocumentEncoder& encoder,
   };
   const auto give = [&](Batch& batch) { build.add(batch.encoded); };
   work_in_order<Batch>(threads, take, work, give);
+  if (!stopped) return;
+  build.save();
+  throw Error(fmt::format("stopped while the text was tokenized; {} documents are kept, and the same command goes on",
+                          build.documents()),
+              kInterrupted);
 }
 
 // The files with what was seen in them. Throws Error when one of them is not what it was at first.
@@ -141,7 +151,7 @@ int64_t write_token_cache(const std::string& path, uint64_t key, const std::vect
   try {
     CorpusReader reader(paths, options.corpus);
     skip_documents(reader, continued);
-    tokenize(reader, threads, DocumentEncoder(tokenizer, header.token_bytes), build);
+    tokenize(reader, threads, DocumentEncoder(tokenizer, header.token_bytes), build, options.stop);
     check(build.tokens() > 0, "{}: no text in {}", files.front().path,
           files.size() == 1 ? "the file" : fmt::format("it nor in the other {} files", files.size() - 1));
     build.publish(read_files(files, paths, reader));

@@ -55,7 +55,8 @@ struct Build {
   std::vector<std::string> left() const {
     std::vector<std::string> names;
     std::error_code missing;
-    for (const auto& entry : fs::directory_iterator(options.cache_dir, missing)) names.push_back(entry.path().filename());
+    for (const auto& entry : fs::directory_iterator(options.cache_dir, missing))
+      names.push_back(entry.path().filename());
     return names;
   }
   std::string building() const {
@@ -162,6 +163,20 @@ TEST(CacheBuild, GoesOnAfterWhatWasSaved) {
   const auto by_three = build.open();
   EXPECT_GT(by_three->continued_documents(), 0);
   EXPECT_TRUE(slurp(by_three->path()) == good);
+}
+
+TEST(CacheBuild, AskedToStopItKeepsWhatIsDone) {
+  Build build;
+  const std::string good = build.undisturbed();
+  int asked = 0;
+  build.options.cache_save_seconds = 1e9;
+  build.options.stop = [&] { return ++asked == 4; };
+  expect_parts(error_of([&] { build.open(); }, 75), {"documents are kept"});
+  build.options.stop = nullptr;
+  const auto cache = build.open();
+  EXPECT_GT(cache->continued_documents(), 0);
+  EXPECT_LT(cache->continued_documents(), cache->documents());
+  EXPECT_TRUE(slurp(cache->path()) == good);
 }
 
 TEST(CacheBuild, DamagedLeftoversAreMadeAnew) {
