@@ -46,16 +46,6 @@ void mark_runs(const std::string& pattern, const std::string& text, uint8_t valu
   pcre2_code_free(code);
 }
 
-// Length of 's, 't, 're, 've, 'm, 'll, 'd at text[at] (an apostrophe), or 0.
-size_t contraction(std::string_view text, size_t at) {
-  if (at + 1 >= text.size()) return 0;
-  const char a = text[at + 1];
-  if (a == 's' || a == 't' || a == 'm' || a == 'd') return 2;
-  if (at + 2 >= text.size()) return 0;
-  const char b = text[at + 2];
-  return (a == 'r' && b == 'e') || (a == 'v' && b == 'e') || (a == 'l' && b == 'l') ? 3 : 0;
-}
-
 }  // namespace
 
 const PreTokenizer& PreTokenizer::instance() {
@@ -72,7 +62,7 @@ PreTokenizer::PreTokenizer() : classes_(kCodePoints, uint8_t(kOther)) {
   for (size_t c = 0; c < 0x80; ++c) ascii_[c] = classes_[c];
 }
 
-inline PreTokenizer::Class PreTokenizer::class_at(std::string_view text, size_t at, unsigned& size) const {
+PreTokenizer::Class PreTokenizer::class_at(std::string_view text, size_t at, unsigned& size) const {
   const uint8_t ascii = ascii_[static_cast<unsigned char>(text[at])];
   size = 1;
   if (ascii != kNonAscii) return Class(ascii);
@@ -98,7 +88,7 @@ inline size_t PreTokenizer::run_end(std::string_view text, size_t at, Class want
 
 size_t PreTokenizer::word_end(std::string_view text, size_t at) const {
   if (text[at] == '\'') {
-    const size_t length = contraction(text, at);
+    const size_t length = gpt2_contraction(text, at);
     if (length > 0) return at + length;
   }
   unsigned size = 0;

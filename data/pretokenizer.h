@@ -4,8 +4,8 @@
 //
 // Every code point falls into one of four classes, and the pattern is a small automaton over them. The classes are
 // PCRE2's (asked once, for all code points, with UTF and UCP); the automaton is written out, because it is some thirty
-// times faster than matching the pattern. tests/data/pretokenizer_test.cpp holds it against PCRE2 with the pattern
-// itself.
+// times faster than matching the pattern. data/word_cutter.h takes 64 bytes of a text at a time. The tests
+// (tests/data/pretokenizer_test.cpp) hold both against PCRE2 with the pattern itself.
 #pragma once
 
 #include <array>
@@ -33,6 +33,8 @@ class PreTokenizer {
   size_t word_end(std::string_view text, size_t at) const;
 
   Class class_of(char32_t c) const { return Class(classes_[c]); }
+  // Of the character at text[at], at < text.size(), and its size in bytes.
+  Class class_at(std::string_view text, size_t at, unsigned& size) const;
 
   // Trims white space: the offset at which the white space that ends text[begin, end) starts, and where the white space
   // that starts text[begin, end) ends.
@@ -41,11 +43,20 @@ class PreTokenizer {
 
  private:
   PreTokenizer();
-  Class class_at(std::string_view text, size_t at, unsigned& size) const;
   size_t run_end(std::string_view text, size_t at, Class wanted) const;
 
   std::array<uint8_t, 256> ascii_;  // class of an ASCII byte; kNonAscii above
   std::vector<uint8_t> classes_;    // by code point
 };
+
+// Length of 's, 't, 're, 've, 'm, 'll, 'd at text[at] (an apostrophe), or 0.
+inline size_t gpt2_contraction(std::string_view text, size_t at) {
+  if (at + 1 >= text.size()) return 0;
+  const char a = text[at + 1];
+  if (a == 's' || a == 't' || a == 'm' || a == 'd') return 2;
+  if (at + 2 >= text.size()) return 0;
+  const char b = text[at + 2];
+  return (a == 'r' && b == 'e') || (a == 'v' && b == 'e') || (a == 'l' && b == 'l') ? 3 : 0;
+}
 
 }  // namespace encore

@@ -5,11 +5,13 @@
 #include <gtest/gtest.h>
 #include <pcre2.h>
 
+#include <bit>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "data/utf8.h"
+#include "data/word_cutter.h"
 
 namespace encore {
 namespace {
@@ -51,6 +53,22 @@ class Pcre2 {
   pcre2_match_data* match_;
 };
 
+Words split_by_blocks(std::string_view text) {
+  Words words;
+  WordCutter cutter(PreTokenizer::instance(), text);
+  size_t begin = 0, at = 0;
+  for (uint64_t starts; cutter.next(at, starts);)
+    for (; starts != 0; starts &= starts - 1) {
+      const size_t start = at + size_t(std::countr_zero(starts));
+      EXPECT_LT(start, text.size());
+      if (start > begin) words.emplace_back(text.substr(begin, start - begin));
+      begin = start;
+    }
+  if (begin < text.size()) words.emplace_back(text.substr(begin));
+  return words;
+}
+
+// By word_end; and WordCutter must find the same.
 Words split(std::string_view text) {
   Words words;
   for (size_t at = 0; at < text.size();) {
@@ -59,6 +77,7 @@ Words split(std::string_view text) {
     words.emplace_back(text.substr(at, end - at));
     at = end;
   }
+  EXPECT_EQ(split_by_blocks(text), words) << text;
   return words;
 }
 
@@ -103,16 +122,37 @@ TEST(PreTokenizer, RandomTextAsPcre2) {
   const std::u32string usual = U"  \t\n\u00a0\u3000\u180e'''stmdrevl aZ0\u00e9\u4e2d\u0967\u00bd.,!\U0001f600\u0301";
   for (int trial = 0; trial < 20000; ++trial) {
     std::string text;
-    for (unsigned length = random() % 40; length > 0; --length) append_utf8(text, usual[random() % usual.size()]);
+    // Every tenth is longer than the 64 bytes that WordCutter takes at a time.
+    for (unsigned length = random() % (trial % 10 == 0 ? 400 : 40); length > 0; --length)
+      append_utf8(text, usual[random() % usual.size()]);
     ASSERT_EQ(split(text), reference.split(text)) << text;
   }
+}
+
+// What reaches over the edge of a block: each pattern at each place around it.
+TEST(PreTokenizer, EdgesOfBlocksAsPcre2) {
+  const Pcre2 reference;
+  const Words patterns = {"'s",          "'sx",     "'ll",           "'llx",          "'re's",        "''s",
+                          " 's",         "a's",     "\t's",          "  x",           " \t x",        "\n\n",
+                          "\n \n",       "    ",    "1a.",           "x 1 . y",       "\u00e9",       "\u00e9a",
+                          "\u3000",      "\u3000x", " \u3000 ",      "\u3000\u3000x", "\u00a0\n1",    "\U0001f600",
+                          "\U0001d7d81", "a\u0301", "\u0967\u0967 ", "\u4e2d\u6587",  "\u180e \u180e"};
+  for (const std::string& pattern : patterns)
+    for (const std::string fill : {"a", " ", "1", ".", "'", "\n"})
+      for (size_t before = 56; before <= 66; ++before)
+        for (const char* after : {"", "b", " ", "''", " b"}) {
+          std::string text;
+          for (size_t i = 0; i < before; ++i) text += fill;
+          text += pattern + after;
+          ASSERT_EQ(split(text), reference.split(text)) << text;
+        }
 }
 
 TEST(PreTokenizer, BytesThatAreNotUtf8StillCoverTheText) {
   std::mt19937 random(2);
   for (int trial = 0; trial < 5000; ++trial) {
     std::string text;
-    for (unsigned length = random() % 60; length > 0; --length)
+    for (unsigned length = random() % 160; length > 0; --length)
       text.push_back(char(random() % 3 == 0 ? ' ' : random() % 256));
     std::string joined;
     for (const std::string& word : split(text)) joined += word;
