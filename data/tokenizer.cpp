@@ -7,85 +7,11 @@
 
 #include "data/pretokenizer.h"
 #include "data/tokenizer_data.h"
-#include "data/word_cache.h"
+#include "data/word_encoder.h"
 #include "kernels/base/check.h"
 
 namespace encore {
 namespace {
-
-// Encodes stretches of text into `ids` and, if wanted, `word_starts`. One object serves one call.
-class Encoder {
- public:
-  Encoder(const TokenizerData& data, std::vector<int32_t>& ids, std::vector<uint8_t>* word_starts)
-      : data_(data),
-        pre_(PreTokenizer::instance()),
-        cache_(WordCache::of_this_thread(data.serial)),
-        ids_(ids),
-        word_starts_(word_starts) {}
-
-  void add_special(int32_t id) { emit(&id, 1); }
-
-  void add_stretch(std::string_view text) {
-    if (text.empty()) return;
-    if (data_.add_prefix_space && text[0] != ' ') {
-      const std::string prefixed = " " + std::string(text);
-      add_words(prefixed);
-    } else {
-      add_words(text);
-    }
-  }
-
- private:
-  void add_words(std::string_view text) {
-    for (size_t at = 0; at < text.size();) {
-      const size_t end = pre_.word_end(text, at);
-      add_word(text.data() + at, end - at, text.size() - at);
-      at = end;
-    }
-  }
-
-  void add_word(const char* word, size_t size, size_t readable) {
-    if (size > WordCache::kMaxBytes) {
-      merge_word(word, size);
-      return;
-    }
-    const WordCache::Key key = WordCache::key_of(word, size, readable);
-    WordCache::Entry& entry = cache_.slot(key, size);
-    if (entry.size == size && entry.count > 0 && entry.key == key) {
-      emit(entry.ids, entry.count);
-      return;
-    }
-    const size_t before = ids_.size();
-    merge_word(word, size);
-    const size_t count = ids_.size() - before;
-    if (count > 0 && count <= WordCache::kMaxIds) entry.set(key, size, &ids_[before], count);
-  }
-
-  void merge_word(const char* word, size_t size) {
-    symbols_.clear();
-    for (size_t i = 0; i < size; ++i) {
-      int32_t id = data_.byte_ids[static_cast<unsigned char>(word[i])];
-      if (id < 0) id = data_.unk;
-      if (id >= 0) symbols_.push_back(id);
-    }
-    const size_t count = merge_symbols(data_.merge_table, symbols_.data(), symbols_.size());
-    emit(symbols_.data(), count);
-  }
-
-  void emit(const int32_t* ids, size_t count) {
-    ids_.insert(ids_.end(), ids, ids + count);
-    if (!word_starts_ || count == 0) return;
-    word_starts_->push_back(1);
-    word_starts_->insert(word_starts_->end(), count - 1, 0);
-  }
-
-  const TokenizerData& data_;
-  const PreTokenizer& pre_;
-  WordCache& cache_;
-  std::vector<int32_t>& ids_;
-  std::vector<uint8_t>* word_starts_;
-  std::vector<int32_t> symbols_;
-};
 
 // The added token that starts at text[at], longest first; nullptr if none.
 const AddedToken* added_token_at(const TokenizerData& data, std::string_view text, size_t at, SpecialText special) {
@@ -108,7 +34,7 @@ size_t next_candidate(const TokenizerData& data, std::string_view text, size_t a
 
 void encode_text(const TokenizerData& data, std::string_view text, std::vector<int32_t>& ids,
                  std::vector<uint8_t>* word_starts, SpecialText special) {
-  Encoder encoder(data, ids, word_starts);
+  WordEncoder encoder(data, ids, word_starts);
   size_t done = 0;
   for (size_t at = next_candidate(data, text, 0); at < text.size(); at = next_candidate(data, text, at)) {
     const AddedToken* token = added_token_at(data, text, at, special);
@@ -125,6 +51,7 @@ void encode_text(const TokenizerData& data, std::string_view text, std::vector<i
     at = done;
   }
   encoder.add_stretch(text.substr(done));
+  encoder.finish();
 }
 
 }  // namespace

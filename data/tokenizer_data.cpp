@@ -9,9 +9,6 @@
 namespace encore {
 namespace {
 
-// Far above any vocabulary; a file that lies about its ids is not worth gigabytes of holes.
-constexpr int32_t kMaxId = 1 << 24;
-
 struct ByteLetters {
   char32_t letter[256];
   std::array<int16_t, 0x200> byte;  // by letter; -1: none
@@ -48,7 +45,7 @@ struct Fnv {
 
 void place(TokenizerData& data, const std::string& source, const std::string& token, int32_t id) {
   check(!token.empty(), "{}: the token of id {} is empty", source, id);
-  check(id >= 0 && id < kMaxId, "{}: token \"{}\": id {} is not in [0, {})", source, token, id, kMaxId);
+  check(id >= 0 && id < kMaxTokenIds, "{}: token \"{}\": id {} is not in [0, {})", source, token, id, kMaxTokenIds);
   if (size_t(id) >= data.tokens.size()) data.tokens.resize(size_t(id) + 1);
   check(data.tokens[size_t(id)].empty(), "{}: \"{}\" and \"{}\" have the same id {}", source, data.tokens[size_t(id)],
         token, id);

@@ -1,5 +1,10 @@
 // The ids of words seen before, per thread: most words of a text are among a few thousand.
+//
+// Words of at most 15 bytes and 4 ids, all but one or two in a hundred, lie two to a cache line; what does not fit
+// there and is not longer than 24 bytes and 9 ids takes a line of its own elsewhere.
 #pragma once
+
+#include <immintrin.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -9,66 +14,124 @@
 
 namespace encore {
 
-// Direct-mapped: a word takes the place of whichever had its slot. An entry is one cache line.
 class WordCache {
  public:
-  static constexpr size_t kMaxBytes = 24, kMaxIds = 9;
-  static constexpr size_t kEntries = size_t(1) << 15;  // 2 MiB
+  static constexpr size_t kShortBytes = 15, kShortIds = 4;
+  static constexpr size_t kBuckets = size_t(1) << 16;  // 4 MiB
+  static constexpr size_t kLongBytes = 24, kLongIds = 9;
+  static constexpr size_t kLongEntries = size_t(1) << 12;  // 256 KiB
 
-  struct Key {  // the word's bytes, zero-padded
-    uint64_t part[3];
-    bool operator==(const Key&) const = default;
+  // The word's bytes, zero-padded, its size in the last one.
+  struct ShortKey {
+    uint64_t low, high;
+    bool operator==(const ShortKey& other) const { return ((low ^ other.low) | (high ^ other.high)) == 0; }
   };
 
-  struct alignas(64) Entry {
-    Key key;
-    int32_t ids[kMaxIds];
+  struct ShortEntry {
+    ShortKey key;            // of size 0: free
+    int32_t ids[kShortIds];  // their number is in the top byte of the first one: ids are below 2^24
+
+    // Writes kShortIds ids and marks (1, 0, 0, 0), of which as many count as it returns.
+    size_t copy_to(int32_t* out, uint8_t* starts) const {
+      const __m128i all = _mm_load_si128(reinterpret_cast<const __m128i*>(ids));
+      const __m128i pure = _mm_and_si128(all, _mm_set_epi32(-1, -1, -1, 0xffffff));
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(out), pure);
+      const uint32_t first = 1;
+      std::memcpy(starts, &first, kShortIds);
+      return size_t(uint32_t(ids[0]) >> 24);
+    }
+  };
+  struct alignas(64) Bucket {
+    alignas(16) ShortEntry entries[2];  // the one used last before the other
+  };
+  static_assert(sizeof(Bucket) == 64);
+
+  struct LongKey {  // the word's bytes, zero-padded
+    uint64_t part[3];
+    bool operator==(const LongKey&) const = default;
+  };
+  struct alignas(64) LongEntry {
+    LongKey key;
+    int32_t ids[kLongIds];
     uint8_t size, count;  // bytes, ids; count 0: free
 
-    void set(const Key& word, size_t word_size, const int32_t* word_ids, size_t id_count) {
+    bool holds(const LongKey& word, size_t word_size) const { return size == word_size && count > 0 && key == word; }
+    void set(const LongKey& word, size_t word_size, const int32_t* word_ids, size_t id_count) {
       key = word;
       size = uint8_t(word_size);
       count = uint8_t(id_count);
       std::copy_n(word_ids, id_count, ids);
     }
   };
-  static_assert(sizeof(Entry) == 64);
+  static_assert(sizeof(LongEntry) == 64);
 
   // This thread's cache, emptied if another tokenizer used it last.
   static WordCache& of_this_thread(uint64_t tokenizer_serial) {
     thread_local WordCache cache;
     if (cache.owner_ != tokenizer_serial) {
-      cache.entries_.assign(kEntries, Entry{});
+      cache.buckets_.assign(kBuckets, Bucket{});
+      cache.long_entries_.assign(kLongEntries, LongEntry{});
       cache.owner_ = tokenizer_serial;
     }
     return cache;
   }
 
-  // size in [1, kMaxBytes]; `readable` >= size bytes may be read from `word` on.
-  static Key key_of(const char* word, size_t size, size_t readable) {
-    Key key{};
-    if (readable < kMaxBytes) {
-      std::memcpy(key.part, word, size);
-      return key;
+  // size in [1, kShortBytes]; `readable` >= size bytes may be read from `word` on.
+  static ShortKey short_key(const char* word, size_t size, size_t readable) {
+    ShortKey key{};
+    if (readable >= 16) [[likely]] {
+      // Loads of fixed size, then cut: a memcpy of unknown length costs more than the rest of the look-up.
+      std::memcpy(&key, word, 16);
+      key.low = _bzhi_u64(key.low, unsigned(8 * size));
+      key.high = _bzhi_u64(key.high, size > 8 ? unsigned(8 * size - 64) : 0u);
+    } else {
+      std::memcpy(&key, word, size);
     }
-    // Fixed-size loads and a mask: a memcpy of unknown length costs more than the rest of the look-up.
-    std::memcpy(key.part, word, kMaxBytes);
-    const size_t last = (size - 1) / 8;
-    key.part[last] &= ~uint64_t(0) >> (8 * (8 * (last + 1) - size));
-    for (size_t i = last + 1; i < 3; ++i) key.part[i] = 0;
+    key.high |= uint64_t(size) << 56;
     return key;
   }
+  static size_t bucket_of(const ShortKey& key) {
+    const auto product =
+        static_cast<unsigned __int128>(key.low ^ 0x9e3779b97f4a7c15ull) * (key.high ^ 0xd1b54a32d192ed03ull);
+    return (uint64_t(product) ^ uint64_t(product >> 64)) % kBuckets;
+  }
+  void prefetch(size_t bucket) const { _mm_prefetch(reinterpret_cast<const char*>(&buckets_[bucket]), _MM_HINT_T0); }
 
-  Entry& slot(const Key& key, size_t size) {
+  // nullptr if the word is not there.
+  const ShortEntry* find(const ShortKey& key, size_t bucket) {
+    ShortEntry* entries = buckets_[bucket].entries;
+    if (entries[0].key == key) [[likely]]
+      return &entries[0];
+    if (!(entries[1].key == key)) return nullptr;
+    std::swap(entries[0], entries[1]);
+    return &entries[0];
+  }
+  // count in [1, kShortIds]. Takes the place of the word of its bucket that was used less lately.
+  void insert(const ShortKey& key, size_t bucket, const int32_t* ids, size_t count) {
+    ShortEntry* entries = buckets_[bucket].entries;
+    entries[1] = entries[0];
+    entries[0] = {key, {}};
+    std::copy_n(ids, count, entries[0].ids);
+    entries[0].ids[0] |= int32_t(count << 24);
+  }
+
+  // size in [1, kLongBytes].
+  static LongKey long_key(const char* word, size_t size) {
+    LongKey key{};
+    std::memcpy(key.part, word, size);
+    return key;
+  }
+  LongEntry& long_slot(const LongKey& key, size_t size) {
     uint64_t h = (key.part[0] ^ size) * 0x9e3779b97f4a7c15ull;
     h = (h ^ (h >> 29) ^ key.part[1]) * 0xbf58476d1ce4e5b9ull;
     h = (h ^ (h >> 32) ^ key.part[2]) * 0x94d049bb133111ebull;
-    return entries_[(h >> 40) & (kEntries - 1)];
+    return long_entries_[(h >> 40) % kLongEntries];
   }
 
  private:
   uint64_t owner_ = 0;
-  std::vector<Entry> entries_;
+  std::vector<Bucket> buckets_;
+  std::vector<LongEntry> long_entries_;
 };
 
 }  // namespace encore
