@@ -31,7 +31,9 @@ bool exists(const std::string& path) {
 std::string read_whole(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file.is_open()) fail("{}: cannot open: {}", path, std::strerror(errno));
-  std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  std::string bytes;
+  char chunk[size_t(1) << 16];
+  while (file.read(chunk, sizeof chunk), file.gcount() > 0) bytes.append(chunk, size_t(file.gcount()));
   if (file.bad()) fail("{}: cannot read: {}", path, std::strerror(errno));
   return bytes;
 }
