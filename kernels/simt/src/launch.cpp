@@ -18,6 +18,11 @@ namespace {
 std::mutex mutex;
 Stats total{};
 std::string last_message;
+struct KernelTotal {
+  const void* kernel;
+  KernelStats stats;  // named when asked for
+};
+std::vector<KernelTotal> by_kernel;
 
 cudaError_t refuse(const Grid& g, cudaError_t code, const std::string& why) {
   std::lock_guard lock(mutex);
@@ -64,6 +69,16 @@ void add_counters(T& to, const T& from) {
   for (size_t i = 0; i < sizeof(T) / sizeof(uint64_t); ++i) a[i] += b[i];
 }
 
+void add_launch(const Grid& g, const Stats& stats) {
+  const auto same = [&](const KernelTotal& k) { return k.kernel == g.kernel; };
+  auto it = std::find_if(by_kernel.begin(), by_kernel.end(), same);
+  if (it == by_kernel.end()) it = by_kernel.insert(it, {g.kernel, {}});
+  const dim3 b = g.config.blockDim;
+  it->stats.threads = b.x * b.y * b.z;
+  it->stats.dynamic_shared = g.config.dynamicSmemBytes;
+  add_counters(it->stats.stats, stats);
+}
+
 class Launch {
  public:
   Launch(const Grid& g, const Options& o) : grid_(g), options_(o) {
@@ -89,6 +104,8 @@ class Launch {
     for (std::thread& t : others) t.join();
     ++stats_.launches;
     stats_.races = shadow_.reports;
+    stats_.global_load_distinct = sectors_.loaded();
+    stats_.global_store_distinct = sectors_.stored();
     if (error_.empty() && shadow_.reports) {
       error_ = shadow_.first_race.empty() ? shadow_.first_unwritten : shadow_.first_race;
       if (shadow_.seen.size() > 1)
@@ -108,6 +125,7 @@ class Launch {
       block.run();
       std::lock_guard lock(mutex_);
       add_counters(stats_, block.stats);
+      if (block.traffic) sectors_.add(block.traffic->sectors());
       if (block.error.empty()) continue;
       if (error_.empty()) error_ = block.error;
       stop_ = true;
@@ -121,6 +139,7 @@ class Launch {
   std::atomic<bool> stop_{false};
   GlobalShadow shadow_;
   std::mutex mutex_;
+  SectorSet sectors_;
   Stats stats_{};
   std::string error_;
 };
@@ -149,12 +168,18 @@ cudaError_t run_grid(const Grid& g) {
   {
     std::lock_guard lock(mutex);
     add_counters(total, launch.stats());
+    add_launch(g, launch.stats());
   }
   if (!launch.error().empty()) return refuse(g, cudaErrorLaunchFailure, launch.error());
   if (o.race && instrumented_calls == calls) {
     return refuse(g, cudaErrorNotSupported, "option race is set, but this kernel was not built in mode \"race\"");
   }
   return cudaSuccess;
+}
+
+void count_memset(size_t bytes) {
+  std::lock_guard lock(mutex);
+  total.memset_bytes += bytes;
 }
 
 Stats stats() {
@@ -164,6 +189,16 @@ Stats stats() {
 void reset_stats() {
   std::lock_guard lock(mutex);
   total = Stats{};
+  by_kernel.clear();
+}
+std::vector<KernelStats> stats_by_kernel() {
+  std::lock_guard lock(mutex);
+  std::vector<KernelStats> all;
+  for (const KernelTotal& k : by_kernel) {
+    all.push_back(k.stats);
+    all.back().kernel = function_name(k.kernel);
+  }
+  return all;
 }
 std::string last_error() {
   std::lock_guard lock(mutex);

@@ -118,6 +118,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
 cudaError_t cudaMemset(void* p, int value, size_t bytes) {
   if (bytes && !p) return note_error(cudaErrorInvalidValue);
   if (bytes) std::memset(p, value, bytes);
+  simt::count_memset(bytes);
   return cudaSuccess;
 }
 cudaError_t cudaMemsetAsync(void* p, int value, size_t bytes, cudaStream_t) {

@@ -5,8 +5,40 @@
 
 namespace simt {
 
+void SectorSet::touch(uintptr_t address, size_t bytes, bool write) {
+  for (uintptr_t s = address / 32; s <= (address + bytes - 1) / 32; ++s) {
+    Page& page = pages_[s / 128];
+    const size_t word = s / 64 % 2;
+    const uint64_t bit = 1ull << s % 64;
+    if (write) page.stored[word] |= bit;
+    if (!write && !(page.stored[word] & bit)) page.loaded[word] |= bit;
+  }
+}
+
+void SectorSet::add(const SectorSet& other) {
+  for (const auto& [number, from] : other.pages_) {
+    Page& to = pages_[number];
+    for (int i = 0; i < 2; ++i) to.loaded[i] |= from.loaded[i], to.stored[i] |= from.stored[i];
+  }
+}
+
+uint64_t SectorSet::loaded() const {
+  uint64_t n = 0;
+  for (const auto& [number, page] : pages_)
+    n += uint64_t(std::popcount(page.loaded[0]) + std::popcount(page.loaded[1]));
+  return n;
+}
+
+uint64_t SectorSet::stored() const {
+  uint64_t n = 0;
+  for (const auto& [number, page] : pages_)
+    n += uint64_t(std::popcount(page.stored[0]) + std::popcount(page.stored[1]));
+  return n;
+}
+
 void Traffic::note(unsigned warp, unsigned lane, bool shared, bool write, uintptr_t address, size_t bytes, Site site) {
   if (shared) (write ? stats_.shared_store_bytes : stats_.shared_load_bytes) += bytes;
+  if (!shared) sectors_.touch(address, bytes, write);
   const uint64_t key = site * 4 + (shared ? 2 : 0) + (write ? 1 : 0);
   Place& place = places_[warp][key];
   place.shared = shared;

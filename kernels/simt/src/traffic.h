@@ -14,11 +14,27 @@
 
 namespace simt {
 
+// Which sectors of global memory were touched, by pages of 128.
+class SectorSet {
+ public:
+  void touch(uintptr_t address, size_t bytes, bool write);
+  void add(const SectorSet&);
+  uint64_t loaded() const;
+  uint64_t stored() const;
+
+ private:
+  struct Page {
+    uint64_t loaded[2] = {0, 0}, stored[2] = {0, 0};
+  };
+  std::unordered_map<uintptr_t, Page> pages_;
+};
+
 class Traffic {
  public:
   Traffic(unsigned warps, Stats& stats) : places_(warps), stats_(stats) {}
   void note(unsigned warp, unsigned lane, bool shared, bool write, uintptr_t address, size_t bytes, Site);
   void finish();  // counts what never became a full warp
+  const SectorSet& sectors() const { return sectors_; }
 
  private:
   struct WarpAccess {
@@ -37,6 +53,7 @@ class Traffic {
   void count_shared(const Place&, const WarpAccess&);
 
   std::vector<std::unordered_map<uint64_t, Place>> places_;
+  SectorSet sectors_;
   Stats& stats_;
 };
 

@@ -109,6 +109,8 @@ TEST_F(Races, Traffic) {
   EXPECT_EQ(s.global_load_sectors, 4u * n / 32);
   EXPECT_EQ(s.global_store_sectors, 4u * n / 32);
   EXPECT_EQ(s.global_width[4], 2u * n / 128);  // all of them 16 bytes wide
+  EXPECT_EQ(s.global_load_distinct, 4u * n / 32);
+  EXPECT_EQ(s.global_store_distinct, 4u * n / 32);
   EXPECT_EQ(s.global_width[0] + s.global_width[1] + s.global_width[2] + s.global_width[3], 0u);
 
   for (int stride : {2, 3, 32}) {
@@ -120,6 +122,27 @@ TEST_F(Races, Traffic) {
     EXPECT_EQ(s.shared_wavefronts, accesses * (stride == 2 ? 2 : stride == 32 ? 32 : 1)) << stride;
   }
   EXPECT_EQ(out[n - 1], float(n - 1));
+}
+
+// Every element is read by several blocks: moved often, but one set of sectors. Kernels are told apart.
+TEST_F(Races, DistinctSectors) {
+  simt::options().race = false;
+  simt::options().traffic = true;
+  const int m = 128, n = 256, k = 64;
+  Buffer<__nv_bfloat16> a(size_t(m) * k), b(size_t(n) * k);
+  Buffer<float> c(size_t(m) * n), out(size_t(m) * n);
+  simt::reset_stats();
+  ASSERT_EQ(matmul_mma(a.get(), b.get(), c.get(), m, n, k, nullptr), cudaSuccess) << simt::last_error();
+  ASSERT_EQ(run_copy(c.get(), out.get(), m * n, 1, nullptr), cudaSuccess) << simt::last_error();
+  const std::vector<simt::KernelStats> all = simt::stats_by_kernel();
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_NE(all[0].kernel.find("matmul_mma_kernel"), std::string::npos) << all[0].kernel;
+  EXPECT_NE(all[1].kernel.find("copy_kernel"), std::string::npos) << all[1].kernel;
+  EXPECT_EQ(all[0].stats.global_load_distinct, 2u * (m + n) * k / 32);
+  EXPECT_GT(all[0].stats.global_load_sectors, all[0].stats.global_load_distinct);
+  EXPECT_EQ(all[0].stats.global_store_distinct, 4u * m * n / 32);
+  EXPECT_EQ(all[1].stats.global_load_distinct, 4u * m * n / 32);
+  EXPECT_EQ(all[0].stats.launches + all[1].stats.launches, simt::stats().launches);
 }
 
 TEST_F(Races, TrafficOfCopies) {

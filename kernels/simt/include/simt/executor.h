@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace simt {
 
@@ -46,12 +47,24 @@ struct Stats {
   uint64_t global_load_bytes, global_store_bytes, global_atomic_bytes;  // loads include async_global_bytes
   // Option traffic: per warp access. A sector is 32 bytes; ideal wavefronts are those of a conflict-free access.
   uint64_t global_load_sectors, global_store_sectors;
+  // Sectors that one launch touches at all: what a cache that holds the launch's data would move from and to memory.
+  // Loaded: those that a block loads before it stores there.
+  uint64_t global_load_distinct, global_store_distinct;
   uint64_t global_width[5];  // warp accesses to global memory by bytes a lane: 1, 2, 4, 8, 16
+  uint64_t memset_bytes;     // by cudaMemset and cudaMemsetAsync: no kernel's
   uint64_t shared_load_bytes, shared_store_bytes, shared_wavefronts, shared_ideal_wavefronts;
 };
 Stats stats();
 void reset_stats();
 std::string to_json(const Stats&);
+struct KernelStats {
+  std::string kernel;  // its name with template arguments
+  unsigned threads;    // of a block, at its last launch
+  size_t dynamic_shared;
+  Stats stats;
+};
+// The same, kernel by kernel, in the order of their first launches.
+std::vector<KernelStats> stats_by_kernel();
 
 // Message of the last failed launch of this process; empty if the last launch passed.
 std::string last_error();
