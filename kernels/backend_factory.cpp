@@ -25,6 +25,12 @@ std::unique_ptr<Backend> open_backend(const char* file) {
   return std::unique_ptr<Backend>(make());
 }
 
+// Opening cuBLASLt takes a tenth of a second: not where there is no driver.
+bool has_driver() {
+  void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
+  return driver && dlclose(driver) == 0;
+}
+
 // The backend of a library that was asked for by name.
 std::unique_ptr<Backend> required_backend(std::string_view device, const char* file) {
   auto backend = open_backend(file);
@@ -42,7 +48,8 @@ std::unique_ptr<Backend> make_backend(std::string_view device, int threads) {
   if (device == "simt") return required_backend(device, "libencore_simt.so");
   check(device == "auto", "unknown device '{}': it may be auto, cpu, cuda or simt", device);
   try {
-    if (auto backend = open_backend("libencore_cuda.so")) return backend;
+    if (has_driver())
+      if (auto backend = open_backend("libencore_cuda.so")) return backend;
   } catch (const Error&) {
     // No usable GPU: that is what "auto" is for.
   }

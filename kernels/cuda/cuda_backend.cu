@@ -3,6 +3,7 @@
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/gemm.h"
 #include "kernels/cuda/launching.h"
+#include "kernels/cuda/usable_device.h"
 
 namespace encore {
 
@@ -12,6 +13,8 @@ void check_cuda(cudaError_t status, const char* op) {
 }
 
 CudaBackend::CudaBackend(int device) : device_(device) {
+  const std::string reason = cuda::why_unusable(cuda::device_facts(device));
+  check(reason.empty(), "device cuda is not usable: {}", reason);
   check_cuda(cudaSetDevice(device), "cuda device");
   int bytes = 0;
   check_cuda(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device), "cuda device");

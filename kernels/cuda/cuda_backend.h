@@ -19,7 +19,8 @@ void check_cuda(cudaError_t status, const char* op);
 
 class CudaBackend : public Backend {
  public:
-  // Throws DeviceError when the device cannot be used.
+  // Throws Error, a refusal, when there is no such device or the kernels do not run on it (usable_device.h);
+  // DeviceError when it fails.
   explicit CudaBackend(int device = 0);
   ~CudaBackend() override;
   CudaBackend(const CudaBackend&) = delete;

@@ -21,6 +21,7 @@ namespace simt {
 namespace {
 
 constexpr size_t kTotalBytes = size_t(80) << 30;  // what cudaMemGetInfo pretends
+constexpr int kCudaVersion = 13000;  // whose headers the stand-ins follow
 constexpr auto kAlign = std::align_val_t(256);
 
 std::mutex mutex;
@@ -180,6 +181,14 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEve
   return cudaSuccess;
 }
 
+cudaError_t cudaDriverGetVersion(int* version) {
+  *version = simt::kCudaVersion;
+  return cudaSuccess;
+}
+cudaError_t cudaRuntimeGetVersion(int* version) {
+  *version = simt::kCudaVersion;
+  return cudaSuccess;
+}
 cudaError_t cudaGetDeviceCount(int* n) {
   *n = 1;
   return cudaSuccess;

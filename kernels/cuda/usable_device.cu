@@ -1,0 +1,57 @@
+#include <fmt/core.h>
+
+#include "kernels/cuda/usable_device.h"
+
+namespace encore::cuda {
+namespace {
+
+std::string version(int number) {
+  return fmt::format("{}.{}", number / 1000, number % 1000 / 10);
+}
+
+// The machine code in this build: sm_80 runs on every 8.x, sm_90a on 9.0 alone.
+bool built_for(int major, int minor) {
+  return major == 8 || (major == 9 && minor == 0);
+}
+
+}  // namespace
+
+DeviceFacts device_facts(int device) {
+  DeviceFacts facts{.device = device};
+  cudaDriverGetVersion(&facts.driver_version);
+  cudaRuntimeGetVersion(&facts.runtime_version);
+  facts.status = cudaGetDeviceCount(&facts.devices);
+  if (facts.status != cudaSuccess || device < 0 || device >= facts.devices) {
+    cudaGetLastError();
+    return facts;
+  }
+  cudaDeviceProp properties{};
+  facts.status = cudaGetDeviceProperties(&properties, device);
+  facts.major = properties.major;
+  facts.minor = properties.minor;
+  facts.name = properties.name;
+  return facts;
+}
+
+std::string why_unusable(const DeviceFacts& f) {
+  constexpr const char* kInstead = "use --device cpu";
+  if (f.driver_version == 0) return fmt::format("no NVIDIA driver is installed; {}", kInstead);
+  if (f.status == cudaErrorInsufficientDriver || f.driver_version < f.runtime_version)
+    return fmt::format(
+        "the driver serves CUDA {}, and this program was built with CUDA {}: install a newer driver, or {}",
+        version(f.driver_version), version(f.runtime_version), kInstead);
+  if (f.status == cudaErrorNoDevice || (f.status == cudaSuccess && f.devices == 0))
+    return fmt::format("no GPU is visible (see CUDA_VISIBLE_DEVICES); {}", kInstead);
+  if (f.status != cudaSuccess)
+    return fmt::format("the GPU does not answer: {}; {}", cudaGetErrorString(f.status), kInstead);
+  if (f.device < 0 || f.device >= f.devices)
+    return fmt::format("there is no GPU number {}: {} visible, counted from 0", f.device, f.devices);
+  if (!built_for(f.major, f.minor))
+    return fmt::format(
+        "{} has compute capability {}.{}, and this build has code for 8.0 to 8.9 and for 9.0: build it for that card, "
+        "or {}",
+        f.name, f.major, f.minor, kInstead);
+  return "";
+}
+
+}  // namespace encore::cuda

@@ -1,0 +1,23 @@
+// Whether this machine has a GPU that the kernels run on.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <string>
+
+namespace encore::cuda {
+
+struct DeviceFacts {
+  cudaError_t status = cudaSuccess;             // of asking for the number of devices
+  int driver_version = 0, runtime_version = 0;  // 13000 is 13.0; driver 0: none is installed
+  int devices = 0, device = 0;                  // how many, and which of them is asked for
+  int major = 0, minor = 0;                     // compute capability of that one
+  std::string name;
+};
+
+DeviceFacts device_facts(int device);
+
+// Empty when the device can be used; else why not and what to do, for people.
+std::string why_unusable(const DeviceFacts&);
+
+}  // namespace encore::cuda

@@ -1,0 +1,60 @@
+// What a person is told when --device cuda cannot be had.
+#include "kernels/cuda/usable_device.h"
+
+#include <gtest/gtest.h>
+
+namespace encore::cuda {
+namespace {
+
+DeviceFacts good() {
+  return {.driver_version = 13000, .runtime_version = 13000, .devices = 2, .major = 9, .minor = 0, .name = "H100"};
+}
+
+void expect_words(const DeviceFacts& facts, std::initializer_list<const char*> words) {
+  const std::string said = why_unusable(facts);
+  for (const char* word : words) EXPECT_NE(said.find(word), std::string::npos) << word << " is not in: " << said;
+  EXPECT_EQ(said.find('\n'), std::string::npos) << said;
+}
+
+TEST(UsableDevice, CardsThatTheBuildHasCodeFor) {
+  DeviceFacts f = good();
+  EXPECT_EQ(why_unusable(f), "");
+  for (const int minor : {0, 6, 7, 9}) {
+    f.major = 8, f.minor = minor;
+    EXPECT_EQ(why_unusable(f), "") << minor;
+  }
+  f.driver_version = 13020;
+  EXPECT_EQ(why_unusable(f), "");
+}
+
+TEST(UsableDevice, CardsOfAnotherGeneration) {
+  DeviceFacts f = good();
+  f.major = 7, f.minor = 5, f.name = "T4";
+  expect_words(f, {"T4", "7.5", "8.0 to 8.9", "9.0", "--device cpu"});
+  f.major = 10, f.minor = 0;
+  EXPECT_NE(why_unusable(f), "");
+}
+
+TEST(UsableDevice, NoDriverNoCardOldDriver) {
+  DeviceFacts f = good();
+  f.status = cudaErrorInsufficientDriver;
+  f.driver_version = 12040;
+  expect_words(f, {"12.4", "13.0", "--device cpu"});
+  f.driver_version = 0;
+  expect_words(f, {"no NVIDIA driver", "--device cpu"});
+  f = good();
+  f.status = cudaErrorNoDevice;
+  f.devices = 0;
+  expect_words(f, {"no GPU", "CUDA_VISIBLE_DEVICES", "--device cpu"});
+  f = good();
+  f.device = 2;
+  expect_words(f, {"number 2", "2 visible"});
+}
+
+TEST(UsableDevice, TheHostExecutorIsOne) {
+  EXPECT_EQ(why_unusable(device_facts(0)), "");
+  EXPECT_NE(why_unusable(device_facts(1)), "");
+}
+
+}  // namespace
+}  // namespace encore::cuda
