@@ -1,7 +1,7 @@
 // Tokens per second of one masked-LM training step (forward, backward, gradient norm, AdamW) on random weights, and
 // where its time goes by op.
-//   mlm_step_bench [--shape base|mini] [--dtype fp32|bf16] [--sequences N] [--length S] [--steps K] [--profile]
-//                  [--clock wall|cpu]
+//   mlm_step_bench [--shape base|mini] [--dtype fp32|bf16] [--sequences N] [--length S] [--steps K] [--threads N]
+//                  [--profile] [--clock wall|cpu]
 #include <omp.h>
 
 #include <algorithm>
@@ -63,7 +63,7 @@ PackedBatch random_batch(const RobertaConfig& c, int sequences, int length, std:
 }
 
 int run(const cxxopts::ParseResult& args) {
-  std::unique_ptr<Backend> device = make_backend("cpu");
+  std::unique_ptr<Backend> device = make_backend("cpu", args["threads"].as<int>());
   if (args["clock"].as<std::string>() == "cpu") cpu_clock_threads = omp_get_max_threads();
   std::unique_ptr<Profiler> profiler;
   if (args.count("profile")) {
@@ -124,6 +124,7 @@ int main(int argc, char** argv) {
       "dtype", "bf16 or fp32", cxxopts::value<std::string>()->default_value("bf16"))(
       "sequences", "sequences of a step", cxxopts::value<int>()->default_value("8"))(
       "length", "tokens of a sequence", cxxopts::value<int>()->default_value("512"))(
+      "threads", "worker threads (0: the cores of this process)", cxxopts::value<int>()->default_value("0"))(
       "steps", "measured steps after one to warm up", cxxopts::value<int>()->default_value("3"))(
       "clock", "wall or cpu", cxxopts::value<std::string>()->default_value("wall"))("profile", "time by op")(
       "help", "this text");

@@ -5,9 +5,13 @@
 #include <algorithm>
 #include <cstdlib>
 #include <dnnl.hpp>
+#include <exception>
+#include <numeric>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
+
+#include "kernels/cpu/gemm_product.h"
 
 namespace encore::cpu {
 
@@ -25,26 +29,6 @@ memory::data_type onednn_type(DType dtype) {
 memory::desc matrix(int64_t rows, int64_t cols, DType dtype, int64_t row_stride, int64_t col_stride) {
   return memory::desc({rows, cols}, onednn_type(dtype), memory::dims{row_stride, col_stride});
 }
-
-// All that distinguishes one product from another: c [m, n] (+)= a [m, k] b [k, n].
-struct Product {
-  int64_t m, n, k;
-  int64_t a_row, a_col, b_row, b_col, c_row;  // strides in elements
-  DType in, out;
-  bool bias, accumulate, packed;
-
-  bool operator==(const Product&) const = default;
-};
-
-struct ProductHash {
-  size_t operator()(const Product& p) const {
-    uint64_t h = 0;
-    for (int64_t v : {p.m, p.n, p.k, p.a_row, p.a_col, p.b_row, p.b_col, p.c_row,
-                      int64_t(p.in) << 16 | int64_t(p.out) << 8 | p.bias << 2 | p.accumulate << 1 | p.packed})
-      h = (h ^ uint64_t(v)) * 0x9E3779B97F4A7C15u, h ^= h >> 29;
-    return h;
-  }
-};
 
 struct Prepared {
   dnnl::matmul primitive;
@@ -77,17 +61,30 @@ struct Weight {
   size_t bytes = 0;
 };
 
+// A product, or a slice of one, ready to be computed.
+struct Job {
+  Product product;
+  const Prepared* prepared;
+  const void *a, *b, *bias;
+  void* c;
+};
+
 }  // namespace
 
 struct Gemm::State {
   int threads;
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
-  dnnl::stream stream{engine};
+  std::vector<dnnl::stream> streams;  // one a thread, and the scratchpads likewise
+  std::vector<void*> scratch;
+  std::vector<size_t> scratch_bytes;
   std::unordered_map<Product, Prepared, ProductHash> prepared;
   std::unordered_map<WeightKey, Weight, WeightHash> weights;
-  void* scratch = nullptr;
-  size_t scratch_bytes = 0, packed_bytes = 0;
+  size_t packed_bytes = 0;
   uint64_t uses = 0;
+
+  explicit State(int threads) : threads(threads), scratch(size_t(threads), nullptr), scratch_bytes(size_t(threads), 0) {
+    for (int i = 0; i < threads; ++i) streams.emplace_back(engine);
+  }
 
   static void* allocate(size_t bytes) {
     void* p = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
@@ -102,6 +99,7 @@ struct Gemm::State {
       return found->second;
     }
     if (prepared.size() >= kPrimitives) forget_oldest();
+    omp_set_num_threads(p.threads);  // what oneDNN makes the primitive for
     const memory::desc a = matrix(p.m, p.k, p.in, p.a_row, p.a_col), c = matrix(p.m, p.n, p.out, p.c_row, 1);
     const memory::desc b = p.packed ? memory::desc({p.k, p.n}, onednn_type(p.in), memory::format_tag::any)
                                     : matrix(p.k, p.n, p.in, p.b_row, p.b_col);
@@ -144,21 +142,43 @@ struct Gemm::State {
     return weight.packable;
   }
 
-  void run(const Prepared& p, const void* a, const void* b, const void* bias, void* c) {
-    const size_t needed = p.scratch.get_size();
-    if (needed > scratch_bytes) {
-      std::free(scratch);
-      scratch_bytes = 0;
-      scratch = allocate(needed);
-      scratch_bytes = needed;
+  void run(const std::vector<Job>& jobs) {
+    size_t needed = 0;
+    for (const Job& job : jobs) needed = std::max(needed, job.prepared->scratch.get_size());
+    for (size_t i = 0; i < std::min(jobs.size(), scratch.size()); ++i) grow_scratch(i, needed);
+    omp_set_num_threads(threads);
+    if (jobs.size() == 1) return execute(jobs[0], 0);
+    std::exception_ptr failure;
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (size_t i = 0; i < jobs.size(); ++i) {
+      try {
+        execute(jobs[i], size_t(omp_get_thread_num()));
+      } catch (...) {
+#pragma omp critical
+        failure = std::current_exception();
+      }
     }
+    if (failure) std::rethrow_exception(failure);
+  }
+
+  void grow_scratch(size_t place, size_t needed) {
+    if (needed <= scratch_bytes[place]) return;
+    std::free(scratch[place]);
+    scratch[place] = nullptr;
+    scratch_bytes[place] = 0;
+    scratch[place] = allocate(needed);
+    scratch_bytes[place] = needed;
+  }
+
+  void execute(const Job& job, size_t place) {
+    const Prepared& p = *job.prepared;
     const auto of = [&](const memory::desc& d, const void* data) { return memory(d, engine, const_cast<void*>(data)); };
     std::unordered_map<int, memory> arguments{
-        {DNNL_ARG_SRC, of(p.a, a)}, {DNNL_ARG_WEIGHTS, of(p.b, b)}, {DNNL_ARG_DST, of(p.c, c)}};
-    if (bias) arguments.emplace(DNNL_ARG_BIAS, of(p.bias, bias));
-    if (needed) arguments.emplace(DNNL_ARG_SCRATCHPAD, of(p.scratch, scratch));
-    p.primitive.execute(stream, arguments);
-    stream.wait();
+        {DNNL_ARG_SRC, of(p.a, job.a)}, {DNNL_ARG_WEIGHTS, of(p.b, job.b)}, {DNNL_ARG_DST, of(p.c, job.c)}};
+    if (job.bias) arguments.emplace(DNNL_ARG_BIAS, of(p.bias, job.bias));
+    if (p.scratch.get_size()) arguments.emplace(DNNL_ARG_SCRATCHPAD, of(p.scratch, scratch[place]));
+    p.primitive.execute(streams[place], arguments);
+    streams[place].wait();
   }
 
   // The packed form of a weight in the layout that the product wants.
@@ -173,8 +193,9 @@ struct Gemm::State {
     if (!weight.fresh) {
       memory from(matrix(p.k, p.n, p.in, p.b_row, p.b_col), engine, const_cast<void*>(data));
       memory to(layout, engine, weight.packed);
-      dnnl::reorder(from, to).execute(stream, from, to);
-      stream.wait();
+      omp_set_num_threads(threads);
+      dnnl::reorder(from, to).execute(streams[0], from, to);
+      streams[0].wait();
       weight.fresh = true;
     }
     return weight.packed;
@@ -190,8 +211,11 @@ struct Gemm::State {
 
   ~State() {
     for (auto& [key, weight] : weights) drop(weight);
-    std::free(scratch);
+    for (void* p : scratch) std::free(p);
   }
+
+  void add_weight_job(const Tensor& a, const Tensor& w, bool transposed, const Tensor& bias, const Tensor& c,
+                      bool accumulate, int with_threads, std::vector<Job>& jobs);
 };
 
 namespace {
@@ -214,15 +238,13 @@ Gemm::Gemm(int threads) {
   const char* isa = std::getenv("ENCORE_ISA");
   if (isa && std::string_view(isa) == "avx2") dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx2);
   dnnl_set_primitive_cache_capacity(16);  // what is worth keeping is kept here
-  state_ = std::make_unique<State>();
-  state_->threads = threads;
+  state_ = std::make_unique<State>(threads);
 }
 
 Gemm::~Gemm() = default;
 
-void Gemm::times_weight(const Tensor& a, const Tensor& w, bool transposed, const Tensor& bias, const Tensor& c,
-                        bool accumulate) {
-  State& s = *state_;
+void Gemm::State::add_weight_job(const Tensor& a, const Tensor& w, bool transposed, const Tensor& bias, const Tensor& c,
+                                 bool accumulate, int with_threads, std::vector<Job>& jobs) {
   Product p{.m = c.rows,
             .n = c.cols,
             .k = a.cols,
@@ -235,35 +257,55 @@ void Gemm::times_weight(const Tensor& a, const Tensor& w, bool transposed, const
             .out = c.dtype,
             .bias = bool(bias),
             .accumulate = accumulate,
-            .packed = false};
-  omp_set_num_threads(s.threads);
+            .packed = false,
+            .threads = with_threads};
   guarded(p, [&] {
-    Weight& weight = s.weights[{w.data, w.rows, w.cols, w.ld, transposed}];
+    Weight& weight = weights[{w.data, w.rows, w.cols, w.ld, transposed}];
     // Packing costs about what it gains in one large product, so the first use goes without.
-    p.packed = ++weight.uses > 1 && s.packable(weight, p);
-    const Prepared& prepared = s.prepare(p);
-    const void* b = p.packed ? s.pack(weight, w.data, p, prepared.b) : w.data;
-    s.run(prepared, a.data, b, bias.data, c.data);
+    p.packed = ++weight.uses > 1 && packable(weight, p);
+    const Prepared& chosen = prepare(p);
+    const void* b = p.packed ? pack(weight, w.data, p, chosen.b) : w.data;
+    jobs.push_back({p, &chosen, a.data, b, bias.data, c.data});
   });
+}
+
+void Gemm::times_weight(const Tensor& a, const Tensor& w, bool transposed, const Tensor& bias, const Tensor& c,
+                        bool accumulate) {
+  State& s = *state_;
+  const std::vector<Slice> slices = cut(c.cols, c.rows, a.cols, s.threads);
+  const int threads = slices.size() == 1 ? s.threads : 1;
+  std::vector<Job> jobs;
+  for (const auto& [first, count] : slices)
+    s.add_weight_job(a, transposed ? w.row_range(first, count) : w.col_range(first, count), transposed,
+                     bias ? bias.col_range(first, count) : bias, c.col_range(first, count), accumulate, threads, jobs);
+  guarded(jobs[0].product, [&] { s.run(jobs); });
 }
 
 void Gemm::add_transposed_times(const Tensor& a, const Tensor& b, const Tensor& c) {
   State& s = *state_;
-  const Product p{.m = c.rows,
-                  .n = c.cols,
-                  .k = a.rows,
-                  .a_row = 1,
-                  .a_col = a.ld,
-                  .b_row = b.ld,
-                  .b_col = 1,
-                  .c_row = c.ld,
-                  .in = a.dtype,
-                  .out = c.dtype,
-                  .bias = false,
-                  .accumulate = true,
-                  .packed = false};
-  omp_set_num_threads(s.threads);
-  guarded(p, [&] { s.run(s.prepare(p), a.data, b.data, nullptr, c.data); });
+  const bool by_rows = c.rows >= c.cols;
+  const std::vector<Slice> slices = cut(by_rows ? c.rows : c.cols, by_rows ? c.cols : c.rows, a.rows, s.threads);
+  std::vector<Job> jobs;
+  for (const auto& [first, count] : slices) {
+    const Tensor part_a = by_rows ? a.col_range(first, count) : a, part_b = by_rows ? b : b.col_range(first, count);
+    const Tensor part_c = by_rows ? c.row_range(first, count) : c.col_range(first, count);
+    const Product p{.m = part_c.rows,
+                    .n = part_c.cols,
+                    .k = a.rows,
+                    .a_row = 1,
+                    .a_col = a.ld,
+                    .b_row = b.ld,
+                    .b_col = 1,
+                    .c_row = c.ld,
+                    .in = a.dtype,
+                    .out = c.dtype,
+                    .bias = false,
+                    .accumulate = true,
+                    .packed = false,
+                    .threads = slices.size() == 1 ? s.threads : 1};
+    guarded(p, [&] { jobs.push_back({p, &s.prepare(p), part_a.data, part_b.data, nullptr, part_c.data}); });
+  }
+  guarded(jobs[0].product, [&] { s.run(jobs); });
 }
 
 void Gemm::weights_changed() {
@@ -271,7 +313,9 @@ void Gemm::weights_changed() {
 }
 
 size_t Gemm::bytes() const {
-  return state_->scratch_bytes + state_->packed_bytes + state_->prepared.size() * kPrimitiveBytes;
+  const State& s = *state_;
+  return std::accumulate(s.scratch_bytes.begin(), s.scratch_bytes.end(), s.packed_bytes) +
+         s.prepared.size() * kPrimitiveBytes;
 }
 
 }  // namespace encore::cpu
