@@ -75,6 +75,7 @@ void encode_batch(benchmark::State& state) {
   for (auto _ : state)
     for (const auto& document : tokenizer().encode_batch(texts, int(state.range(0)))) ids += int64_t(document.size());
   state.SetItemsProcessed(ids);
+  state.counters["ids"] = double(ids) / double(state.iterations());
   state.SetBytesProcessed(state.iterations() * corpus_bytes());
 }
 
