@@ -16,10 +16,14 @@ constexpr char32_t kCodePoints = 0x110000;
 
 // Every code point but the surrogates, in order.
 std::string all_code_points() {
-  std::string text;
-  text.reserve(4500000);
+  std::string text(size_t(4) * kCodePoints, '\0');
+  struct Cursor {
+    char* at;
+    void push_back(char c) { *at++ = c; }
+  } cursor{text.data()};
   for (char32_t c = 0; c < kCodePoints; ++c)
-    if (c < 0xd800 || c > 0xdfff) append_utf8(text, c);
+    if (c < 0xd800 || c > 0xdfff) append_utf8(cursor, c);
+  text.resize(size_t(cursor.at - text.data()));
   return text;
 }
 

@@ -49,6 +49,9 @@ class Pass {
     try {
       for (size_t piece; read(texts, piece);) {
         std::string lines;
+        size_t bytes = 0;
+        for (const std::string& text : texts) bytes += text.size() + 16;
+        lines.reserve(2 * bytes);  // most texts need less; what is not written to takes no memory
         for (const std::string& text : texts) {
           ids.clear();
           tokenizer_.encode(text, ids);
