@@ -5,7 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 #include <cmath>
+#include <cstdlib>
+#include <string_view>
+#include <vector>
 
 #include "optim/communicator.h"
 
@@ -14,12 +18,38 @@ namespace {
 
 // mpirun gives its ranks a pseudo-terminal, whatever its own output is.
 bool on_terminal(std::FILE* out) {
-  return ::isatty(::fileno(out)) && !under_mpi();
+  const char* term = std::getenv("TERM");
+  return ::isatty(::fileno(out)) && !under_mpi() && !(term && std::string_view(term) == "dumb");
 }
 
 int columns(std::FILE* out) {
   struct winsize size {};
   return ::ioctl(::fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+// From the first column to the end of the screen.
+constexpr const char* kErase = "\r\033[J";
+
+struct Figure {
+  int rank;  // what has the highest is left out first
+  std::string text;
+};
+
+std::vector<Figure> figures(const Progress::Status& s, int64_t steps) {
+  return {{0, fmt::format("step {}/{}", s.step, steps)},
+          {4, fmt::format("epoch {:.2f}", s.epoch)},
+          {2, fmt::format("loss {:.4f}", s.loss)},
+          {5, fmt::format("lr {:.2e}", s.lr)},
+          {6, fmt::format("norm {:.2f}", s.grad_norm)},
+          {3, fmt::format("{} tok/s", with_commas(std::llround(s.tokens_per_second)))},
+          {1, fmt::format("ETA {}", human_time(s.seconds_left))}};
+}
+
+std::string joined(const std::vector<Figure>& figures, int highest_rank) {
+  std::string text;
+  for (const Figure& f : figures)
+    if (f.rank <= highest_rank) text += (text.empty() ? "" : "  ") + f.text;
+  return text;
 }
 
 }  // namespace
@@ -45,8 +75,26 @@ Progress::~Progress() {
   finish();
 }
 
+std::string Progress::line(const Status& s, int64_t steps, int width) {
+  constexpr int kLeastBar = 12, kMostBar = 30, kBarWants = 40, kBrackets = 3;
+  const std::vector<Figure> all = figures(s, steps);
+  const int room = width >= kBarWants ? width - kLeastBar - kBrackets : width;
+  int highest = int(all.size()) - 1;
+  while (highest > 0 && int(joined(all, highest).size()) > room) --highest;
+  std::string text = joined(all, highest);
+  if (const int bar = std::min(kMostBar, width - kBrackets - int(text.size()));
+      width >= kBarWants && bar >= kLeastBar) {
+    const double share = std::clamp(double(s.step) / double(std::max<int64_t>(1, steps)), 0.0, 1.0);
+    const size_t full = size_t(double(bar) * share);
+    text = "[" + std::string(full, '#') + std::string(size_t(bar) - full, '.') + "] " + text;
+  }
+  if (int(text.size()) > width) text.resize(size_t(std::max(0, width)));
+  return text;
+}
+
 void Progress::step(const Status& s) {
   if (quiet_) return;
+  latest_ = s;
   const auto now = std::chrono::steady_clock::now();
   const double since = std::chrono::duration<double>(now - last_).count();
   const bool first = last_ == std::chrono::steady_clock::time_point{};
@@ -56,29 +104,22 @@ void Progress::step(const Status& s) {
 }
 
 void Progress::draw(const Status& s) {
-  const std::string figures = fmt::format(
-      "step {}/{}  epoch {:.2f}  loss {:.4f}  lr {:.2e}  norm {:.2f}  {} tok/s  ETA {}", s.step, steps_, s.epoch,
-      s.loss, s.lr, s.grad_norm, with_commas(std::llround(s.tokens_per_second)), human_time(s.seconds_left));
   if (!terminal_) {
-    std::fprintf(out_, "%s\n", figures.c_str());
+    std::fprintf(out_, "%s\n", joined(figures(s, steps_), INT_MAX).c_str());
     std::fflush(out_);
     return;
   }
-  // The width is asked for each time: the window may have changed. One column stays free, or the line would wrap.
-  const int width = columns(out_) - 1, room = std::min(30, width - int(figures.size()) - 3);
-  std::string line = figures;
-  if (room >= 5) {
-    const int full = int(double(room) * double(s.step) / double(std::max<int64_t>(1, steps_)));
-    line = "[" + std::string(size_t(full), '#') + std::string(size_t(room - full), '.') + "] " + figures;
-  }
-  if (int(line.size()) > width) line.resize(size_t(std::max(0, width)));
-  std::fprintf(out_, "\r\033[K%s", line.c_str());
+  // The width is asked for each time: the window may have changed. One column stays free, or the line would wrap. The
+  // cursor rests at the start of the line: when a window shrinks, a terminal that breaks the line anew keeps the cursor
+  // with its character, so that everything below it is the bar's, whatever the terminal does.
+  const std::string text = std::string(drawn_ ? kErase : "") + line(s, steps_, columns(out_) - 1) + "\r";
+  std::fwrite(text.data(), 1, text.size(), out_);
   std::fflush(out_);
   drawn_ = true;
 }
 
 void Progress::erase() {
-  if (drawn_) std::fprintf(out_, "\r\033[K");
+  if (drawn_) std::fputs(kErase, out_);
   drawn_ = false;
 }
 
@@ -90,7 +131,10 @@ void Progress::message(const std::string& line) {
 }
 
 void Progress::finish() {
-  if (drawn_) std::fprintf(out_, "\n");
+  if (drawn_) {
+    draw(latest_);
+    std::fprintf(out_, "\n");
+  }
   drawn_ = false;
   std::fflush(out_);
 }

@@ -1,4 +1,5 @@
-// What a person sees while a run goes on: a bar that redraws itself on a terminal, a line now and then elsewhere.
+// What a person sees while a run goes on: a bar that redraws itself on a terminal, a plain line now and then elsewhere
+// (a file, a pipe to tee, TERM=dumb).
 #pragma once
 
 #include <chrono>
@@ -22,6 +23,9 @@ class Progress {
     double epoch, loss, lr, grad_norm, tokens_per_second;
     double seconds_left;
   };
+  // The bar in at most `width` columns: what matters least is left out first. The bar itself wants 40 columns.
+  static std::string line(const Status&, int64_t steps, int width);
+
   void step(const Status&);
   // A line of its own, above the bar.
   void message(const std::string& line);
@@ -37,6 +41,7 @@ class Progress {
   double line_seconds_;
   std::FILE* out_;
   bool drawn_ = false;
+  Status latest_{};
   std::chrono::steady_clock::time_point last_{};
 };
 
