@@ -45,7 +45,7 @@ int run(int argc, char** argv) {
   cli.text("Output", "output", "the array", "FILE.npy");
   cli.choice("Output", "pooling", "first: the vector of <s>; mean: over all tokens", {"first", "mean"}, "mean");
   add_device_flags(cli);
-  cli.integer("Device", "tokens-per-batch", "tokens computed at once", 8192, 16, 1 << 24);
+  cli.integer(kSpeedFlags, "tokens-per-batch", "tokens computed at once", 8192, 16, 1 << 24);
   if (!cli.parse(argc, argv)) return 0;
   const std::string dir = cli.required("model"), path = cli.required("data"), output = cli.required("output");
   const RobertaConfig config = load_config(dir);

@@ -14,36 +14,13 @@ Cli make_cli() {
   Cli cli("finetune", "fine-tunes a RoBERTa encoder into a text classifier and scores it.",
           "finetune --model runs/dapt-1/model/best --train train.jsonl --dev dev.jsonl --test test.jsonl "
           "--output runs/task --seeds 5");
-  cli.text("Input", "model", "Hugging Face folder to start from", "DIR");
-  cli.text("Input", "train", "labelled rows: jsonl, csv or tsv, also .gz or .zst", "FILE");
-  cli.text("Input", "dev", "rows that choose the best epoch", "FILE");
-  cli.text("Input", "test", "rows scored once, at the best epoch of each seed", "FILE");
-  cli.text("Input", "text-field", "key or column of the text", "NAME", "text");
-  cli.text("Input", "text-pair-field", "key or column of the second text of a pair", "NAME");
-  cli.text("Input", "label-field", "key or column of the label", "NAME", "label");
-  cli.text("Output", "output", "folder for model/, results.json and log.jsonl", "DIR");
-  cli.number("Training", "epochs", "passes over the training rows", 10, 1, 10000);
-  cli.number("Training", "lr", "peak learning rate", 2e-5, 0, 10);
-  cli.integer("Training", "batch-size", "rows of one update", 16, 1, 1 << 20);
-  cli.integer("Training", "max-length", "longest input in tokens, specials counted", 512, 4, 1 << 20);
-  cli.integer("Training", "seeds", "runs, each from the same checkpoint with its own head, order and dropout", 1, 1,
-              1000);
-  cli.integer("Training", "seed", "the first seed", 0, 0, int64_t(1) << 52);
-  cli.integer("Training", "patience", "stop after this many epochs without a better dev score (0: never)", 3, 0, 10000);
-  cli.choice("Training", "metric", "dev score that chooses the epoch",
-             {"macro-f1", "micro-f1", "weighted-f1", "accuracy"}, "macro-f1");
-  cli.choice("Training", "schedule", "learning rate over time",
-             {"linear", "cosine", "polynomial", "constant", "wsd", "warmup-stable-decay"}, "linear");
-  cli.number("Training", "warmup-ratio", "share of the steps with a rising learning rate", 0.06, 0, 1);
-  cli.number("Training", "weight-decay", "decoupled weight decay on matrices and embeddings", 0.1, 0, 10);
-  cli.number("Training", "adam-beta1", "AdamW", 0.9, 0, 0.999999);
-  cli.number("Training", "adam-beta2", "AdamW", 0.98, 0, 0.999999);
-  cli.number("Training", "adam-eps", "AdamW", 1e-6, 1e-20, 1);
-  cli.number("Training", "clip", "largest global gradient norm (0: no clipping)", 1.0, 0, 1e9);
-  add_device_flags(cli);
-  add_profile_flags(cli);
-  cli.integer("Device", "tokens-per-batch", "tokens computed at once; a batch above it is cut into parts", 8192, 16,
-              1 << 24);
+  const char* start = "Start a run";
+  cli.text(start, "model", "Hugging Face folder to start from", "DIR");
+  cli.text(start, "train", "labelled rows: jsonl, csv or tsv, also .gz or .zst", "FILE");
+  cli.text(start, "dev", "rows that choose the best epoch", "FILE");
+  cli.text(start, "test", "rows scored once, at the best epoch of each seed", "FILE");
+  cli.text(start, "output", "folder for model/, results.json and log.jsonl", "DIR");
+  cli.integer(start, "seeds", "runs, each from the same checkpoint with its own head, order and dropout", 1, 1, 1000);
   cli.presets({{"paper-classifier",
                 {{"epochs", "10"},
                  {"patience", "3"},
@@ -55,7 +32,34 @@ Cli make_cli() {
                  {"adam-eps", "1e-6"},
                  {"clip", "1.0"},
                  {"max-length", "512"}}}},
-              "the paper's classifier: 10 epochs for small tasks (give --epochs 3 for those of 5,000 rows and more)");
+              "the paper's classifier: 10 epochs for small tasks (give --epochs 3 for those of 5,000 rows and more)",
+              start);
+  const char* learning = "How long, and how fast it learns";
+  cli.number(learning, "epochs", "passes over the training rows", 10, 1, 10000);
+  cli.integer(learning, "patience", "stop after this many epochs without a better dev score; 0: never", 3, 0, 10000);
+  cli.choice(learning, "metric", "dev score that chooses the epoch",
+             {"macro-f1", "micro-f1", "weighted-f1", "accuracy"}, "macro-f1");
+  cli.number(learning, "lr", "peak learning rate; small models want a larger one (1e-3 for encore-mini)", 2e-5, 0, 10);
+  cli.integer(learning, "batch-size", "rows of one update", 16, 1, 1 << 20);
+  const char* rows = "How rows are read";
+  cli.text(rows, "text-field", "key or column of the text", "NAME", "text");
+  cli.text(rows, "text-pair-field", "key or column of the second text of a pair", "NAME");
+  cli.text(rows, "label-field", "key or column of the label", "NAME", "label");
+  cli.integer(rows, "max-length", "longest input in tokens, specials counted", 512, 4, 1 << 20);
+  cli.integer(kSpeedFlags, "tokens-per-batch", "tokens computed at once; a batch above it is cut into parts", 8192, 16,
+              1 << 24);
+  add_device_flags(cli);
+  add_profile_flags(cli);
+  const char* fine = "Fine points of the schedule and of AdamW";
+  cli.integer(fine, "seed", "the first seed", 0, 0, int64_t(1) << 52);
+  cli.choice(fine, "schedule", "course of the learning rate after the warmup",
+             {"linear", "cosine", "polynomial", "constant", "wsd", "warmup-stable-decay"}, "linear");
+  cli.number(fine, "warmup-ratio", "share of the steps in which the learning rate rises from 0", 0.06, 0, 1);
+  cli.number(fine, "weight-decay", "decoupled weight decay of matrices and embeddings", 0.1, 0, 10);
+  cli.number(fine, "adam-beta1", "decay of the first moment", 0.9, 0, 0.999999);
+  cli.number(fine, "adam-beta2", "decay of the second moment", 0.98, 0, 0.999999);
+  cli.number(fine, "adam-eps", "added to the root of the second moment", 1e-6, 1e-20, 1);
+  cli.number(fine, "clip", "largest global norm of the gradient; 0: no clipping", 1.0, 0, 1e9);
   return cli;
 }
 

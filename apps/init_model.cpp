@@ -1,6 +1,4 @@
 // init_model: a model folder with fresh weights, ready for pretraining.
-#include <charconv>
-#include <cxxopts.hpp>
 #include <filesystem>
 #include <iostream>
 #include <map>
@@ -61,77 +59,42 @@ RobertaConfig make_config(const std::string& source, const Tokenizer& tokenizer,
   return config;
 }
 
-struct Flags {
-  std::string config, tokenizer, output;
-  uint64_t seed = 0;
-  DType dtype = DType::kF32;
-};
-
-// False: --help was printed. (Not Cli: here --config is a model's, not a file of flags.)
-bool parse_flags(int argc, char** argv, Flags& flags) {
-  cxxopts::Options options("init_model",
-                           "Makes a RoBERTa with fresh weights: a Hugging Face folder with its tokenizer's files.\n"
-                           "  init_model --config encore-mini --tokenizer DIR --seed 1 --output models/new\n");
-  options.add_options()("config",
-                        "a config.json, a folder that holds one, or a shape by name: roberta-base, roberta-large, "
-                        "encore-mini",
-                        cxxopts::value<std::string>(),
-                        "FILE")("tokenizer", "folder of the tokenizer's files", cxxopts::value<std::string>(), "DIR")(
-      "seed", "the weights are a function of it", cxxopts::value<std::string>()->default_value("1"), "N")(
-      "dtype", "how weights are stored: fp32, bf16 or fp16", cxxopts::value<std::string>()->default_value("fp32"),
-      "TYPE")("output", "folder to write", cxxopts::value<std::string>(), "DIR")("help", "print this help");
-  try {
-    const auto result = options.parse(argc, argv);
-    if (result.count("help")) {
-      std::cout << options.help();
-      return false;
-    }
-    check(result.unmatched().empty(), "'{}' belongs to no flag; see --help",
-          result.unmatched().empty() ? "" : result.unmatched().front());
-    const std::pair<const char*, std::string*> needed[] = {
-        {"config", &flags.config}, {"tokenizer", &flags.tokenizer}, {"output", &flags.output}};
-    for (const auto& [name, value] : needed) {
-      check(result.count(name) > 0, "--{} is needed; see --help", name);
-      *value = result[name].as<std::string>();
-    }
-    const std::string seed = result["seed"].as<std::string>();
-    const auto [end, error] = std::from_chars(seed.data(), seed.data() + seed.size(), flags.seed);
-    check(error == std::errc() && end == seed.data() + seed.size(), "--seed {}: a whole number from 0 is expected",
-          seed);
-    const std::string dtype = result["dtype"].as<std::string>();
-    check(dtype == "fp32" || dtype == "bf16" || dtype == "fp16", "--dtype {}: it may be fp32, bf16 or fp16", dtype);
-    flags.dtype = dtype == "fp32" ? DType::kF32 : dtype == "bf16" ? DType::kBF16 : DType::kF16;
-  } catch (const Error&) {
-    throw;
-  } catch (const std::exception& e) {
-    fail("{}; see --help", e.what());
-  }
-  return true;
-}
-
 int run(int argc, char** argv) {
-  Flags flags;
-  if (!parse_flags(argc, argv, flags)) return 0;
+  Cli cli("init_model", "makes a RoBERTa with fresh weights: a Hugging Face folder with its tokenizer's files.",
+          "init_model --config encore-mini --tokenizer my-tokenizer --output models/new", Cli::ConfigFile::kOwn);
+  cli.text("Input", "config",
+           "a config.json, a folder that holds one, or a shape by name: roberta-base, roberta-large, encore-mini",
+           "FILE");
+  cli.text("Input", "tokenizer", "folder of the tokenizer's files", "DIR");
+  cli.text("Output", "output", "folder to write, a new one", "DIR");
+  cli.choice("Output", "dtype", "how weights are stored", {"fp32", "bf16", "fp16"}, "fp32");
+  cli.integer("Output", "seed", "the weights are a function of it", 1, 0, int64_t(1) << 53);
+  if (!cli.parse(argc, argv)) return 0;
+  const std::string source = cli.required("config"), tokenizer_dir = cli.required("tokenizer"),
+                    output = cli.required("output");
+  const uint64_t seed = uint64_t(cli.get_integer("seed"));
   std::error_code ignored;
   for (const char* file : {"config.json", "model.safetensors"})
-    check(!std::filesystem::exists(flags.output + "/" + file, ignored),
-          "--output {}: holds a model already ({}); name another folder", flags.output, file);
-  const Tokenizer tokenizer = Tokenizer::load(flags.tokenizer);
-  const RobertaConfig config = make_config(flags.config, tokenizer, flags.tokenizer);
+    check(!std::filesystem::exists(output + "/" + file, ignored),
+          "--output {}: holds a model already ({}); name another folder", output, file);
+  const Tokenizer tokenizer = Tokenizer::load(tokenizer_dir);
+  const RobertaConfig config = make_config(source, tokenizer, tokenizer_dir);
+  const DType dtype = cli.get("dtype") == "fp32"   ? DType::kF32
+                      : cli.get("dtype") == "bf16" ? DType::kBF16
+                                                   : DType::kF16;
 
   const auto backend = make_backend("cpu");
   const auto model = make_mlm(config, *backend, DType::kF32, Mode::kInference);
-  model->params().initialise(flags.seed, config.initializer_range);
+  model->params().initialise(seed, config.initializer_range);
   model->params().weights_changed();
-  save_model(flags.output, *model, flags.dtype);
-  tokenizer.save(flags.output, int(config.max_length()));
+  save_model(output, *model, dtype);
+  tokenizer.save(output, int(config.max_length()));
 
   for (const std::string& note : config.notes) std::cerr << "note: " << note << '\n';
   int64_t count = 0;
   for (const Parameter& p : model->params().parameters()) count += p.size();
-  std::cout << fmt::format("{}: {} layers x {}, vocabulary {}, {:.1f} M parameters, seed {}\n", flags.output,
-                           config.num_hidden_layers, config.hidden_size, config.vocab_size, double(count) / 1e6,
-                           flags.seed);
+  std::cout << fmt::format("{}: {} layers x {}, vocabulary {}, {:.1f} M parameters, seed {}\n", output,
+                           config.num_hidden_layers, config.hidden_size, config.vocab_size, double(count) / 1e6, seed);
   return 0;
 }
 

@@ -18,7 +18,7 @@ Cli mlm_eval_cli() {
   cli.list("Input", "data", "text: .txt, .jsonl, .csv, .tsv, each plain, .gz or .zst; several files and globs", "FILE");
   cli.text("Input", "text-field", "jsonl key, csv or tsv column that holds the text", "NAME", "text");
   cli.flag("Input", "blank-line-documents", "in .txt, documents end at a blank line (else every line is one)");
-  cli.text("Input", "cache-dir", "where tokenized corpora are kept [$ENCORE_CACHE, or ~/.cache/encore]", "DIR");
+  cli.text("Input", "cache-dir", "where tokenized corpora are kept [$ENCORE_CACHE, else ~/.cache/encore]", "DIR");
   cli.integer("Measure", "seq-length", "longest window in tokens, <s> and </s> counted; longer documents are split",
               512, 8, 1 << 20);
   cli.number("Measure", "mlm-probability", "share of the tokens to be predicted", 0.15, 1e-6, 0.999);

@@ -20,7 +20,7 @@ int run(int argc, char** argv) {
   cli.integer("Input", "max-length", "longest input in tokens, specials counted", 512, 4, 1 << 20);
   add_device_flags(cli);
   add_profile_flags(cli);
-  cli.integer("Device", "tokens-per-batch", "tokens computed at once", 8192, 16, 1 << 24);
+  cli.integer(kSpeedFlags, "tokens-per-batch", "tokens computed at once", 8192, 16, 1 << 24);
   if (!cli.parse(argc, argv)) return 0;
   const std::string dir = cli.required("model"), path = cli.required("data");
   const RobertaConfig config = load_config(dir);

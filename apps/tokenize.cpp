@@ -23,7 +23,7 @@ int run(int argc, char** argv) {
   cli.text("Input", "text-field", "jsonl key or csv column that holds the text", "NAME", "text");
   cli.flag("Input", "blank-line-documents", "txt: a blank line ends a document (otherwise every line is one)");
   cli.flag("Output", "no-special", "leave out <s> and </s>");
-  cli.integer("General", "threads", "threads to use, 0 = all cores", 0, 0, 4096);
+  cli.integer("Speed", "threads", "worker threads; 0: all cores", 0, 0, 4096);
   if (!cli.parse(argc, argv)) return 0;
   const auto tokenizer = Tokenizer::load(cli.required("model"));
   cli.required("data");

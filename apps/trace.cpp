@@ -46,11 +46,11 @@ int run(int argc, char** argv) {
            "FILE");
   cli.text("Output", "output",
            "safetensors, all F32: hidden.0 .. hidden.L [T, H], logits of labelled rows, loss, grad.NAME", "FILE");
-  cli.choice("Device", "device", "where to compute; simt runs the GPU's kernels on the CPU",
+  cli.choice(kSpeedFlags, "device", "where to compute; simt runs the GPU's kernels on the CPU",
              {"auto", "cpu", "cuda", "simt"}, "auto");
-  cli.choice("Device", "dtype", "of activations; auto is bf16 where the processor or card multiplies it natively",
+  cli.choice(kSpeedFlags, "dtype", "of activations; auto is bf16 where the processor or card multiplies it natively",
              {"auto", "bf16", "fp32"}, "auto");
-  cli.integer("Device", "threads", "worker threads (0: the cores this process may use)", 0, 0, 4096);
+  cli.integer(kSpeedFlags, "threads", "worker threads (0: the cores this process may use)", 0, 0, 4096);
   if (!cli.parse(argc, argv)) return 0;
   const std::string dir = cli.required("model"), batch_path = cli.required("batch"), output = cli.required("output");
 

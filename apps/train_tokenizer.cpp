@@ -24,7 +24,7 @@ int run(int argc, char** argv) {
   cli.integer("Training", "vocab-size", "tokens, with the 256 bytes and the 5 special tokens", 8192, 261, 1 << 24);
   cli.integer("Training", "min-frequency", "pairs seen less often are not merged", 2, 1, int64_t(1) << 40);
   cli.integer("Output", "max-length", "model_max_length in tokenizer_config.json", 512, 3, 1 << 30);
-  cli.integer("General", "threads", "threads to use, 0 = all cores", 0, 0, 4096);
+  cli.integer("Speed", "threads", "worker threads; 0: all cores", 0, 0, 4096);
   if (!cli.parse(argc, argv)) return 0;
   cli.required("data");
   const std::string output = cli.required("output");

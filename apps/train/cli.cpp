@@ -1,6 +1,7 @@
 #include "apps/train/cli.h"
 
 #include <stdio_ext.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,7 +10,6 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
-#include <sstream>
 
 #include "apps/train/thread_waiting.h"
 
@@ -40,6 +40,13 @@ std::string shorten(double value) {
   return fmt::format("{:g}", value);
 }
 
+// A terminal's own width where that can be read well, else a fixed one: docs/cli.md must not depend on who makes it.
+size_t help_width() {
+  struct winsize size {};
+  if (!::isatty(STDOUT_FILENO) || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 100;
+  return std::clamp<size_t>(size.ws_col, 60, 110);
+}
+
 }  // namespace
 
 int run_program(const char* name, const std::function<int()>& body) {
@@ -66,10 +73,20 @@ int run_program(const char* name, const std::function<int()>& body) {
   }
 }
 
-Cli::Cli(std::string program, std::string description, std::string usage_example)
-    : program_(std::move(program)), description_(std::move(description)), example_(std::move(usage_example)) {
-  text("General", "config", "read flags from a JSON file, {\"lr\": 1e-4, ...}; flags given here win", "FILE");
+Cli::Cli(std::string program, std::string description, std::string usage_example, ConfigFile config)
+    : program_(std::move(program)),
+      description_(std::move(description)),
+      config_(config),
+      examples_{{.what = "", .command = std::move(usage_example)}} {
+  if (config == ConfigFile::kFlags)
+    text("General", "config",
+         "read flags from a JSON file, {\"seed\": 7, ...}, as a run folder's config.json; flags given here win",
+         "FILE");
   flag("General", "help", "print this help");
+}
+
+void Cli::example(const std::string& what, const std::string& command) {
+  examples_.push_back({.what = what, .command = command});
 }
 
 void Cli::declare(Option o) {
@@ -131,11 +148,12 @@ void Cli::positional(const std::string& name, const std::string& help) {
   positional_ = name;
   list("Input", name, help, name);
 }
-void Cli::presets(std::map<std::string, std::map<std::string, std::string>> presets, const std::string& help) {
+void Cli::presets(std::map<std::string, std::map<std::string, std::string>> presets, const std::string& help,
+                  const std::string& group) {
   presets_ = std::move(presets);
   std::vector<std::string> names;
   for (const auto& [name, values] : presets_) names.push_back(name);
-  choice("General", "preset", help, names, "");
+  choice(group, "preset", help, names, "");
 }
 
 Cli::Option& Cli::option(const std::string& name) {
@@ -247,7 +265,7 @@ bool Cli::parse(int argc, char** argv) {
     }
   }();
   if (result.count("help")) {
-    std::cout << help_text() << std::flush;
+    std::cout << help_text(help_width()) << std::flush;
     return false;
   }
   const auto values_of = [&](const Option& o) {
@@ -257,7 +275,7 @@ bool Cli::parse(int argc, char** argv) {
     return values;
   };
   const auto preset = presets_.empty() ? std::vector<std::string>() : values_of(option("preset"));
-  if (result.count("config")) read_config(values_of(option("config")).back());
+  if (config_ == ConfigFile::kFlags && result.count("config")) read_config(values_of(option("config")).back());
   if (!preset.empty()) apply_preset(preset.back());
   for (Option& o : options_) {
     std::vector<std::string> values = values_of(o);
@@ -313,42 +331,6 @@ nlohmann::json Cli::resolved() const {
     }
   }
   return all;
-}
-
-std::string Cli::help_text() const {
-  std::ostringstream out;
-  out << program_ << ": " << description_ << "\n\nFor example\n  " << example_ << "\n";
-  constexpr size_t kColumn = 34, kWidth = 112;
-  std::vector<std::string> groups(group_order_.begin() + 1, group_order_.end());
-  groups.push_back(group_order_.front());
-  for (const std::string& group : groups) {
-    out << "\n" << group << "\n";
-    for (const Option& o : options_) {
-      if (o.group != group) continue;
-      std::string left = "  --" + o.name + (o.kind == Option::Kind::kFlag ? "" : " " + o.value_name);
-      std::string help = o.help;
-      if (o.kind != Option::Kind::kFlag && !o.default_value.empty()) help += " [" + o.default_value + "]";
-      if (left.size() + 2 > kColumn)
-        left += "\n" + std::string(kColumn, ' ');
-      else
-        left.resize(kColumn, ' ');
-      std::istringstream words(help);
-      std::string word;
-      size_t column = kColumn;
-      out << left;
-      while (words >> word) {
-        if (column > kColumn && column + word.size() + 1 > kWidth) {
-          out << "\n" << std::string(kColumn, ' ');
-          column = kColumn;
-        }
-        if (column > kColumn) out << ' ', ++column;
-        out << word;
-        column += word.size();
-      }
-      out << "\n";
-    }
-  }
-  return out.str();
 }
 
 }  // namespace encore

@@ -24,9 +24,14 @@ int run_program(const char* name, const std::function<int()>& body);
 // unknown flags and values out of range refused with exit code 2.
 class Cli {
  public:
-  Cli(std::string program, std::string description, std::string usage_example);
+  enum class ConfigFile { kFlags, kOwn };  // kOwn: the program means something else by --config and declares it itself
+  Cli(std::string program, std::string description, std::string usage_example, ConfigFile = ConfigFile::kFlags);
 
-  // Declares a flag. `group` orders --help; `value` names the argument ("FILE"); empty default = not given.
+  // One more example at the end of --help. `what`: a line that says what it does.
+  void example(const std::string& what, const std::string& command);
+
+  // Declares a flag. `group` is a heading of --help, headings stand in the order of their first flag; `value` names the
+  // argument ("FILE"); empty default = not given. A help text may end in its own [default] where that is no constant.
   void text(const std::string& group, const std::string& name, const std::string& help, const std::string& value = "",
             const std::string& default_value = "");
   void number(const std::string& group, const std::string& name, const std::string& help, double default_value,
@@ -41,7 +46,8 @@ class Cli {
 
   // Named sets of values. What comes later wins: defaults, the preset that a config file names, the config file, the
   // preset of the command line, its flags. Declares --preset.
-  void presets(std::map<std::string, std::map<std::string, std::string>> presets, const std::string& help);
+  void presets(std::map<std::string, std::map<std::string, std::string>> presets, const std::string& help,
+               const std::string& group = "General");
 
   // False: --help was printed, end with 0.
   bool parse(int argc, char** argv);
@@ -74,9 +80,14 @@ class Cli {
   void assign(Option&, const std::vector<std::string>& values, const std::string& origin);
   void read_config(const std::string& path);
   void apply_preset(const std::string& preset);
-  std::string help_text() const;
+  std::string help_text(size_t width) const;
 
-  std::string program_, description_, example_, positional_;
+  struct Example {
+    std::string what, command;
+  };
+  std::string program_, description_, positional_;
+  ConfigFile config_;
+  std::vector<Example> examples_;
   std::vector<Option> options_;
   std::vector<std::string> group_order_;
   std::map<std::string, std::map<std::string, std::string>> presets_;

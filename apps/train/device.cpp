@@ -11,11 +11,12 @@ std::string Device::description() const {
 }
 
 void add_device_flags(Cli& cli) {
-  cli.choice("Device", "device", "where to compute; auto is the GPU if one can be used, else the CPU",
+  cli.choice(kSpeedFlags, "device", "where to compute; auto is the GPU if one can be used, else the CPU",
              {"auto", "cpu", "cuda"}, "auto");
-  cli.choice("Device", "dtype", "of activations; auto is bf16 where the processor or card multiplies it natively",
+  cli.choice(kSpeedFlags, "dtype",
+             "precision of activations; auto is bf16 where the processor or card multiplies it natively",
              {"auto", "bf16", "fp32"}, "auto");
-  cli.integer("Device", "threads", "worker threads (0: the cores this process may use)", 0, 0, 4096);
+  cli.integer(kSpeedFlags, "threads", "worker threads; 0: the cores this process may use", 0, 0, 4096);
 }
 
 Device open_device(const Cli& cli, int threads) {

@@ -18,7 +18,10 @@ struct Device {
   std::string description() const;  // "cpu: ..., bf16 activations"
 };
 
-// Declares --device, --dtype and --threads.
+// Heading of --help for flags that change speed and memory, and the result by rounding alone.
+inline constexpr const char* kSpeedFlags = "Memory and speed";
+
+// Declares --device, --dtype and --threads under kSpeedFlags.
 void add_device_flags(Cli&);
 
 // threads: what this process may use when --threads is not given (0: all cores of its affinity mask).

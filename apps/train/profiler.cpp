@@ -175,8 +175,8 @@ void Profiler::finish(std::FILE* out) const {
 }
 
 void add_profile_flags(Cli& cli) {
-  cli.flag("Device", "profile", "at the end, print the share and the speed of every op");
-  cli.text("Device", "trace", "the same, and the first steps as a trace for chrome://tracing or Perfetto", "FILE");
+  cli.flag(kSpeedFlags, "profile", "at the end, print the share and the speed of every op");
+  cli.text(kSpeedFlags, "trace", "the same, and the first steps as a trace for chrome://tracing or Perfetto", "FILE");
 }
 
 std::unique_ptr<Profiler> make_profiler(const Cli& cli, Device& device) {

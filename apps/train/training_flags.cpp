@@ -25,82 +25,117 @@ Values paper(Values own) {
   return own;
 }
 
-void declare_corpus(Cli& cli) {
-  const char* group = "The text";
-  cli.list(group, "train",
+// Headings of --help, in the order in which a person needs them: what to give, how long, how fast it learns; then what
+// can stay as it is.
+constexpr const char* kStart = "Start a run";
+constexpr const char* kHowLong = "How long";
+constexpr const char* kLearning = "How fast it learns";
+constexpr const char* kText = "How the text is read and cut";
+constexpr const char* kSaving = "Stop and go on";
+constexpr const char* kWatching = "Measure and watch";
+constexpr const char* kMasking = "What is predicted, and dropout";
+constexpr const char* kAdamW = "Fine points of the schedule and of AdamW";
+
+void declare_start(Cli& cli, bool tapt) {
+  cli.text(kStart, "model", "Hugging Face folder of the model to start from", "DIR");
+  cli.list(kStart, "train",
            "text to train on: .txt, .jsonl, .csv, .tsv, each plain, .gz or .zst; several files, globs, or - for "
            "standard input",
            "FILE");
-  cli.list(group, "eval", "text to measure the loss on; without it --held-out of the training documents", "FILE");
-  cli.number(group, "held-out", "without --eval: share of the documents kept out of training, chosen by hash", 0.01, 0,
+  cli.list(kStart, "eval", "text to measure the loss on; without it --held-out of the training documents", "FILE");
+  cli.text(kStart, "output", fmt::format("folder of the run, a new one [runs/{}-N]", tapt ? "tapt" : "dapt"), "DIR");
+  cli.flag(kStart, "dry-run",
+           "print where the text goes, the memory plan and how long it will take by five measured steps; trains "
+           "nothing, writes nothing but the token cache");
+}
+
+void declare_length(Cli& cli, bool tapt) {
+  cli.number(kHowLong, "epochs", "passes over the text; 0, or --max-steps without --epochs: the steps alone count",
+             tapt ? 100 : 1, 0, 1e6);
+  cli.integer(kHowLong, "max-steps", "optimiser steps; with --epochs whichever ends sooner; 0: --epochs alone counts",
+              0, 0, int64_t(1) << 40);
+  cli.number(kHowLong, "max-hours", "save and end after this time, wherever the run is; 0: no limit", 0, 0, 1e6);
+}
+
+void declare_learning(Cli& cli, bool tapt) {
+  cli.number(kLearning, "lr", "peak learning rate; small models want a larger one (1e-3 for encore-mini)", 1e-4, 0, 10);
+  cli.integer(kLearning, "batch-sequences", "examples of --seq-length in one optimiser step, over all ranks",
+              tapt ? 256 : 32, 1, 1 << 24);
+  cli.number(kLearning, "warmup-ratio", "share of the steps in which the learning rate rises from 0", 0.06, 0, 1);
+  cli.choice(kLearning, "schedule",
+             "course of the learning rate after the warmup (wsd: constant, then down at the end)",
+             {"linear", "cosine", "polynomial", "constant", "wsd"}, "linear");
+}
+
+void declare_text(Cli& cli) {
+  cli.text(kText, "text-field", "jsonl key, csv or tsv column that holds the text", "NAME", "text");
+  cli.flag(kText, "blank-line-documents", "in .txt, documents end at a blank line (else every line is one)");
+  cli.number(kText, "held-out", "without --eval: share of the documents kept out of training, chosen by hash", 0.01, 0,
              0.9);
-  cli.text(group, "text-field", "jsonl key, csv or tsv column that holds the text", "NAME", "text");
-  cli.flag(group, "blank-line-documents", "in .txt, documents end at a blank line (else every line is one)");
+  cli.integer(kText, "seq-length", "longest sequence in tokens, <s> and </s> counted", 512, 8, 1 << 20);
   cli.choice(
-      group, "mode",
+      kText, "mode",
       "full: documents are cut into windows and short ones share an example; pack: whole lines of a document; "
       "split: windows that overlap by --stride; truncate: the start of each document. The loss on --eval is always "
       "that of split without overlap, as mlm_eval measures it",
       {"full", "pack", "split", "truncate"}, "full");
-  cli.integer(group, "stride", "overlap of neighbouring windows in mode split, in tokens", 0, 0, 1 << 20);
-  cli.flag(group, "cross-document-attention", "mode full: documents that share an example see each other");
-  cli.text(group, "cache-dir", "where tokenized corpora are kept [$ENCORE_CACHE, or ~/.cache/encore]", "DIR");
-  cli.flag(group, "verify-cache", "rehash the files instead of trusting path, size and time");
+  cli.integer(kText, "stride", "overlap of neighbouring windows in mode split, in tokens", 0, 0, 1 << 20);
+  cli.flag(kText, "cross-document-attention", "mode full: documents that share an example see each other");
 }
 
-void declare_optimiser(Cli& cli) {
-  const char* group = "The optimiser (AdamW)";
-  cli.number(group, "lr", "peak learning rate", 1e-4, 0, 10);
-  cli.choice(group, "schedule", "course of the learning rate after the warmup (wsd: constant, then down at the end)",
-             {"linear", "cosine", "polynomial", "constant", "wsd"}, "linear");
-  cli.number(group, "warmup-ratio", "share of the steps in which the learning rate rises from 0", 0.06, 0, 1);
-  cli.number(group, "end-lr", "last learning rate of polynomial and wsd", 0, 0, 10);
-  cli.number(group, "power", "exponent of polynomial", 1, 0, 100);
-  cli.number(group, "decay-ratio", "wsd: share of the steps in which the learning rate falls", 0.1, 0, 1);
-  cli.number(group, "weight-decay", "decoupled weight decay of matrices and embeddings", 0.01, 0, 10);
-  cli.flag(group, "legacy-decay", "also decay lm_head.layer_norm.weight, as the scripts of 2020 did");
-  cli.number(group, "adam-beta1", "decay of the first moment", 0.9, 0, 0.9999999);
-  cli.number(group, "adam-beta2", "decay of the second moment", 0.98, 0, 0.9999999);
-  cli.number(group, "adam-eps", "added to the root of the second moment", 1e-6, 1e-30, 1);
-  cli.number(group, "clip", "largest global norm of the gradient; 0: no clipping", 1, 0, 1e9);
+void declare_speed(Cli& cli) {
+  cli.integer(kSpeedFlags, "tokens-per-batch", "tokens computed at a time by one rank; less takes less memory", 4096, 8,
+              1 << 26);
+  add_device_flags(cli);
+  add_profile_flags(cli);
+  cli.text(kSpeedFlags, "cache-dir", "where tokenized corpora are kept [$ENCORE_CACHE, else ~/.cache/encore]", "DIR");
+  cli.flag(kSpeedFlags, "verify-cache", "rehash the files instead of trusting path, size and time");
+}
+
+void declare_saving(Cli& cli) {
+  cli.flag(kSaving, "resume", "continue the run in --output from its newest state; its own flags hold again");
+  cli.number(kSaving, "save-minutes", "minutes between states to resume from; 0: by --save-every alone", 30, 0, 1e6);
+  cli.integer(kSaving, "save-every", "steps between states to resume from; 0: by --save-minutes alone", 0, 0,
+              int64_t(1) << 40);
+  cli.integer(kSaving, "keep", "newest states to keep (the best one stays too)", 2, 1, 1 << 20);
+  cli.choice(kSaving, "save-dtype", "precision of the weights in model/best and model/last", {"fp32", "bf16"}, "fp32");
+}
+
+void declare_watching(Cli& cli) {
+  cli.integer(kWatching, "eval-every", "steps between evaluations; 0: ten times a run", 0, 0, int64_t(1) << 40);
+  cli.number(kWatching, "log-seconds", "seconds between lines where the output is no terminal", 10, 0, 1e6);
 }
 
 void declare_masking(Cli& cli) {
-  const char* group = "Masking and dropout";
-  cli.number(group, "mlm-probability", "share of the tokens to be predicted", 0.15, 1e-6, 0.999);
-  cli.choice(group, "masking", "what is masked at a time", {"token", "whole-word"}, "token");
-  cli.number(group, "mask-share", "of these, shown as <mask>", 0.8, 0, 1);
-  cli.number(group, "random-share", "of these, shown as a random token; the rest stays as it is", 0.1, 0, 1);
-  cli.number(group, "dropout", "-1: as the model's config.json says", -1, -1, 0.99);
-  cli.number(group, "attention-dropout", "of the attention probabilities, rounded to 1/256; -1: as config.json says",
-             -1, -1, 0.99);
-  cli.integer(group, "seed", "of order, masks, dropout and fresh weights", 42, 0, int64_t(1) << 53);
+  cli.number(kMasking, "mlm-probability", "share of the tokens to be predicted", 0.15, 1e-6, 0.999);
+  cli.choice(kMasking, "masking", "what is masked at a time", {"token", "whole-word"}, "token");
+  cli.number(kMasking, "mask-share", "of the tokens to be predicted, share shown as <mask>", 0.8, 0, 1);
+  cli.number(kMasking, "random-share", "share shown as a random token; the rest is shown as it is", 0.1, 0, 1);
+  cli.number(kMasking, "dropout", "dropout of hidden states; -1: as the model's config.json says", -1, -1, 0.99);
+  cli.number(kMasking, "attention-dropout",
+             "dropout of attention probabilities, rounded to 1/256; -1: as config.json says", -1, -1, 0.99);
+  cli.integer(kMasking, "seed", "decides order, masks, dropout and fresh weights", 42, 0, int64_t(1) << 53);
 }
 
-void declare_run(Cli& cli, bool tapt) {
-  const char* how_long = "How long";
-  cli.number(how_long, "epochs", "passes over the text; 0, or --max-steps without --epochs: the steps alone count",
-             tapt ? 100 : 1, 0, 1e6);
-  cli.integer(how_long, "max-steps", "optimiser steps; with --epochs whichever ends sooner; 0: --epochs alone counts",
-              0, 0, int64_t(1) << 40);
-  cli.number(how_long, "max-hours", "save and end after this time, wherever the run is; 0: no limit", 0, 0, 1e6);
+void declare_adamw(Cli& cli) {
+  cli.number(kAdamW, "weight-decay", "decoupled weight decay of matrices and embeddings", 0.01, 0, 10);
+  cli.number(kAdamW, "clip", "largest global norm of the gradient; 0: no clipping", 1, 0, 1e9);
+  cli.number(kAdamW, "adam-beta1", "decay of the first moment", 0.9, 0, 0.9999999);
+  cli.number(kAdamW, "adam-beta2", "decay of the second moment", 0.98, 0, 0.9999999);
+  cli.number(kAdamW, "adam-eps", "added to the root of the second moment", 1e-6, 1e-30, 1);
+  cli.flag(kAdamW, "legacy-decay", "also decay lm_head.layer_norm.weight, as the scripts of 2020 did");
+  cli.number(kAdamW, "end-lr", "last learning rate of polynomial and wsd", 0, 0, 10);
+  cli.number(kAdamW, "power", "exponent of polynomial", 1, 0, 100);
+  cli.number(kAdamW, "decay-ratio", "wsd: share of the steps in which the learning rate falls", 0.1, 0, 1);
+}
 
-  const char* batch = "Batches";
-  cli.integer(batch, "seq-length", "longest sequence in tokens, <s> and </s> counted", 512, 8, 1 << 20);
-  cli.integer(batch, "batch-sequences", "examples of --seq-length in one optimiser step, over all ranks",
-              tapt ? 256 : 32, 1, 1 << 24);
-  cli.integer(batch, "tokens-per-batch", "tokens computed at a time by one rank; less takes less memory", 4096, 8,
-              1 << 26);
-
-  const char* keep = "Measuring and saving";
-  cli.integer(keep, "eval-every", "steps between evaluations; 0: ten times a run", 0, 0, int64_t(1) << 40);
-  cli.integer(keep, "save-every", "steps between states to resume from; 0: by --save-minutes alone", 0, 0,
-              int64_t(1) << 40);
-  cli.number(keep, "save-minutes", "minutes between states; 0: by --save-every alone", 30, 0, 1e6);
-  cli.integer(keep, "keep", "newest states to keep (the best one stays too)", 2, 1, 1 << 20);
-  cli.flag(keep, "resume", "continue the run in --output from its newest state; its own flags hold again");
-  cli.choice(keep, "save-dtype", "of the weights in model/best and model/last", {"fp32", "bf16"}, "fp32");
-  cli.number(keep, "log-seconds", "time between lines where the output is no terminal", 10, 0, 1e6);
+void add_examples(Cli& cli, bool tapt) {
+  const std::string name = tapt ? "tapt_train" : "dapt_train";
+  if (!tapt) cli.example("the bundled model on bundled text, under three minutes:", name);
+  cli.example("how long would it take, and does it fit into memory?",
+              name + " --model roberta-base --train corpus.txt --dry-run");
+  cli.example("go on with a run that was stopped:", name + " --output runs/x --resume");
+  cli.example("two processes:", "mpirun -n 2 " + name + " --model roberta-base --train corpus.txt --output runs/x");
 }
 
 }  // namespace
@@ -114,19 +149,21 @@ Cli training_cli(Recipe recipe) {
                 "runs a small example: the bundled base model on Gene Ontology text.",
           tapt ? "tapt_train --model roberta-base --train task.jsonl --preset paper-tapt-small --output runs/task"
                : "dapt_train --model roberta-base --train 'corpus/*.jsonl.zst' --eval held.txt --output runs/biomed");
-  cli.text("The model", "model", "Hugging Face folder to start from", "DIR");
-  cli.text("The model", "output", "folder of the run; without it a fresh runs/NAME-N", "DIR");
-  declare_corpus(cli);
-  declare_run(cli, tapt);
-  declare_optimiser(cli);
-  declare_masking(cli);
-  add_device_flags(cli);
-  add_profile_flags(cli);
+  declare_start(cli, tapt);
   cli.presets(
       {{"paper-dapt", paper({{"max-steps", "12500"}, {"epochs", "0"}, {"batch-sequences", "2048"}, {"lr", "5e-4"}})},
        {"paper-tapt", paper({{"epochs", "100"}, {"batch-sequences", "2048"}, {"lr", "5e-4"}})},
        {"paper-tapt-small", paper({{"epochs", "100"}, {"batch-sequences", "256"}, {"lr", "1e-4"}})}},
-      "values of Gururangan et al. 2020, Table 13 (tapt-small: for tasks under 5,000 examples)");
+      "values of Gururangan et al. 2020, Table 13 (tapt-small: for tasks under 5,000 examples)", kStart);
+  declare_length(cli, tapt);
+  declare_learning(cli, tapt);
+  declare_text(cli);
+  declare_speed(cli);
+  declare_saving(cli);
+  declare_watching(cli);
+  declare_masking(cli);
+  declare_adamw(cli);
+  add_examples(cli, tapt);
   return cli;
 }
 
