@@ -99,6 +99,42 @@ holds "run folder: config, model, tokenizer, state, events" sh -c '
   test -s whole/model/last/vocab.json && test -s whole/model/last/tokenizer.json && ls whole/state/step-30/* &&
   ls whole/events.out.tfevents.*'
 
+holds "--dry-run: an ETA, and no folder" sh -c '"$@" | grep "^  ETA " && [ ! -e dry ]' - \
+  "${train[@]}" --max-steps 30 --output dry --dry-run
+holds "report.html at the end, and again by report" sh -c 'test -s whole/report.html && rm whole/report.html &&
+  "$0" whole && grep -q "Where the text went" whole/report.html && ! grep -q "no ledger.json" whole/report.html' "$bin/report"
+
+# The bar in a window that shrinks and grows: each drawn line is narrower than the window. Through tee: plain lines.
+holds "a bar on a terminal that changes its width" py "${train[@]}" --max-steps 60 --output bar <<'P'
+import fcntl, os, pty, re, struct, sys, termios, time
+pid, fd = pty.fork()
+if pid == 0:
+    os.environ.pop("TERM", None)
+    time.sleep(0.3)
+    os.execv(sys.argv[1], sys.argv[1:])
+def width(columns):
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+width(30)
+text = ""
+while True:
+    try:
+        text += os.read(fd, 1 << 16).decode()
+    except OSError:
+        break
+    if text.count("\r\033[J") > 3: width(100)
+_, status = os.waitpid(pid, 0)
+bars = [len(b) for b in re.findall(r"\r(?:\033\[J)?((?:\[[#.]+\] )?step \d+/60[^\r\n]*)\r", text)]
+assert status == 0 and len(bars) > 5, (status, bars, text)
+assert bars[0] < 30 and 60 < max(bars) < 100, bars
+P
+holds "through tee: no control characters, on a terminal too" py "${train[@]}" --max-steps 10 --output teed <<'P'
+import pty, shlex, sys
+pty.spawn(["bash", "-o", "pipefail", "-c", " ".join(map(shlex.quote, sys.argv[1:])) + " | tee teed.txt"])
+text = open("teed.txt", encoding="utf-8").read()
+assert "step 10/10" in text and "report: " in text, text
+assert all(c == "\n" or ord(c) >= 32 for c in text), repr(text)
+P
+
 # Stopped by SIGTERM once three steps are logged, it must end with 75 and go on to the same bits.
 "${train[@]}" --max-steps 30 --output cut >out 2>err &
 pid=$!
@@ -381,6 +417,10 @@ refuse "init_model: a vocabulary smaller than the ids" 'few/config\.json.*900' \
 refuse "init_model: a folder that holds a model" 'tiny' \
   "$bin/init_model" --config config.json --tokenizer tok --output tiny
 refuse "a GPU where there is none" 'cuda' env CUDA_VISIBLE_DEVICES= "${dapt[@]}" --train train.txt --device cuda
+refuse "report on a folder that holds no run" 'tiny.*log\.jsonl' "$bin/report" tiny
+mkdir -p torn && cp whole/config.json torn/ && sed '3s/.$//' whole/log.jsonl >torn/log.jsonl
+refuse "report on a log with a broken line" 'log\.jsonl: line 3' "$bin/report" torn
+refuse "--dry-run where a run is" 'cut' "$bin/dapt_train" --output cut --resume --dry-run
 refuse "an unknown key in --config" 'learning_rate' bash -c 'echo "{\"learning_rate\": 1}" >flags.json; exec "$@"' - \
   "${dapt[@]}" --train train.txt --config flags.json
 refuse "--resume with another learning rate" 'lr' "$bin/dapt_train" --output cut --resume --lr 0.5

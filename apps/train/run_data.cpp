@@ -60,6 +60,7 @@ RunData open_data(const Cli& cli, const Tokenizer& tokenizer, Communicator& comm
   const Dataset train = open_dataset(train_dataset_options(cli, threads), tokenizer, comm);
   opening.say("\nTraining text\n{}", trimmed(train.ledger().str()));
   data.train = train.train();
+  data.train_ledger = train.ledger();
   data.train_fingerprint = train.fingerprint();
   check(data.train->examples() > 0, "--train: no document is left to train on");
   const bool own_eval = !cli.get_list("eval").empty();
@@ -67,6 +68,7 @@ RunData open_data(const Cli& cli, const Tokenizer& tokenizer, Communicator& comm
   const Dataset eval = open_dataset(eval_dataset_options(cli, threads), tokenizer, comm);
   data.eval = own_eval ? eval.train() : eval.held_out();
   data.eval_fingerprint = eval.fingerprint();
+  if (own_eval) data.eval_ledger = eval.ledger();
   data.eval_tokens = own_eval ? eval.ledger().tokens_train : eval.ledger().tokens_held_out;
   data.eval_name = own_eval ? "eval" : "held-out";
   if (own_eval)

@@ -1,6 +1,8 @@
 // The text of a run: what is trained on and what the loss is measured on.
 #pragma once
 
+#include <optional>
+
 #include "apps/train/cli.h"
 #include "apps/train/opening.h"
 #include "data/dataset.h"
@@ -14,6 +16,8 @@ struct RunData {
   uint64_t train_fingerprint = 0, eval_fingerprint = 0;
   int64_t eval_tokens = 0;
   std::string eval_name;
+  Ledger train_ledger;
+  std::optional<Ledger> eval_ledger;  // where --eval named text of its own
 };
 
 // Streams among --train and --eval (standard input, pipes) are copied to the cache folder by rank 0, and the flags name

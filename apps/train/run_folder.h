@@ -3,6 +3,7 @@
 //   config.json                   every flag in force; --config of it repeats the run
 //   log.jsonl                     one object a step and one an evaluation (docs/training.md)
 //   events.out.tfevents.*         the same for TensorBoard
+//   ledger.json, report.html      where the text went; a page about the run (apps/train/report_run.h)
 //   model/best, model/last        Hugging Face folders
 //   state/step-N/                 what a resumed run continues from (apps/train/state_file.h)
 #pragma once

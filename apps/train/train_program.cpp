@@ -9,9 +9,12 @@
 #include <thread>
 
 #include "apps/train/device.h"
+#include "apps/train/dry_run.h"
 #include "apps/train/memory_plan.h"
 #include "apps/train/memory_use.h"
 #include "apps/train/profiler.h"
+#include "apps/train/report_ledger.h"
+#include "apps/train/report_run.h"
 #include "apps/train/run_data.h"
 #include "apps/train/signals.h"
 #include "data/tokenizer.h"
@@ -43,6 +46,12 @@ void fill_in_example(Cli& cli, Opening& opening) {
 bool read_flags(Recipe recipe, int argc, char** argv, Cli& cli) {
   if (!cli.parse(argc, argv)) return false;
   const std::string output = cli.get("output");
+  if (cli.get_flag("dry-run") && cli.get_flag("resume") && !output.empty()) {
+    check(!RunFolder::holds_run(output),
+          "--dry-run is for a run that has not begun, and --output {} holds one: leave out --resume and name another",
+          output);
+    cli.set("resume", "false");
+  }
   if (!cli.get_flag("resume")) {
     check(output.empty() || !RunFolder::holds_run(output),
           "--output {}: holds a run already: continue it with --resume, or name another folder", output);
@@ -132,6 +141,31 @@ RunState continue_from(const std::string& dir, const RunState& now, Model& model
   return saved;
 }
 
+// The last line of the opening, which is published with it.
+void say_steps(Opening& opening, const Trainer& trainer, const StepOptions& step, const RunData& data, const Cli& cli) {
+  const std::string output = cli.get("output");
+  opening.say("\n{} steps of {} examples ({:.4g} passes over {}), {} to {}", trainer.steps(), step.batch_sequences,
+              double(step.total_examples) / double(data.train->examples()), with_commas(data.train->examples()),
+              cli.get("model"), output.empty() ? "a fresh folder of runs/" : output);
+  opening.publish();
+}
+
+// Writes ledger.json, which reports are made from, and has report.html made as the run goes on.
+void add_report(const RunFolder& folder, Recipe recipe, const RunData& data, const Trainer& trainer,
+                const Device& device, const Communicator& comm, RunOptions& options) {
+  const nlohmann::json ledger = ledger_json(data, fmt::format("{}_train", kNames[int(recipe)]), trainer.steps(),
+                                            device.description(), comm.description());
+  write_file_atomic(folder.file("ledger.json"), ledger.dump(2) + "\n");
+  options.report = [report = std::make_shared<RunReport>(folder.path())](bool last) { return report->refresh(last); };
+}
+
+RunOptions options_of(const Cli& cli, const Trainer& trainer, const RunData& data, const MemoryPlan& plan) {
+  RunOptions options = run_options(cli, trainer.steps());
+  options.eval_name = data.eval_name;
+  options.planned_bytes = plan.total();
+  return options;
+}
+
 RunEnd run(Recipe recipe, Cli& cli, Communicator& comm) {
   Opening opening;
   if (cli.given("max-steps") && cli.get_integer("max-steps") > 0 && !cli.given("epochs")) cli.set("epochs", "0");
@@ -169,6 +203,15 @@ RunEnd run(Recipe recipe, Cli& cli, Communicator& comm) {
   const bool resume = cli.get_flag("resume");
   // Before the folder is made: a checkpoint that is refused leaves nothing behind.
   if (!resume) start_from(model_dir, config, step.seed, *model, opening);
+  RunOptions options = options_of(cli, trainer, data, plan);
+  options.profiler = profiler.get();
+  if (cli.get_flag("dry-run")) {
+    say_steps(opening, trainer, step, data, cli);
+    const Masker eval_masker = make_masker(eval_masking_options(cli), tokenizer);
+    dry_run({trainer, reservation, data, eval_masker, comm, step, options, cli.get("output")});
+    if (profiler) profiler->finish(stdout);
+    return RunEnd::kFinished;
+  }
   const std::optional<RunFolder> folder = open_folder(recipe, cli, comm, opening);
   RunState state{.train_fingerprint = data.train_fingerprint,
                  .eval_fingerprint = data.eval_fingerprint,
@@ -179,15 +222,8 @@ RunEnd run(Recipe recipe, Cli& cli, Communicator& comm) {
     start_from(model_dir, config, step.seed, *model, opening);
   for (const std::string& note : config.notes) opening.say("note: {}", note);
   if (folder) folder->remove_other_events(state.events_file);
-  opening.say("\n{} steps of {} examples ({:.4g} passes over {}), {} to {}", trainer.steps(), step.batch_sequences,
-              double(step.total_examples) / double(data.train->examples()), with_commas(data.train->examples()),
-              model_dir, cli.get("output"));
-  opening.publish();
-
-  RunOptions options = run_options(cli, trainer.steps());
-  options.eval_name = data.eval_name;
-  options.planned_bytes = plan.total();
-  options.profiler = profiler.get();
+  say_steps(opening, trainer, step, data, cli);
+  if (folder) add_report(*folder, recipe, data, trainer, device, comm, options);
   TrainingRun training(trainer, reservation, &evaluator, comm, folder ? &*folder : nullptr, state, options,
                        [&](const std::string& dir) { tokenizer.save(dir, int(config.max_length())); });
   const RunEnd end = training.run();
@@ -218,7 +254,7 @@ int train_program(Recipe recipe, int argc, char** argv) {
     try {
       Cli cli = training_cli(recipe);
       if (!read_flags(recipe, argc, argv, cli)) return 0;
-      install_stop_signals();
+      if (!cli.get_flag("dry-run")) install_stop_signals();
       return exit_code(run(recipe, cli, *comm));
     } catch (const std::exception& e) {
       if (comm->size() == 1) throw;

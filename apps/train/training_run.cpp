@@ -176,6 +176,16 @@ void TrainingRun::save() {
   save_state(folder_->state_dir(state_.step), state_, reservation_.model().params(), trainer_.optimizer());
   save_hf("last");
   folder_->remove_old_states(options_.keep, state_.best_step);
+  refresh_report(/*last=*/false);
+}
+
+void TrainingRun::refresh_report(bool last) {
+  if (!options_.report) return;
+  const std::string trouble = options_.report(last);
+  if (!trouble.empty())
+    progress_.message(fmt::format("note: report.html could not be made: {}", trouble));
+  else if (last)
+    progress_.message(fmt::format("report: {}", folder_->file("report.html")));
 }
 
 void TrainingRun::save_hf(const std::string& which) {
@@ -216,6 +226,7 @@ void TrainingRun::report_end(RunEnd end) {
     progress_.message(fmt::format("{} loss: before {:.4f}  now {:.4f} (step {})  best {:.4f} (step {})",
                                   options_.eval_name, state_.first_eval_loss, state_.last_eval_loss,
                                   state_.last_eval_step, state_.best_loss, state_.best_step));
+  refresh_report(/*last=*/true);
   if (folder_) progress_.message(fmt::format("model: {}", folder_->model_dir(state_.best_step > 0 ? "best" : "last")));
 }
 

@@ -29,6 +29,8 @@ struct RunOptions {
   std::string eval_name = "held-out";
   size_t planned_bytes = 0;  // what the memory plan promised, for the comparison at the end
   Profiler* profiler = nullptr;
+  // Makes report.html again, after each save (false) and at the end (true); rank 0's. Returns what went wrong, or "".
+  std::function<std::string(bool last)> report;
 };
 
 // How a run ended, as the program's exit code.
@@ -60,6 +62,7 @@ class TrainingRun {
   void save_hf(const std::string& which);
   void sample_memory();
   void report_end(RunEnd);
+  void refresh_report(bool last);
   bool eval_due(int64_t step) const;
   bool save_due() const;
 

@@ -1,0 +1,37 @@
+// report: run folders in, one HTML page out.
+#include <filesystem>
+
+#include "apps/train/cli.h"
+#include "apps/train/report_run.h"
+#include "kernels/base/atomic_file.h"
+
+namespace encore {
+namespace {
+
+int run(int argc, char** argv) {
+  Cli cli(
+      "report",
+      "writes an HTML page about a run of dapt_train, tapt_train or finetune, or about several side by side: curves, "
+      "before and after, where the text went, flags. One file; nothing is loaded from a network.",
+      "report runs/dapt-1");
+  cli.example("several runs over one another:", "report runs/lr-1e-4 runs/lr-5e-4 --output compare.html");
+  cli.positional("RUN", "folders of runs");
+  cli.text("Output", "output", "the page [RUN/report.html, of several runs report.html]", "FILE");
+  if (!cli.parse(argc, argv)) return 0;
+  const std::vector<std::string> folders = cli.get_list("RUN");
+  check(!folders.empty(), "a run folder is needed: report RUN...");
+  const std::string output = cli.given("output")   ? cli.get("output")
+                             : folders.size() == 1 ? folders.front() + "/report.html"
+                                                   : "report.html";
+  const std::string page = report_of_folders(folders);
+  write_file_atomic(output, page);
+  fmt::print("{}\n", output);
+  return 0;
+}
+
+}  // namespace
+}  // namespace encore
+
+int main(int argc, char** argv) {
+  return encore::run_program("report", [&] { return encore::run(argc, argv); });
+}
