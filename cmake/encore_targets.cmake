@@ -25,6 +25,13 @@ if(ENCORE_SANITIZE)
   add_link_options(-fsanitize=address,undefined)
 endif()
 
+if(ENCORE_TSAN)
+  list(APPEND ENCORE_FLAGS -fsanitize=thread -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=thread)
+  # Tells the sanitizer what OpenMP's barriers and joins order; without it every parallel loop looks like a race.
+  find_library(ENCORE_ARCHER archer PATHS /usr/lib/llvm-14/lib REQUIRED)
+endif()
+
 # encore_library(NAME [LINK libraries...]): every .cpp of the current folder (not of its subfolders).
 function(encore_library name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
@@ -53,5 +60,10 @@ function(encore_tests prefix)
     add_test(NAME ${prefix}/${stem} COMMAND ${target})
     # As the programs do (apps/train/thread_waiting.h): threads that spin at barriers starve each other.
     set_property(TEST ${prefix}/${stem} APPEND PROPERTY ENVIRONMENT GOMP_SPINCOUNT=1000)
+    if(ENCORE_TSAN)
+      # oneDNN and libomp are not instrumented: what they do among themselves is not looked at. Tests fork.
+      set_property(TEST ${prefix}/${stem} APPEND PROPERTY ENVIRONMENT OMP_TOOL_LIBRARIES=${ENCORE_ARCHER}
+                   "TSAN_OPTIONS=ignore_noninstrumented_modules=1 die_after_fork=0 halt_on_error=1")
+    endif()
   endforeach()
 endfunction()

@@ -49,6 +49,17 @@ build() { cmake --preset "$1" && cmake --build --preset "$1" -j "$jobs"; }
 # The core tests under AddressSanitizer and UndefinedBehaviorSanitizer. Leaks are looked for too.
 asan_tests() { ctest --preset asan -j "$jobs" -LE slow; }
 
+# Data path, tokenizer, token cache and trainer under ThreadSanitizer.
+tsan_targets="data_cache_lock_test data_cache_build_test data_token_cache_test data_dataset_test data_tokenizer_test
+  data_labelled_test data_batching_test apps_trainer_test"
+tsan_tests() {
+  command -v clang++-14 >/dev/null && [ -f /usr/lib/llvm-14/lib/libarcher.so ] ||
+    { echo "skipped: ThreadSanitizer (needs clang-14, libomp-14-dev, libclang-rt-14-dev)"; return 0; }
+  # shellcheck disable=SC2086
+  cmake --preset tsan && cmake --build --preset tsan -j "$jobs" --target $tsan_targets &&
+    ctest --preset tsan -R '^(data/(cache|token|dataset|labelled|batching)|apps/trainer)'
+}
+
 part "format (clang-format 14)" check_format
 part "include directions" python3 tests/layering/check_layers.py
 part "build release" build release
@@ -63,6 +74,7 @@ if [ "$quick" = no ]; then
   part "CUDA kernels by nvcc: no spills, registers" scripts/ptxas_gate.sh
   part "build asan" build asan
   part "unit tests, AddressSanitizer + UBSan" asan_tests
+  part "data path and trainer, ThreadSanitizer" tsan_tests
 fi
 [ -z "$failures" ] || echo "failed:$failures"
 echo "$passed passed, $failed failed"

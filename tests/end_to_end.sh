@@ -191,6 +191,11 @@ else
   echo "skipped: full disk on a tmpfs (mounting needs root)"
 fi
 
+# ------------------------------------------------------------------------------------ a corpus larger than the memory
+holds "a text four times the memory: killed, gone on with, trained on" \
+  "$root/scripts/big_corpus_test.sh" --memory 96 --times 4 --steps 4 "$bin"
+grep '^skipped' out
+
 # ------------------------------------------------------------------------------------------------- two ranks over MPI
 if command -v mpirun >/dev/null 2>&1; then
   export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
