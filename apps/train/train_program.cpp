@@ -159,19 +159,27 @@ void add_report(const RunFolder& folder, Recipe recipe, const RunData& data, con
   options.report = [report = std::make_shared<RunReport>(folder.path())](bool last) { return report->refresh(last); };
 }
 
-RunOptions options_of(const Cli& cli, const Trainer& trainer, const RunData& data, const MemoryPlan& plan) {
+RunOptions options_of(const Cli& cli, const Trainer& trainer, const RunData& data, const MemoryPlan& plan,
+                      Profiler* profiler) {
   RunOptions options = run_options(cli, trainer.steps());
   options.eval_name = data.eval_name;
   options.planned_bytes = plan.total();
+  options.profiler = profiler;
   return options;
 }
 
-RunEnd run(Recipe recipe, Cli& cli, Communicator& comm) {
-  Opening opening;
+// What the command line left open. Returns --model.
+std::string complete_flags(Cli& cli, Opening& opening) {
   if (cli.given("max-steps") && cli.get_integer("max-steps") > 0 && !cli.given("epochs")) cli.set("epochs", "0");
   if (cli.get("model").empty() && cli.get_list("train").empty()) fill_in_example(cli, opening);
   const std::string model_dir = cli.get("model").empty() ? cli.required("model") : cli.get("model");
   check(!cli.get_list("train").empty(), "--train FILE is needed: the text to train on");
+  return model_dir;
+}
+
+RunEnd run(Recipe recipe, Cli& cli, Communicator& comm) {
+  Opening opening;
+  const std::string model_dir = complete_flags(cli, opening);
   RobertaConfig config = load_config(model_dir);
   apply_model_flags(cli, config);
   const Tokenizer tokenizer = Tokenizer::load(model_dir);
@@ -203,8 +211,7 @@ RunEnd run(Recipe recipe, Cli& cli, Communicator& comm) {
   const bool resume = cli.get_flag("resume");
   // Before the folder is made: a checkpoint that is refused leaves nothing behind.
   if (!resume) start_from(model_dir, config, step.seed, *model, opening);
-  RunOptions options = options_of(cli, trainer, data, plan);
-  options.profiler = profiler.get();
+  RunOptions options = options_of(cli, trainer, data, plan, profiler.get());
   if (cli.get_flag("dry-run")) {
     say_steps(opening, trainer, step, data, cli);
     const Masker eval_masker = make_masker(eval_masking_options(cli), tokenizer);

@@ -33,9 +33,8 @@ TEST(BucketSeries, KeepsExtremesAndMeansOfAnyLength) {
       count += buckets[i].count;
       low = std::min(low, buckets[i].least);
       high = std::max(high, buckets[i].most);
-      if (i > 0) EXPECT_GT(buckets[i].x, buckets[i - 1].x);
-      // All but the last bucket hold equally many points.
-      if (i + 1 < buckets.size()) EXPECT_EQ(buckets[i].count, buckets[0].count);
+      EXPECT_TRUE(i == 0 || buckets[i].x > buckets[i - 1].x);
+      EXPECT_TRUE(i + 1 == buckets.size() || buckets[i].count == buckets[0].count) << "all but the last are full";
     }
     EXPECT_EQ(count, n);
     EXPECT_NEAR(kept, sum, 1e-9 * std::abs(sum) + 1e-9);

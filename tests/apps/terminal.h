@@ -1,10 +1,13 @@
 // A terminal for tests: what a person would see of the bytes that a program wrote, in a window that changes its width.
 #pragma once
 
+#include <poll.h>
 #include <pty.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -134,14 +137,15 @@ class Pty {
     ::close(slave_);
     slave_ = -1;
   }
-  // What was written so far.
+  // What was written so far. The kernel hands bytes over a moment after they were written.
   std::string read() const {
     std::string bytes;
-    for (int waiting = 0; ::ioctl(master_, FIONREAD, &waiting) == 0 && waiting > 0;) {
-      std::string part(size_t(waiting), '\0');
-      const ssize_t n = ::read(master_, part.data(), part.size());
+    for (struct pollfd ready{.fd = master_, .events = POLLIN};
+         ::poll(&ready, 1, 60) == 1 && (ready.revents & POLLIN);) {
+      char part[4096];
+      const ssize_t n = ::read(master_, part, sizeof part);
       if (n <= 0) break;
-      bytes.append(part, 0, size_t(n));
+      bytes.append(part, size_t(n));
     }
     return bytes;
   }
