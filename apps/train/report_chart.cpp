@@ -58,6 +58,16 @@ std::vector<double> round_ticks(const Axis& axis, int wanted, bool whole) {
   return ticks;
 }
 
+// All but the outermost hundredths: one wild step must not press the rest flat.
+void include_most(const ChartLine& line, Axis& y) {
+  for (const bool low : {true, false}) {
+    std::vector<double> edge = line.least.empty() ? line.y : low ? line.least : line.most;
+    if (edge.empty()) continue;
+    std::sort(edge.begin(), edge.end());
+    y.include(edge[size_t(double(edge.size() - 1) * (low ? 0.01 : 0.99) + 0.5)]);
+  }
+}
+
 void pad(Axis& y, bool from_zero) {
   if (y.from > y.to) y.from = y.to = 1;
   if (y.logarithmic) {
@@ -179,8 +189,10 @@ DrawnChart draw_chart(const Chart& chart, const std::string& id) {
   Axis y{.at_from = chart.height - kBottom, .at_to = kTop, .logarithmic = chart.logarithmic};
   for (const ChartLine& line : chart.lines) {
     for (const double v : line.x) x.include(v);
-    if (line.look == ChartLine::Look::kFaint && !chart.faint_decide) continue;
-    for (const double v : line.y) y.include(v);
+    if (line.look == ChartLine::Look::kFaint)
+      include_most(line, y);
+    else
+      for (const double v : line.y) y.include(v);
   }
   if (x.from > x.to) x.from = 0, x.to = 1;
   if (x.from == x.to) x.from -= 0.5, x.to += 0.5;
@@ -188,7 +200,7 @@ DrawnChart draw_chart(const Chart& chart, const std::string& id) {
 
   std::string svg = fmt::format(
       R"x(<svg data-chart="{0}" viewBox="0 0 {1} {2}" role="img" aria-label="{3}"><clipPath id="clip-{0}"><rect x="{4}" y="{5}" width="{6}" height="{7}"/></clipPath>)x",
-      html(id), chart.width, chart.height, html(chart.title), kLeft, kTop - 4, chart.width - kLeft - kRight,
+      html(id), chart.width, chart.height, html(chart.title), kLeft - 5, kTop - 4, chart.width - kLeft - kRight + 10,
       chart.height - kTop - kBottom + 8);
   draw_axes(svg, chart, x, y);
   svg += fmt::format(R"x(<g clip-path="url(#clip-{})">)x", html(id));

@@ -21,13 +21,13 @@ struct ChartLine {
   bool hover = true;
 };
 
+// The y axis holds every value of its lines, of kFaint ones (with their bands) all but the outermost hundredths.
 struct Chart {
   std::string title;  // with the unit
   int width = 960, height = 340;
   std::string x_name = "step";
   bool logarithmic = false;
-  bool from_zero = false;     // the y axis starts at 0
-  bool faint_decide = false;  // kFaint lines and bands count for the y axis; else they are cut where they leave it
+  bool from_zero = false;  // the y axis starts at 0
   std::vector<ChartLine> lines;
 };
 

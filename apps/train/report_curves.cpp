@@ -57,7 +57,7 @@ Chart small_chart(const std::vector<ReportedRun>& runs, const std::string& title
 }  // namespace
 
 Chart loss_chart(const std::vector<ReportedRun>& runs) {
-  Chart chart{.title = "Loss, nats a target", .width = 1040, .height = 380};
+  Chart chart{.title = "Loss by step, nats a target", .width = 1040, .height = 380};
   const bool one = runs.size() == 1;
   for (size_t i = 0; i < runs.size(); ++i) {
     const RunLog& log = runs[i].log;

@@ -34,20 +34,23 @@ void BucketSeries::add(double x, double y) {
 
 std::vector<double> smoothed(const std::vector<Bucket>& buckets) {
   const int64_t n = int64_t(buckets.size());
-  const double sigma = double(n) / 60;
+  const double sigma = std::max(1e-3, double(n) / 60);
   const int64_t reach = int64_t(std::ceil(3 * sigma));
   std::vector<double> result;
   for (int64_t i = 0; i < n; ++i) {
-    // The same reach on both sides: near an end the bell narrows instead of leaning inwards.
-    const int64_t r = std::min({reach, i, n - 1 - i});
-    double sum = 0, weights = 0;
-    for (int64_t k = i - r; k <= i + r; ++k) {
-      const double d = sigma > 0 ? double(k - i) / sigma : 0;
-      const double w = std::exp(-0.5 * d * d) * double(buckets[size_t(k)].count);
-      sum += w * buckets[size_t(k)].mean;
-      weights += w;
+    // A line through the neighbours, the near ones weighing most: a mean alone would bend where one side ends.
+    double w = 0, wx = 0, wy = 0, wxx = 0, wxy = 0;
+    for (int64_t k = std::max<int64_t>(0, i - reach); k <= std::min(n - 1, i + reach); ++k) {
+      const double x = double(k - i), y = buckets[size_t(k)].mean;
+      const double weight = std::exp(-0.5 * x * x / (sigma * sigma)) * double(buckets[size_t(k)].count);
+      w += weight;
+      wx += weight * x;
+      wy += weight * y;
+      wxx += weight * x * x;
+      wxy += weight * x * y;
     }
-    result.push_back(sum / weights);
+    const double spread = w * wxx - wx * wx;
+    result.push_back(spread > 1e-9 * w * w ? (wxx * wy - wx * wxy) / spread : wy / w);
   }
   return result;
 }

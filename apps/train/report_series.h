@@ -29,7 +29,8 @@ class BucketSeries {
   std::vector<Bucket> buckets_;
 };
 
-// A mean around each bucket, weighted by a bell as wide as 1/60 of the series: nothing lags, the ends stay ends.
+// The value at each bucket of a line fitted to its neighbours, weighted by a bell as wide as 1/60 of the series:
+// nothing lags, and the ends are as calm as the middle.
 std::vector<double> smoothed(const std::vector<Bucket>&);
 
 // The value that a share q of the buckets' means lies below; 0 where there is none.

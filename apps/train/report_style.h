@@ -46,8 +46,9 @@ table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:14px}
 th,td{text-align:left;padding:5px 18px 5px 0;border-bottom:1px solid var(--rule);vertical-align:top}
 th{color:var(--soft);font-weight:500;font-size:13px}
 tr:last-child td{border-bottom:0}
-td.n,th.n{text-align:right}td.in{padding-left:18px}
-td.wrap{overflow-wrap:anywhere;min-width:180px}
+td.n,th.n{text-align:right;white-space:nowrap}td:last-child,th:last-child{padding-right:0}
+.columns table{width:100%}td.in{padding-left:18px}
+td.wrap{overflow-wrap:anywhere;min-width:120px}
 code{font:13px ui-monospace,SFMono-Regular,Menlo,"DejaVu Sans Mono",monospace}
 .changed{font-weight:600}.none{color:var(--soft)}
 details summary{cursor:pointer;color:var(--soft);margin:10px 0}

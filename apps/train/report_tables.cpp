@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <set>
 
 #include "apps/train/memory_use.h"
@@ -53,10 +55,10 @@ std::string ledger_row(const std::string& name, int64_t value, bool inner = fals
                      with_commas(value));
 }
 
-std::string ledger_card(const std::string& title, const Ledger& ledger) {
-  std::string out = fmt::format("<div class=\"card\"><h3>{}</h3>", html(title));
+std::string ledger_table(const Ledger& ledger) {
   constexpr size_t kListed = 12;
-  out += "<div class=\"scroll\"><table><tr><th>file</th><th class=\"n\">documents</th><th class=\"n\">text</th></tr>";
+  std::string out =
+      "<div class=\"scroll\"><table><tr><th>file</th><th class=\"n\">documents</th><th class=\"n\">text</th></tr>";
   for (size_t i = 0; i < ledger.files.size() && i < kListed; ++i)
     out += fmt::format("<tr><td class=\"wrap\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
                        html(ledger.files[i].path), with_commas(ledger.files[i].documents),
@@ -73,7 +75,7 @@ std::string ledger_card(const std::string& title, const Ledger& ledger) {
   out += ledger_row("&lt;s&gt; and &lt;/s&gt; added", ledger.specials_added) +
          ledger_row("sequences to train on", ledger.sequences_train) +
          ledger_row("examples to train on", ledger.examples_train);
-  return out + "</table></div>";
+  return out + "</table>";
 }
 
 json defaults_of(const std::string& program) {
@@ -136,14 +138,30 @@ std::string differing_flags(const std::vector<NamedFlags>& runs) {
 }
 
 std::string ledgers(const Runs& runs) {
-  std::string out = "<h2>Where the text went</h2><div class=\"columns\">";
+  // Runs on the same text share a card.
+  std::vector<std::pair<std::string, std::string>> cards;  // title, ledger
+  const auto add = [&](const ReportedRun& run, const char* what, const std::optional<Ledger>& ledger) {
+    if (!ledger) return;
+    const std::string body = ledger_table(*ledger);
+    const auto same = std::find_if(cards.begin(), cards.end(), [&](const auto& c) {
+      return c.second == body && c.first.compare(0, std::strlen(what), what) == 0;
+    });
+    if (same == cards.end())
+      cards.emplace_back(what + (runs.size() > 1 ? ": " + run.name : ""), body);
+    else
+      same->first += ", " + run.name;
+  };
+  std::string missing;
   for (const ReportedRun& run : runs) {
-    const std::string of = runs.size() > 1 ? run.name + ": " : "";
-    if (run.train) out += ledger_card(of + "training text", *run.train);
-    if (run.eval) out += ledger_card(of + "evaluation text", *run.eval);
-    if (!run.train) out += fmt::format("<div class=\"card\">{}no ledger.json in this run folder</div>", html(of));
+    add(run, "Training text", run.train);
+    add(run, "Evaluation text", run.eval);
+    if (!run.train)
+      missing += fmt::format("<div class=\"card\">{}: no ledger.json in this run folder</div>", html(run.name));
   }
-  return out + "</div>";
+  std::string out = "<h2>Where the text went</h2><div class=\"columns\">";
+  for (const auto& [title, body] : cards)
+    out += fmt::format("<div class=\"card\"><h3>{}</h3>{}</div>", html(title), body);
+  return out + missing + "</div>";
 }
 
 std::string flags_in_force(const std::vector<NamedFlags>& runs) {
