@@ -57,13 +57,15 @@ Words split_by_blocks(std::string_view text) {
   Words words;
   WordCutter cutter(PreTokenizer::instance(), text);
   size_t begin = 0, at = 0;
-  for (uint64_t starts; cutter.next(at, starts);)
+  for (uint64_t starts; cutter.next(at, starts);) {
+    EXPECT_TRUE(at > 0 || (starts & 1) != 0) << "the text starts a word: " << text;
     for (; starts != 0; starts &= starts - 1) {
       const size_t start = at + size_t(std::countr_zero(starts));
       EXPECT_LT(start, text.size());
       if (start > begin) words.emplace_back(text.substr(begin, start - begin));
       begin = start;
     }
+  }
   if (begin < text.size()) words.emplace_back(text.substr(begin));
   return words;
 }

@@ -12,6 +12,8 @@
 
 #include "data/bpe_merge.h"
 #include "data/bpe_trainer.h"
+#include "data/pretokenizer.h"
+#include "data/tokenizer_data.h"
 #include "kernels/base/check.h"
 
 namespace encore {
@@ -151,6 +153,41 @@ TEST(Tokenizer, LongWordsByHeapAsByScan) {
   }
   const std::string word(200000, 'a');
   EXPECT_EQ(t.decode(t.encode(word)), word);
+}
+
+// More distinct words than the word cache holds, of every size that it knows and does not know, in places where few
+// bytes follow and where many do: the same ids and word starts as without a cache.
+TEST(Tokenizer, WordsFromTheCacheAsMerged) {
+  const Tokenizer& t = tiny();
+  std::mt19937 random(4);
+  std::vector<std::string> words;
+  for (int i = 0; i < 200000; ++i) {
+    std::string word = random() % 4 == 0 ? "" : " ";
+    const bool frequent = random() % 2 == 0;
+    for (unsigned n = 1 + random() % (i % 50 == 0 ? 40 : 17); n > 0; --n)
+      word += frequent ? "theca"[random() % 5] : "abcdefghijklmnopqrstuvwxyz"[random() % 26];
+    words.push_back(word + (random() % 8 == 0 ? "'s" : ""));
+  }
+  for (int trial = 0; trial < 300; ++trial) {
+    std::string text;
+    // The same words again later: by then some are in the cache and others were thrown out.
+    const size_t first = random() % words.size();
+    for (size_t i = 0; i < 2000; ++i) text += words[(first + i) % words.size()];
+    text.resize(random() % 3 == 0 ? random() % 100 : text.size());
+    Ids expected, ids;
+    std::vector<uint8_t> expected_starts, starts;
+    for (size_t at = 0; at < text.size();) {
+      const size_t end = PreTokenizer::instance().word_end(text, at);
+      Ids symbols;
+      for (; at < end; ++at) symbols.push_back(t.data().byte_ids[static_cast<unsigned char>(text[at])]);
+      symbols.resize(merge_symbols(t.data().merge_table, symbols.data(), symbols.size()));
+      expected.insert(expected.end(), symbols.begin(), symbols.end());
+      for (size_t i = 0; i < symbols.size(); ++i) expected_starts.push_back(i == 0);
+    }
+    t.encode_words(text, ids, starts);
+    ASSERT_TRUE(ids == expected) << "trial " << trial;
+    ASSERT_TRUE(starts == expected_starts) << "trial " << trial;
+  }
 }
 
 TEST(Tokenizer, AnyBytesComeBack) {
