@@ -54,10 +54,9 @@ elif make_group /sys/fs/cgroup memory.max; then limit="cgroup v2"
 elif (ulimit -d $((memory << 10))) 2>/dev/null; then limit="RLIMIT_DATA"
 else echo "skipped: a corpus larger than memory (no cgroup can be made and no limit set)"; exit 0; fi
 
-limited() {
-  if [ -n "$group" ]; then sh -c "echo \$\$ >$group/cgroup.procs && exec \"\$@\"" - "$@"
-  else (ulimit -d $((memory << 10)) && exec "$@"); fi
-}
+# In front of a command: the same process goes on as the command, so that its id is that of what can be killed.
+if [ -n "$group" ]; then limited=(sh -c "echo \$\$ >$group/cgroup.procs && exec \"\$@\"" -)
+else limited=(bash -c "ulimit -d $((memory << 10)) && exec \"\$@\"" -); fi
 peak() {
   cat "$group/memory.max_usage_in_bytes" 2>/dev/null || cat "$group/memory.peak" 2>/dev/null || echo 0
 }
@@ -76,21 +75,21 @@ for ((have = 0; have < bytes * times; have += one)); do cat "$work/one" || exit 
 cat >"$work/config.json" <<'J'
 {"architectures": ["RobertaForMaskedLM"], "model_type": "roberta", "vocab_size": 8192, "hidden_size": 64,
  "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 128, "max_position_embeddings": 130,
- "type_vocab_size": 1, "layer_norm_eps": 1e-5, "hidden_act": "gelu", "hidden_dropout_prob": 0.1,
+ "type_vocab_size": 1, "layer_norm_eps": 1e-5, "hidden_act": "gelu", "initializer_range": 0.02, "hidden_dropout_prob": 0.1,
  "attention_probs_dropout_prob": 0.1, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
 J
 "$bin/init_model" --config "$work/config.json" --tokenizer "$root/models/encore-mini" --output "$work/model" >/dev/null ||
   fail "no model"
 head -n 200 "$root/examples/gene_ontology/eval.txt" >"$work/eval.txt"
 train=("$bin/dapt_train" --model "$work/model" --train "$text" --eval "$work/eval.txt" --max-steps "$steps"
-  --batch-sequences 32 --seq-length 128 --seed 3)
+  --batch-sequences 32 --seq-length 128 --seed 3 --threads 2)
 
 # ------------------------------------------------------------------------------------------------------ three runs
 now() { date +%s.%N; }
 since() { echo "$(now) $1" | awk '{printf "%.1f", $1 - $2}'; }
 documents() { grep -ao '"documents":[0-9]*' "$work"/cache/*.building/journal 2>/dev/null | head -n 1 | cut -d: -f2; }
 
-limited "${train[@]}" --cache-dir "$work/cache" --output "$work/killed" >"$work/out" 2>"$work/err" &
+"${limited[@]}" "${train[@]}" --cache-dir "$work/cache" --output "$work/killed" >"$work/out" 2>"$work/err" &
 pid=$!
 saved=0
 for ((i = 0; i < 60000; ++i)); do
@@ -106,7 +105,7 @@ saved=$(documents)
 [ "${saved:-0}" -gt 0 ] || fail "nothing was saved by the run that was killed: $(cat "$work/err")"
 
 begin=$(now)
-limited "${train[@]}" --cache-dir "$work/cache" --output "$work/limited" >"$work/limited.out" 2>"$work/err" ||
+"${limited[@]}" "${train[@]}" --cache-dir "$work/cache" --output "$work/limited" >"$work/limited.out" 2>"$work/err" ||
   fail "under the limit: exit code $?: $(tail -n 3 "$work/err" "$work/limited.out")"
 limited_seconds=$(since "$begin")
 grep -q "documents by an earlier start" "$work/limited.out" || fail "the second run began anew"

@@ -193,7 +193,7 @@ fi
 
 # ------------------------------------------------------------------------------------ a corpus larger than the memory
 holds "a text four times the memory: killed, gone on with, trained on" \
-  "$root/scripts/big_corpus_test.sh" --memory 96 --times 4 --steps 4 "$bin"
+  "$root/scripts/big_corpus_test.sh" --memory 128 --times 4 --steps 4 "$bin"
 grep '^skipped' out
 
 # ------------------------------------------------------------------------------------------------- two ranks over MPI
