@@ -1,13 +1,14 @@
 """One epoch of fine-tuning on citation_intent, batches of 16, RoBERTa-base shape: the `finetune` program beside a loop
 like that of transformers' Trainer (dynamic padding, AdamW, linear schedule, clipping at 1, bf16 autocast).
 
-Rates are rows a second of the training steps. Encore's clock runs from before its first step to after an evaluation of
-16 rows; the peer's runs from after its first step and stops before any evaluation, after ENCORE_PEERS_SECONDS at the
-latest (rows come in random order, so part of an epoch has the rate of all). ENCORE_PEERS_ROWS: fewer rows of the task.
+Rates are rows a second of the training steps after the first, on both sides; Encore's come from its --profile. The peer
+stops after ENCORE_PEERS_SECONDS at the latest (rows come in random order, so part of an epoch has the rate of all).
+ENCORE_PEERS_ROWS: fewer rows of the task.
 """
 import json
 import os
 import random
+import re
 import shutil
 import time
 
@@ -63,13 +64,15 @@ def encore_rate(model_dir, rows):
     start = time.perf_counter()
     text, peak = mlm_rows.run_measured(
         peers.program("finetune"), "--model", model_dir, "--train", folder / "train.jsonl", "--dev", folder / "dev.jsonl",
-        "--output", folder / "run", "--epochs", "1", "--batch-size", BATCH)
+        "--output", folder / "run", "--epochs", "1", "--batch-size", BATCH, "--profile")
     program = time.perf_counter() - start
     epoch = json.loads((folder / "run" / "log.jsonl").read_text().splitlines()[0])
     shutil.rmtree(folder)
-    return {"value": len(rows) / epoch["seconds"], "who": "finetune (dtype auto)", "rows": len(rows),
+    steps, seconds = re.search(r"^step: (\d+) of (\S+) s after the first", text, re.M).groups()
+    measured = min(int(steps) * BATCH, len(rows) - BATCH)  # the last step may be short
+    return {"value": measured / (int(steps) * float(seconds)), "who": "finetune (dtype auto)", "rows": measured,
             "device": next((line for line in text.splitlines() if line.startswith("cpu:")), ""),
-            "seconds": epoch["seconds"], "program_seconds": program, "peak_rss_gb": peak}
+            "epoch_seconds": epoch["seconds"], "program_seconds": program, "peak_rss_gb": peak}
 
 
 def main():
