@@ -1,6 +1,7 @@
 #include "kernels/cpu/cpu_backend.h"
 
 #include <dnnl.h>
+#include <immintrin.h>
 #include <omp.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -66,6 +67,18 @@ void check_available(size_t bytes) {
   if (bytes < (size_t(1) << 30)) return;
   const std::string kib = proc_field("/proc/meminfo", "MemAvailable");
   if (!kib.empty() && bytes / 1024 > std::strtoull(kib.c_str(), nullptr, 10)) no_memory(bytes);
+}
+
+// Past the caches: what is too large for them need not be read before it is overwritten.
+void stream_zeros(char* p, size_t bytes) {
+  constexpr size_t kVector = sizeof(__m256i);
+  const size_t head = std::min(bytes, (kVector - reinterpret_cast<uintptr_t>(p) % kVector) % kVector);
+  const size_t body = (bytes - head) / kVector * kVector;
+  std::memset(p, 0, head);
+  for (size_t i = 0; i < body; i += kVector)
+    _mm256_stream_si256(reinterpret_cast<__m256i*>(p + head + i), _mm256_setzero_si256());
+  std::memset(p + head + body, 0, bytes - head - body);
+  _mm_sfence();
 }
 
 }  // namespace
@@ -141,12 +154,17 @@ void CpuBackend::copy_to_host(void* host, const void* device, size_t bytes) {
   if (bytes) std::memcpy(host, device, bytes);
 }
 void CpuBackend::fill_zero(void* device, size_t bytes) {
-  constexpr size_t kPart = size_t(1) << 20;
+  constexpr size_t kPart = size_t(1) << 20, kStreamed = size_t(64) << 20;
   const int64_t parts = int64_t((bytes + kPart - 1) / kPart);
 #pragma omp parallel for schedule(static) if (parts > 1)
   for (int64_t i = 0; i < parts; ++i) {
     const size_t first = size_t(i) * kPart;
-    std::memset(static_cast<char*>(device) + first, 0, std::min(kPart, bytes - first));
+    char* part = static_cast<char*>(device) + first;
+    const size_t length = std::min(kPart, bytes - first);
+    if (bytes >= kStreamed)
+      stream_zeros(part, length);
+    else
+      std::memset(part, 0, length);
   }
 }
 
