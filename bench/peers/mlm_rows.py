@@ -10,6 +10,8 @@ import sys
 import peers
 
 SEQUENCES = 256
+SECONDS = float(os.environ.get("ENCORE_PEERS_SECONDS", "1e9"))
+BATCHES = [int(n) for n in os.environ.get("ENCORE_PEERS_BATCHES", "16,32").split(",")]
 
 
 def peer_step(*arguments):
@@ -42,9 +44,9 @@ def run_measured(*command):
 def long_sequences(row, title, dtype, compiled, must, aim, memory_must=None):
     """8 x 512 random tokens a step."""
     peers.need(row, "torch", "transformers")
-    peer = peer_step("--dtype", dtype, "--steps", "2" if compiled else "3", *(["--compile"] if compiled else []))
+    peer = peer_step("--dtype", dtype, "--steps", "3", "--seconds", str(SECONDS), *(["--compile"] if compiled else []))
     text, peak = run_measured(peers.program("mlm_step_bench"), "--shape", "base", "--dtype", dtype, "--sequences", "8",
-                              "--length", "512", "--steps", "5")
+                              "--length", "512", "--steps", "3")
     encore = {"value": float(re.search(r"8 x 512: (\d+) tokens/s", text).group(1)), "who": f"mlm_step_bench --dtype {dtype}",
               "device": text.splitlines()[0], "peak_rss_gb": peak}
     peers.emit(row, title, "tokens/s", peer, encore, must=must, aim=aim)
@@ -74,9 +76,9 @@ def short_sequences(row, title, by_length, must, aim):
     sequences = tokenizer(texts)["input_ids"]
     ids = peers.WORK / "citation_intent.ids.json"
     ids.write_text(json.dumps(sequences))
-    share = float(os.environ.get("ENCORE_PEERS_SECONDS", "1e9"))
+    share = SECONDS / len(BATCHES)
     peer = max((peer_step("--sequences", str(ids), "--batch", str(batch), "--steps", str(SEQUENCES // batch), "--seconds",
-                          str(share / 2), *(["--sorted"] if by_length else [])) for batch in (16, 32)),
+                          str(share), *(["--sorted"] if by_length else [])) for batch in BATCHES),
                key=lambda r: r["value"])
 
     folder = peers.WORK / row

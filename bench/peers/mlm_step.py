@@ -9,7 +9,7 @@ targets, AdamW (fused), gradient clipping at 1. bf16 is autocast, as people run 
 --batch sequences of --length random tokens; FILE is a JSON list of token ids: batches of --batch in random order, each
 padded to its longest (what DataCollatorForLanguageModeling does), after --sorted of neighbours in length. Prints real
 tokens per second (padding is not counted) and the peak resident memory, as one JSON object; at most --steps steps
-after the warm-up (one step, two when compiled), and none is begun after --seconds. Where every step has one shape the
+after the first, which compiles and warms up, and none is begun after --seconds. Where every step has one shape the
 rate is that of the median step, else that of all. Needs torch and transformers; says so and ends with 0 where they are
 missing.
 """
@@ -94,7 +94,7 @@ def main():
         return float(loss.detach())
 
     times, tokens = [], []
-    warm = 2 if a.compile else 1
+    warm = 1
     begin = time.perf_counter()
     for i, (ids, mask) in enumerate(batches_of(a, torch)):
         if len(times) == a.steps or (times and time.perf_counter() - begin > a.seconds):
