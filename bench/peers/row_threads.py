@@ -6,7 +6,7 @@ import peers
 
 
 def rate(threads):
-    text, _ = mlm_rows.run_measured(peers.program("mlm_step_bench"), "--steps", "2" if threads == 1 else "4", "--threads",
+    text, _ = mlm_rows.run_measured(peers.program("mlm_step_bench"), "--steps", "1" if threads == 1 else "2", "--threads",
                                     threads)
     return {"value": float(re.search(r"8 x 512: (\d+) tokens/s", text).group(1)), "who": f"mlm_step_bench --threads {threads}"}
 
