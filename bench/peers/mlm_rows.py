@@ -67,34 +67,33 @@ def roberta_base(row):
 
 
 def short_sequences(row, title, by_length, must, aim):
-    """citation_intent: each side sees the same 256 sequences once; the peer in the faster of batches of 16 and 32."""
+    """citation_intent: each side sees the same 256 sequences, once (the peer) or twice; a line for each batch size."""
     transformers = peers.need(row, "torch", "transformers")[1]
     rows = peers.read_rows(peers.data(row, "tasks/citation_intent/train.jsonl.zst"))[:SEQUENCES]
     model = roberta_base(row)
     texts = [r["text"] for r in rows]
-    tokenizer = transformers.AutoTokenizer.from_pretrained(model)
-    sequences = tokenizer(texts)["input_ids"]
     ids = peers.WORK / "citation_intent.ids.json"
-    ids.write_text(json.dumps(sequences))
-    share = SECONDS / len(BATCHES)
-    peer = max((peer_step("--sequences", str(ids), "--batch", str(batch), "--steps", str(SEQUENCES // batch), "--seconds",
-                          str(share), *(["--sorted"] if by_length else [])) for batch in BATCHES),
-               key=lambda r: r["value"])
+    ids.write_text(json.dumps(transformers.AutoTokenizer.from_pretrained(model)(texts)["input_ids"]))
+    for batch in BATCHES:
+        peer = peer_step("--sequences", str(ids), "--batch", str(batch), "--steps", str(SEQUENCES // batch), "--seconds",
+                         str(SECONDS / len(BATCHES)), *(["--sorted"] if by_length else []))
+        encore = packed_sequences(peers.WORK / row, model, texts, batch)
+        peers.emit(f"{row}_{batch}", f"{title}, batches of {batch}", "tokens/s", peer, encore, must=must, aim=aim)
 
-    folder = peers.WORK / row
+
+def packed_sequences(folder, model, texts, batch):
+    """dapt_train over the texts, each a sequence of its own: the rate of all steps but the first."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / "train.jsonl").write_text("".join(json.dumps({"text": t}) + "\n" for t in texts))
     text, peak = run_measured(
         peers.program("dapt_train"), "--model", model, "--train", folder / "train.jsonl", "--output", folder / "run",
-        "--mode", "truncate", "--batch-sequences", str(peer["batch"]), "--epochs", "2", "--held-out", "0",
-        "--cache-dir", folder / "cache", "--save-minutes", "0", "--log-seconds", "1000")
+        "--mode", "truncate", "--batch-sequences", str(batch), "--epochs", "2", "--held-out", "0", "--cache-dir",
+        folder / "cache", "--save-minutes", "0", "--log-seconds", "1000")
     steps = [json.loads(line) for line in open(folder / "run" / "log.jsonl")]
     steps = [s for s in steps if "tokens_per_second" in s][1:]  # the first makes kernels and touches memory
     shutil.rmtree(folder)
     seconds = [s["tokens"] / s["tokens_per_second"] for s in steps]
-    encore = {"value": sum(s["tokens"] for s in steps) / sum(seconds), "who": "dapt_train --mode truncate, packed",
-              "device": next((line for line in text.splitlines() if line.startswith("cpu:")), ""),
-              "batch": peer["batch"], "steps": len(steps), "seconds_per_step": statistics.median(seconds),
-              "peak_rss_gb": peak}
-    peers.emit(row, title, "tokens/s", peer, encore, must=must, aim=aim)
+    return {"value": sum(s["tokens"] for s in steps) / sum(seconds), "who": "dapt_train --mode truncate, packed",
+            "device": next((line for line in text.splitlines() if line.startswith("cpu:")), ""), "batch": batch,
+            "steps": len(steps), "seconds_per_step": statistics.median(seconds), "peak_rss_gb": peak}
