@@ -24,6 +24,17 @@ if(ENCORE_SANITIZE)
   list(APPEND ENCORE_FLAGS -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
 endif()
+if(ENCORE_FUZZ)
+  # Parsers stop at the first fault of any kind. clang has no maybe-uninitialized to switch off.
+  list(APPEND ENCORE_FLAGS -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+                           -fno-omit-frame-pointer -Wno-unknown-warning-option)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+if(ENCORE_COVERAGE)
+  # Everything, the host executor's kernels too. Atomic: threads share the counters.
+  add_compile_options(--coverage -fprofile-update=atomic)
+  add_link_options(--coverage)
+endif()
 
 if(ENCORE_TSAN)
   list(APPEND ENCORE_FLAGS -fsanitize=thread -fno-omit-frame-pointer)

@@ -15,6 +15,7 @@
 
 #include "kernels/base/atomic_file.h"
 #include "kernels/base/check.h"
+#include "model/json_text.h"
 
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -104,9 +105,13 @@ json read_json(const std::string& dir) {
   check(bool(in), "{}: cannot be read: {}", file, std::strerror(errno));
   std::stringstream text;
   text << in.rdbuf();
-  const json whole = json::parse(text.str(), nullptr, /*allow_exceptions=*/false);
-  if (!whole.is_object() || !whole.contains("state") || !whole.contains("crc32"))
+  json whole;
+  try {
+    whole = parse_json_object(text.str(), file);
+  } catch (const Error&) {
     damaged(file, "is damaged (not a state's JSON)");
+  }
+  if (!whole.contains("state") || !whole.contains("crc32")) damaged(file, "is damaged (not a state's JSON)");
   if (whole["crc32"] != fmt::format("{:08x}", crc(whole["state"].dump()))) damaged(file, "is damaged (checksum)");
   check(whole["state"].value("version", 0) == kVersion, "{}: is of version {}, this program reads {}", file,
         whole["state"].value("version", 0), kVersion);
@@ -204,14 +209,20 @@ RunState read_state(const std::string& dir) {
     return from_json(read_json(dir));
   } catch (const json::exception& e) {
     damaged(dir + "/state.json", fmt::format("lacks a field ({})", e.what()));
+  } catch (const std::logic_error&) {  // of std::stoull
+    damaged(dir + "/state.json", "holds a fingerprint that is no number");
   }
 }
 
 void load_state(const std::string& dir, const RunState& state, ParamStore& params, Optimizer& optimizer) {
-  const json files = read_json(dir).at("files");
-  for (const Buffer& b : buffers(params, optimizer)) {
-    check(files.contains(b.file), "{}/state.json: names no {}", dir, b.file);
-    read_buffer(dir, b, files[b.file], params.backend());
+  try {
+    const json files = read_json(dir).at("files");
+    for (const Buffer& b : buffers(params, optimizer)) {
+      check(files.contains(b.file), "{}/state.json: names no {}", dir, b.file);
+      read_buffer(dir, b, files[b.file], params.backend());
+    }
+  } catch (const json::exception& e) {
+    damaged(dir + "/state.json", fmt::format("lacks a field ({})", e.what()));
   }
   params.weights_changed();
   optimizer.set_steps(state.step);

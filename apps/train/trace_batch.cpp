@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "kernels/base/check.h"
+#include "model/json_text.h"
 
 namespace encore {
 namespace {
@@ -20,11 +21,7 @@ Json parse_file(const std::string& path) {
   std::stringstream text;
   text << in.rdbuf();
   check(in.good() || in.eof(), "{}: cannot be read", path);
-  try {
-    return Json::parse(text.str());
-  } catch (const Json::exception& e) {
-    fail("{}: not valid JSON: {}", path, e.what());
-  }
+  return parse_json_object(text.str(), path);
 }
 
 std::vector<int32_t> integers(const Json& list, const std::string& where) {
@@ -59,7 +56,7 @@ std::vector<int32_t> ragged(const Json& file, const std::string& path, const cha
 }
 
 void read_ids(const Json& file, const std::string& path, PackedBatch& batch) {
-  check(file.is_object() && file.contains("input_ids"), "{}: has no input_ids", path);
+  check(file.contains("input_ids"), "{}: has no input_ids", path);
   const Json& lists = file.at("input_ids");
   check(lists.is_array() && !lists.empty(), "{}: input_ids must be a list of lists of ids", path);
   batch.cu_seqlens = {0};

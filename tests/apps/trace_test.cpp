@@ -43,7 +43,9 @@ TEST(Trace, RefusesBadBatches) {
   TemporaryFolder dir;
   const std::vector<std::pair<std::string, std::string>> bad = {
       {"", "not valid JSON"},
-      {"[1]", "has no input_ids"},
+      {"[1]", "a JSON array where an object is expected"},
+      {R"({"input_ids": [[0]], "input_ids": [[0]]})", "the key 'input_ids' comes twice"},
+      {R"({"input_ids": )" + std::string(200000, '[') + std::string(200000, ']') + "}", "nested deeper than 64 levels"},
       {R"({"labels": [[1]]})", "has no input_ids"},
       {R"({"input_ids": [[0, 5, 2]]})", "either labels or class_labels"},
       {R"({"input_ids": [[0, 5, 2]], "labels": [[1, 2, 3]], "class_labels": [1]})", "either labels or class_labels"},

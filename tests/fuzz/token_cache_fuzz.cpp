@@ -1,0 +1,99 @@
+// A token cache whose checksums hold but whose content may lie, opened as a dataset. What names the corpus (key, list
+// of files) is put right, since another corpus' cache is not looked into.
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "data/hash.h"
+#include "data/masking.h"
+#include "data/token_cache.h"
+#include "data/tokenizer.h"
+#include "data/utf8.h"
+#include "tests/fuzz/fuzz_input.h"
+
+using namespace encore;
+
+namespace {
+
+// <s>, <pad>, </s>, <unk>, <mask>, and a token a byte.
+Tokenizer byte_tokenizer() {
+  std::vector<std::string> tokens{"<s>", "<pad>", "</s>", "<unk>", "<mask>"};
+  char32_t next = 256;
+  for (char32_t b = 0; b < 256; ++b) {
+    const bool itself = (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
+    append_utf8(tokens.emplace_back(), itself ? b : next++);
+  }
+  return Tokenizer::from_parts(tokens, {});
+}
+
+struct Corpus {
+  Tokenizer tokenizer = byte_tokenizer();
+  DatasetOptions options;
+  std::string cache, files;  // path; JSON
+  CacheHeader header;
+
+  Corpus() {
+    options.corpus.files = {fuzz::folder().write("corpus.txt", "ab cd\n\nef gh, ij\n")};
+    options.cache_dir = fuzz::folder().path();
+    options.seq_length = 6;
+    options.held_out = 0.3;
+    options.threads = 1;
+    const auto good = TokenCache::open(options, tokenizer);
+    cache = good->path();
+    files = cached_files_json(good->files());
+    std::ifstream(cache, std::ios::binary).read(reinterpret_cast<char*>(&header), sizeof header);
+  }
+};
+
+// The input as a cache of the corpus.
+std::string repaired(const Corpus& corpus, std::string bytes) {
+  CacheHeader header;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  if (header.at_files >= sizeof header && header.at_files <= bytes.size()) {
+    try {
+      parse_cached_files(std::string_view(bytes).substr(header.at_files));
+    } catch (const nlohmann::json::exception&) {
+      // Told to the caller, who takes the cache for torn.
+    }
+    bytes.resize(header.at_files);
+    bytes += corpus.files;
+  }
+  header.key = corpus.header.key;
+  header.version = corpus.header.version;
+  std::memcpy(header.magic, corpus.header.magic, sizeof header.magic);
+  header.file_size = bytes.size();
+  header.body_checksum = hash_bytes(std::string_view(bytes).substr(sizeof header));
+  header.checksum = hash_bytes({reinterpret_cast<const char*>(&header), offsetof(CacheHeader, checksum)});
+  std::memcpy(bytes.data(), &header, sizeof header);
+  return bytes;
+}
+
+void read_all(const Corpus& corpus, SequenceMode mode) {
+  DatasetOptions options = corpus.options;
+  options.mode = mode;
+  const Dataset dataset = Dataset::open(options, corpus.tokenizer);
+  fuzz::must(dataset.ledger().adds_up(), "the ledger adds up");
+  const Masker masker = make_masker({}, corpus.tokenizer);
+  for (const auto& side : {dataset.train(), dataset.held_out()}) {
+    PackedBatch batch;
+    for (int64_t e = 0; e < side->examples(); ++e) {
+      side->append(e, 0, masker, batch);
+      side->document_of(side->first_sequence(e));
+    }
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static Corpus corpus;
+  std::string bytes(fuzz::as_text(data, size));
+  if (size >= sizeof(CacheHeader)) bytes = repaired(corpus, std::move(bytes));
+  for (const SequenceMode mode : {SequenceMode::kFull, SequenceMode::kPack}) {
+    std::filesystem::remove(corpus.cache);
+    fuzz::folder().write(std::filesystem::path(corpus.cache).filename(), bytes);
+    fuzz::read_or_refuse([&] { read_all(corpus, mode); });
+  }
+  return 0;
+}
