@@ -81,6 +81,7 @@ int mlm_eval(int argc, char** argv) {
   Reservation reservation(*model, plan_capacity(tokens_per_batch, masking.mlm_probability), Mode::kInference);
   const Evaluator evaluator(data.train(), make_masker(masking, tokenizer), tokens_per_batch);
   print_result(evaluator.run(reservation, *self, /*per_document=*/true), cli.get_flag("json"));
+  if (!cli.get_flag("json")) fmt::print("computed by    {}\n", device.description());
   return 0;
 }
 

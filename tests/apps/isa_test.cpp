@@ -1,0 +1,143 @@
+// Whole programs on the instruction set that they pick at run time, and on the narrow one (ENCORE_ISA=avx2, which caps
+// oneDNN too): Hugging Face's results within the fp32 rule, a line that says what was picked, and what --dtype follows.
+#include <algorithm>
+#include <filesystem>
+#include <string_view>
+
+#include "kernels/cpu/vec/dispatch.h"
+#include "tests/apps/program.h"
+#include "tests/model/golden_rule.h"
+
+namespace encore::test {
+namespace {
+
+using Words = std::vector<std::string>;
+
+// isa: of ENCORE_ISA; "" leaves the choice to the program.
+Outcome run_on(const std::string& isa, const Words& command) {
+  Words words = {"/usr/bin/env", isa.empty() ? "--unset=ENCORE_ISA" : "ENCORE_ISA=" + isa};
+  words.insert(words.end(), command.begin(), command.end());
+  return run(words);
+}
+
+bool holds(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+// Folders with errors.json: those of this repository, and of the shared recordings where they are at hand.
+std::vector<std::string> golden_cases() {
+  std::vector<std::string> cases;
+  for (const char* root : {ENCORE_SOURCE_DIR "/tests/golden", ENCORE_SOURCE_DIR "/../shared/golden"}) {
+    if (!fs::exists(root)) continue;
+    for (const auto& entry : fs::directory_iterator(root)) {
+      const std::string path = entry.path().string();
+      const bool bert = entry.path().filename().string().starts_with("bert");
+      if (!bert && fs::exists(path + "/errors.json")) cases.push_back(path);
+    }
+  }
+  return cases;
+}
+
+TEST(Isa, Avx2ComputesWhatHuggingFaceDoes) {
+  TemporaryFolder dir;
+  int batches = 0;
+  for (const std::string& path : golden_cases()) {
+    const nlohmann::json errors = read_json(path + "/errors.json");
+    for (const auto& [batch, of_batch] : errors.items()) {
+      if (!fs::exists(path + "/" + batch + ".json")) continue;  // the repository holds a part of the recordings
+      SCOPED_TRACE(path + " " + batch);
+      const std::string got = dir / "out.safetensors";
+      const Outcome o = run_on("avx2", {program("trace"), "--model", path + "/model", "--batch",
+                                        path + "/" + batch + ".json", "--output", got, "--device", "cpu"});
+      ASSERT_EQ(o.code, 0) << o.err;
+      const GoldenRule rule(of_batch, DType::kF32);
+      for (const std::string& line :
+           rule.violations(read_tensors(got), read_tensors(path + "/" + batch + ".safetensors")))
+        ADD_FAILURE() << line;
+      ++batches;
+    }
+  }
+  EXPECT_GE(batches, 2);
+}
+
+// The first line of dapt_train, and a line of mlm_eval.
+std::string picked(const std::string& isa, const Words& more = {}) {
+  static const TinyWorkplace place;
+  static int runs = 0;
+  Words words = {program("dapt_train"),
+                 "--model",
+                 place.model(),
+                 "--train",
+                 place.train(),
+                 "--eval",
+                 place.eval(),
+                 "--output",
+                 place / ("isa-" + std::to_string(++runs)),
+                 "--max-steps",
+                 "2",
+                 "--seq-length",
+                 "32",
+                 "--cache-dir",
+                 place.cache(),
+                 "--device",
+                 "cpu"};
+  words.insert(words.end(), more.begin(), more.end());
+  const Outcome train = run_on(isa, words);
+  EXPECT_EQ(train.code, 0) << train.err;
+  words = {program("mlm_eval"), "--model",     place.model(), "--data", place.eval(), "--seq-length", "32",
+           "--cache-dir",       place.cache(), "--device",    "cpu"};
+  words.insert(words.end(), more.begin(), more.end());
+  const Outcome eval = run_on(isa, words);
+  EXPECT_EQ(eval.code, 0) << eval.err;
+  const std::string lead = "computed by    ";
+  const size_t at = eval.out.find(lead);
+  EXPECT_NE(at, std::string::npos) << eval.out;
+  const size_t from = at + lead.size(), end = eval.out.find('\n', at);
+  const std::string line = eval.out.substr(from, end - from);
+  EXPECT_TRUE(holds(train.out, line)) << line << "\nis not in\n" << train.out;
+  return line;
+}
+
+TEST(Isa, ProgramsSayWhatTheyPicked) {
+  const std::string narrow = picked("avx2");
+  EXPECT_TRUE(holds(narrow, " avx2, oneDNN ") && holds(narrow, "fp32 activations")) << narrow;
+  const std::string own = picked("");
+  ::unsetenv("ENCORE_ISA");  // this process picks too, by the same rule
+  const bool wide = cpu::use_avx512();
+  EXPECT_TRUE(holds(own, wide ? " avx512 bf16, oneDNN " : " avx2, oneDNN ")) << own;
+  EXPECT_TRUE(holds(own, wide ? "bf16 activations" : "fp32 activations")) << own;
+  EXPECT_TRUE(holds(picked("", {"--dtype", "fp32"}), "fp32 activations"));
+}
+
+TEST(Isa, Bf16IsRefusedOnAvx2) {
+  TemporaryFolder dir;
+  const std::string path = ENCORE_SOURCE_DIR "/tests/golden/mlm-d32";
+  const Words words = {program("trace"),
+                       "--model",
+                       path + "/model",
+                       "--batch",
+                       path + "/ragged.json",
+                       "--output",
+                       dir / "out.safetensors",
+                       "--device",
+                       "cpu",
+                       "--dtype",
+                       "bf16"};
+  const Outcome o = run_on("avx2", words);
+  EXPECT_EQ(o.code, 2);
+  EXPECT_EQ(o.out, "");
+  EXPECT_EQ(std::count(o.err.begin(), o.err.end(), '\n'), 1) << o.err;
+  EXPECT_TRUE(holds(o.err, "does not multiply bf16 natively; use --dtype fp32")) << o.err;
+  EXPECT_FALSE(fs::exists(dir / "out.safetensors"));
+}
+
+TEST(Isa, RefusesAnUnknownOne) {
+  const std::string path = ENCORE_SOURCE_DIR "/tests/golden/mlm-d32";
+  const Outcome o = run_on("sse4", {program("trace"), "--model", path + "/model", "--batch", path + "/ragged.json",
+                                    "--output", "/dev/null", "--device", "cpu"});
+  EXPECT_EQ(o.code, 2);
+  EXPECT_TRUE(holds(o.err, "ENCORE_ISA is 'sse4'")) << o.err;
+}
+
+}  // namespace
+}  // namespace encore::test
