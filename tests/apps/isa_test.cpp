@@ -1,7 +1,10 @@
 // Whole programs on the instruction set that they pick at run time, and on the narrow one (ENCORE_ISA=avx2, which caps
 // oneDNN too): Hugging Face's results within the fp32 rule, a line that says what was picked, and what --dtype follows.
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
+#include <iterator>
+#include <sstream>
 #include <string_view>
 
 #include "kernels/cpu/vec/dispatch.h"
@@ -13,9 +16,18 @@ namespace {
 
 using Words = std::vector<std::string>;
 
+// The words before a program's own: scripts/avx2_emulated.sh runs everything here on a processor without AVX-512.
+Words emulator() {
+  const char* set = std::getenv("ENCORE_TEST_EMULATOR");
+  std::istringstream in(set ? set : "");
+  return {std::istream_iterator<std::string>(in), {}};
+}
+
 // isa: of ENCORE_ISA; "" leaves the choice to the program.
 Outcome run_on(const std::string& isa, const Words& command) {
   Words words = {"/usr/bin/env", isa.empty() ? "--unset=ENCORE_ISA" : "ENCORE_ISA=" + isa};
+  const Words first = emulator();
+  words.insert(words.end(), first.begin(), first.end());
   words.insert(words.end(), command.begin(), command.end());
   return run(words);
 }
@@ -47,8 +59,9 @@ TEST(Isa, Avx2ComputesWhatHuggingFaceDoes) {
       if (!fs::exists(path + "/" + batch + ".json")) continue;  // the repository holds a part of the recordings
       SCOPED_TRACE(path + " " + batch);
       const std::string got = dir / "out.safetensors";
-      const Outcome o = run_on("avx2", {program("trace"), "--model", path + "/model", "--batch",
-                                        path + "/" + batch + ".json", "--output", got, "--device", "cpu"});
+      const Outcome o =
+          run_on(emulator().empty() ? "avx2" : "", {program("trace"), "--model", path + "/model", "--batch",
+                                                    path + "/" + batch + ".json", "--output", got, "--device", "cpu"});
       ASSERT_EQ(o.code, 0) << o.err;
       const GoldenRule rule(of_batch, DType::kF32);
       for (const std::string& line :
@@ -103,7 +116,7 @@ TEST(Isa, ProgramsSayWhatTheyPicked) {
   EXPECT_TRUE(holds(narrow, " avx2, oneDNN ") && holds(narrow, "fp32 activations")) << narrow;
   const std::string own = picked("");
   ::unsetenv("ENCORE_ISA");  // this process picks too, by the same rule
-  const bool wide = cpu::use_avx512();
+  const bool wide = cpu::use_avx512() && emulator().empty();
   EXPECT_TRUE(holds(own, wide ? " avx512 bf16, oneDNN " : " avx2, oneDNN ")) << own;
   EXPECT_TRUE(holds(own, wide ? "bf16 activations" : "fp32 activations")) << own;
   EXPECT_TRUE(holds(picked("", {"--dtype", "fp32"}), "fp32 activations"));

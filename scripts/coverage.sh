@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Line coverage of kernels/, model/, optim/ and data/ by the tests that ctest runs: a table per folder, the files that
+# are covered least, and exit code 1 when a folder or the whole is below 90 %.
+#
+#   scripts/coverage.sh              builds into build-coverage (g++ --coverage), runs the tests, prints the table
+#   scripts/coverage.sh --report     the table of the counters that are there
+#   scripts/coverage.sh --lines FILE...   the lines of these files that no test reached, after either of the above
+#
+# Counted is what is compiled: the AVX2 and the AVX-512 copy of kernels/cpu/vec, whose lines count as reached when either
+# copy ran them, and the CUDA kernels on the host executor (which is counted too). Left out:
+#   kernels/simt/tests   are tests themselves
+# Needs gcovr (Debian's), and says so where it is missing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+build=build-coverage
+least=90
+
+command -v gcovr >/dev/null || { echo "skipped: no gcovr here (package gcovr)"; exit 0; }
+mode=${1-}
+case $mode in
+  '' | --report | --lines) ;;
+  *) echo "coverage.sh: unknown argument '$mode': usage: coverage.sh [--report | --lines FILE...]" >&2; exit 2 ;;
+esac
+if [ "$mode" = --lines ]; then
+  shift
+  [ -f $build/coverage.json ] || { echo "coverage.sh: run it without arguments first" >&2; exit 2; }
+  python3 - $build/coverage.json "$@" <<'PYTHON'
+import json, sys
+wanted = sys.argv[2:]
+for file in json.load(open(sys.argv[1]))["files"]:
+    if file["file"] in wanted:
+        source = open(file["file"], errors="replace").read().split("\n")
+        for line in file["lines"]:
+            if line["count"] == 0 and not line.get("gcovr/noncode"):
+                print(f"{file['file']}:{line['line_number']}: {source[line['line_number'] - 1]}")
+PYTHON
+  exit 0
+fi
+if [ -z "$mode" ]; then
+  cmake --preset coverage >/dev/null
+  cmake --build --preset coverage -j "$(nproc)" >$build/build.log || { tail -n 30 $build/build.log >&2; exit 1; }
+  find $build -name '*.gcda' -delete
+  # A failing test is the business of scripts/test.sh; here it would only lower the figures.
+  ctest --preset coverage -j 1 >$build/ctest.log || tail -n 20 $build/ctest.log
+fi
+# gcc counts a loop's exit once more than it can; a few negative counts are no reason to stop.
+gcovr --root . --object-directory $build --exclude-unreachable-branches --gcov-ignore-parse-errors \
+  --filter kernels/ --filter model/ --filter optim/ --filter data/ --exclude kernels/simt/tests/ \
+  -j "$(nproc)" --json $build/coverage.json $build >$build/gcovr.log 2>&1 || { tail -n 20 $build/gcovr.log >&2; exit 1; }
+
+python3 - $build/coverage.json $least <<'PYTHON'
+import json, sys
+folders, files = {}, []
+for file in json.load(open(sys.argv[1]))["files"]:
+    lines = [line for line in file["lines"] if not line.get("gcovr/noncode")]
+    reached = sum(line["count"] > 0 for line in lines)
+    if not lines:
+        continue
+    files.append((reached / len(lines), reached, len(lines), file["file"]))
+    path = file["file"].split("/")
+    for folder in {path[0], "/".join(path[:2]) if path[0] == "kernels" and len(path) > 2 else path[0], "total"}:
+        a, b = folders.get(folder, (0, 0))
+        folders[folder] = (a + reached, b + len(lines))
+print("| folder            |  lines | reached | coverage |")
+print("|-------------------|-------:|--------:|---------:|")
+for name in sorted(folders, key=lambda n: (n == "total", n)):
+    reached, lines = folders[name]
+    shown = name if name == "total" else ("&nbsp; " if "/" in name else "") + name + "/"
+    print(f"| {shown:17} | {lines:6} | {reached:7} | {100 * reached / lines:6.1f} % |")
+print("\nCovered least:\n")
+print("| file                                         |  lines | missed | coverage |")
+print("|----------------------------------------------|-------:|-------:|---------:|")
+for share, reached, lines, name in sorted(files)[:20]:
+    print(f"| {name:44} | {lines:6} | {lines - reached:6} | {100 * share:6.1f} % |")
+least = float(sys.argv[2])
+low = [n for n, (a, b) in folders.items() if "/" not in n and 100 * a / b < least]
+for name in low:
+    print(f"below {least:.0f} %: {name}")
+sys.exit(1 if low else 0)
+PYTHON
