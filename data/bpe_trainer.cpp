@@ -221,7 +221,7 @@ std::vector<std::string> initial_tokens() {
 
 Tokenizer train_bpe(const DocumentSource& source, const BpeTrainerOptions& options) {
   check(options.vocab_size >= 261, "vocab_size {} is below 261 = 5 special tokens + 256 bytes", options.vocab_size);
-  check(options.vocab_size <= 1 << 24, "vocab_size {} is above {}", options.vocab_size, 1 << 24);
+  check(options.vocab_size <= 1 << 21, "vocab_size {} is above {}", options.vocab_size, 1 << 21);
   check(options.min_frequency >= 1, "min_frequency {} is below 1", options.min_frequency);
   const int threads = options.threads > 0 ? options.threads : omp_get_max_threads();
   const WordCounts counts = count_source(source, threads, options.progress);

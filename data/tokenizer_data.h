@@ -16,8 +16,8 @@
 
 namespace encore {
 
-// Far above any vocabulary; a file that lies about its ids is not worth gigabytes of holes.
-inline constexpr int32_t kMaxTokenIds = 1 << 24;
+// Twice the largest vocabulary in use; a file that lies about its ids is not worth gigabytes of holes.
+inline constexpr int32_t kMaxTokenIds = 1 << 21;
 
 // A token that is looked for in the text before it is cut into words.
 struct AddedToken {

@@ -177,6 +177,12 @@ TEST(CorpusReader, Archives) {
   EXPECT_EQ(read({dir.write("s.txt.gz", gzip(same))}), (Texts{same}));
   for (bool checksum : {false, true})
     EXPECT_EQ(read({dir.write("s.txt.zst", zstd("one\n", checksum) + zstd(same, checksum))}), (Texts{"one", same}));
+  // Frames that ask for windows of 2 GiB, as --long=31 packs, and of 4 GiB: one block of "a\n" as it is.
+  const auto window = [](char descriptor) {
+    return std::string("\x28\xb5\x2f\xfd\0", 5) + descriptor + std::string("\x11\0\0a\n", 5);
+  };
+  EXPECT_EQ(read({dir.write("w.txt.zst", window('\xa8'))}), (Texts{"a"}));
+  expect_parts(error_of([&] { read({dir.write("w.txt.zst", window('\xb0'))}); }), {"w.txt.zst", "damaged"});
   expect_parts(error_of([&] { read({dir.write("e.txt.gz", gzip(""))}); }), {"e.txt.gz", "empty"});
   expect_parts(error_of([&] { read({dir.write("e.txt.zst", zstd(""))}); }), {"e.txt.zst", "empty"});
 }

@@ -189,7 +189,7 @@ def tokenizer_seeds():
     put("tokenizer_json", "strings.json", json.dumps(tokenizer_json(vocab, lines), ensure_ascii=False))
     put("tokenizer_json", "pairs.json", json.dumps(tokenizer_json(vocab, merges)))
     put("tokenizer_json", "unknown_merge.json", json.dumps(tokenizer_json(vocab, ["a z"])))
-    put("tokenizer_json", "far_id.json", json.dumps(tokenizer_json({**vocab, "zz": 2**24 - 1}, lines)))
+    put("tokenizer_json", "far_id.json", json.dumps(tokenizer_json({**vocab, "zz": 2**21 - 1}, lines)))
     put("tokenizer_json", "wordpiece.json", '{"model":{"type":"WordPiece","vocab":{}}}')
     merges_txt = "#version: 0.2\n" + "\n".join(lines) + "\n"
     vocab_json = json.dumps(vocab, ensure_ascii=False)
@@ -244,7 +244,7 @@ def archive_seeds():
     put("zst", "frames", packed(b"a\n", "--no-check") + struct.pack("<II", 0x184D2A50, 3) + b"xyz" + packed(b"b\n"))
     put("zst", "cut", frame[:-5])
     put("zst", "runs", packed(b"a" * 300000 + b"\n"))
-    put("zst", "wide_window", packed(lines, "--long=31", "--ultra", "-22"))
+    put("zst", "long", packed(lines, "--long=22"))
     put("zst", "empty_frame", packed(b""))
 
 

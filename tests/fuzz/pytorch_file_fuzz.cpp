@@ -7,7 +7,7 @@ using namespace encore;
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::read_or_refuse([&] {
     const PytorchTensors file = parse_pytorch_tensors({data, size}, "input");
-    for (const auto& [name, entry] : file.tensors) fuzz::read_or_refuse([&] { to_f32(entry, name); });
+    for (const auto& tensor : file.tensors) fuzz::read_or_refuse([&] { to_f32(tensor.second, tensor.first); });
   });
   return 0;
 }

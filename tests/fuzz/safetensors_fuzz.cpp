@@ -8,6 +8,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   TensorMap tensors;
   MetadataMap metadata;
   fuzz::read_or_refuse([&] { parse_safetensors({data, size}, "input", tensors, metadata); });
-  for (const auto& [name, entry] : tensors) fuzz::read_or_refuse([&] { to_f32(entry, name); });
+  for (const auto& tensor : tensors) fuzz::read_or_refuse([&] { to_f32(tensor.second, tensor.first); });
   return 0;
 }
