@@ -70,7 +70,7 @@ printf '| %-14s | %10s | %7s | %8s | %9s | %6s | %8s |\n' target executions 'exe
 printf '|%s|%s|%s|%s|%s|%s|%s|\n' ---------------- -----------: --------: ---------: ----------: -------: ---------:
 for name in "${names[@]}"; do
   read -r code <"$results/$name"
-  last=$(grep -E '^#[0-9]+.*cov: ' "build-fuzz/$name.log" | tail -n 1)
+  last=$(grep -E '^#[0-9]+.*cov: ' "build-fuzz/$name.log" | tail -n 1 || true)
   findings=$(find "build-fuzz/findings/$name" -type f | wc -l)
   [ "$code" -eq 0 ] || [ "$findings" -gt 0 ] || findings=1
   [ "$findings" -eq 0 ] || failed=1
