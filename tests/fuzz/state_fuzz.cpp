@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/train/state_file.h"
-#include "kernels/backend_factory.h"
 #include "tests/fuzz/fuzz_input.h"
+#include "tests/fuzz/memory_backend.h"
 
 using namespace encore;
 
@@ -14,14 +14,14 @@ namespace {
 
 // A store of one small matrix and its moments.
 struct Small {
-  std::unique_ptr<Backend> backend = make_backend("cpu", 1);
+  fuzz::MemoryBackend backend;
   ParamStore params;
   std::unique_ptr<Optimizer> optimizer;
   std::string dir = fuzz::folder().path() + "/step-3";
 
   Small() {
     params.add("w", {4, 8}, Init::kNormal, true);
-    params.allocate(*backend, DType::kF32, true);
+    params.allocate(backend, DType::kF32, true);
     params.initialise(1, 0.02f);
     optimizer = std::make_unique<Optimizer>(params, AdamWOptions{});
     save_state(dir, {.step = 3}, params, *optimizer);
