@@ -271,7 +271,7 @@ def state_seeds():
 def cache_file(tokens, offsets, words=None, hashes=None, files="[]", wide=False, at=None):
     body = struct.pack(f"<{len(tokens)}{'I' if wide else 'H'}", *tokens)
     body += bytes(-len(body) % 8)
-    at_tokens = 8 + 4 + 4 + 8 * 3 + 8 * 7 + 8 * 2
+    at_tokens = 8 + 4 + 4 + 8 * 3 + 8 * 8 + 8 * 2
     at_words = at_tokens + len(body)
     bits = (len(tokens) + 63) // 64 * 8
     body += (words or b"\xff" * bits) + b"\x01" * bits
@@ -283,8 +283,9 @@ def cache_file(tokens, offsets, words=None, hashes=None, files="[]", wide=False,
     at_files = at_hashes + 8 * documents
     body += files.encode()
     places = at or [at_tokens, at_words, at_words + bits, at_offsets, at_hashes, at_files]
-    return b"ENCTOKEN" + struct.pack("<II12Q", 1, 4 if wide else 2, 0, documents, len(tokens), *places,
-                                     at_tokens + len(body), 0, 0) + body
+    # Sums, sizes and the key are the target's to put right.
+    return b"ENCTOKEN" + struct.pack("<II13Q", 2, 4 if wide else 2, 0, documents, len(tokens), *places, 0, 0, 0,
+                                     0) + body
 
 
 def cache_seeds():

@@ -46,7 +46,7 @@ struct Corpus {
   }
 };
 
-// The input as a cache of the corpus.
+// The input as a cache of the corpus: its own sections up to the list of files, then that list and sums that hold.
 std::string repaired(const Corpus& corpus, std::string bytes) {
   CacheHeader header;
   std::memcpy(&header, bytes.data(), sizeof header);
@@ -59,12 +59,19 @@ std::string repaired(const Corpus& corpus, std::string bytes) {
     bytes.resize(header.at_files);
     bytes += corpus.files;
   }
+  bytes.resize((bytes.size() + 7) / 8 * 8, ' ');
+  BlockSums sums;
+  sums.add(std::string_view(bytes).substr(sizeof header));
+  const std::vector<uint64_t>& all = sums.finish();
+  const std::string_view sums_bytes(reinterpret_cast<const char*>(all.data()), all.size() * 8);
+  header.at_sums = bytes.size();
+  header.sums_checksum = hash_bytes(sums_bytes);
+  bytes += sums_bytes;
   header.key = corpus.header.key;
   header.version = corpus.header.version;
   std::memcpy(header.magic, corpus.header.magic, sizeof header.magic);
   header.file_size = bytes.size();
-  header.body_checksum = hash_bytes(std::string_view(bytes).substr(sizeof header));
-  header.checksum = hash_bytes({reinterpret_cast<const char*>(&header), offsetof(CacheHeader, checksum)});
+  seal(header);
   std::memcpy(bytes.data(), &header, sizeof header);
   return bytes;
 }
