@@ -1,4 +1,5 @@
-// Matrix products through oneDNN: primitives kept by shape, weights kept packed.
+// Matrix products through oneDNN: primitives kept by shape, weights kept packed; of 2 to 8 threads each computes a
+// slice of the result (gemm_product.h).
 #pragma once
 
 #include <memory>
