@@ -22,6 +22,13 @@ size_t matrix_bytes(const ParamStore& params) {
   return size_t(elements) * size_of(params.compute_dtype());
 }
 
+// oneDNN keeps the sums of a bf16 product in fp32 until they are rounded.
+size_t product_workspace(const Model& model, int64_t tokens) {
+  if (model.params().compute_dtype() != DType::kBF16) return 0;
+  const int64_t widest = std::max(3 * model.config().hidden_size, model.config().intermediate_size);
+  return size_t(tokens * widest) * sizeof(float);
+}
+
 }  // namespace
 
 MemoryPlan plan_run(const Model& model, const PlannedRun& run) {
@@ -39,6 +46,8 @@ MemoryPlan plan_run(const Model& model, const PlannedRun& run) {
   const int64_t steps = (run.step.total_examples + run.step.batch_sequences - 1) / run.step.batch_sequences;
   const int64_t shapes = steps * batches(step_tokens) + batches(run.eval_tokens / run.ranks);
   plan.regions.push_back({"kernels", kKernelBytes * size_t(std::min(kMostKernels, shapes * kKernelsPerBatch))});
+  if (const size_t bytes = product_workspace(model, run.capacity.tokens))
+    plan.regions.push_back({"products' workspace", bytes});
   plan.regions.push_back({"batches of a step", size_t(step_tokens) * kHostBytesPerToken});
   plan.regions.push_back({"program and libraries", run.before});
   return plan;
