@@ -1,13 +1,12 @@
 #include <cublasLt.h>
 #include <cuda_bf16.h>
 #include <simt/executor.h>
+#include <src/memory.h>
 
 #include <algorithm>
 #include <cstring>
 #include <thread>
 #include <vector>
-
-#include "src/memory.h"
 
 namespace simt {
 namespace {
