@@ -1,11 +1,12 @@
 // finetune: a classifier from a pretrained encoder and labelled rows.
 #include <filesystem>
 
+#include "apps/train/classifier_memory.h"
 #include "apps/train/cli.h"
 #include "apps/train/device.h"
 #include "apps/train/finetuner.h"
+#include "apps/train/memory_plan.h"
 #include "apps/train/profiler.h"
-#include "kernels/base/atomic_file.h"
 
 namespace encore {
 namespace {
@@ -138,8 +139,11 @@ int run(int argc, char** argv) {
   options.profiler = profiler.get();
   const LabelledData data = read_data(cli, tokenizer, options.max_length, device.threads);
   fmt::print("{}\n", device.description());
-  std::filesystem::create_directories(options.output_dir);
-  write_file_atomic(options.output_dir + "/config.json", cli.resolved().dump(2) + "\n");
+  const ClassifierMemory memory = plan_finetune(config, device, options, data);
+  options.capacity = memory.capacity;
+  options.planned_bytes = memory.plan.total();
+  fmt::print("\nMemory plan, micro-batches of {} tokens\n{}\n\n", memory.capacity.tokens, to_text(memory.plan));
+  options.flags = cli.resolved().dump(2) + "\n";
   const nlohmann::json results = finetune(options, data, tokenizer, *device.backend);
   print_results(results);
   fmt::print("{0}/results.json and {0}/model written\n", options.output_dir);

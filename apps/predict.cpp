@@ -1,9 +1,12 @@
 // predict: labels and probabilities of texts, one JSON object a line.
 #include <iostream>
 
+#include "apps/train/classifier_memory.h"
 #include "apps/train/cli.h"
 #include "apps/train/device.h"
 #include "apps/train/finetuner.h"
+#include "apps/train/memory_plan.h"
+#include "apps/train/memory_use.h"
 #include "apps/train/profiler.h"
 #include "model/checkpoint.h"
 
@@ -21,6 +24,7 @@ int run(int argc, char** argv) {
   add_device_flags(cli);
   add_profile_flags(cli);
   cli.integer(kSpeedFlags, "tokens-per-batch", "tokens computed at once", 8192, 16, 1 << 24);
+  cli.flag(kSpeedFlags, "memory-report", "the memory plan, and what was used, on standard error");
   if (!cli.parse(argc, argv)) return 0;
   const std::string dir = cli.required("model"), path = cli.required("data");
   const RobertaConfig config = load_config(dir);
@@ -38,17 +42,20 @@ int run(int argc, char** argv) {
   const ClassificationSet set =
       tokenize_rows(rows, path, tokenizer, LabelMap(config.labels), max_length, device.threads);
 
+  const ClassifierMemory memory = plan_predict(config, dir, device, set, cli.get_integer("tokens-per-batch"));
+  if (cli.get_flag("memory-report")) fmt::print(stderr, "Memory plan\n{}\n", to_text(memory.plan));
   auto model = make_classifier(config, int(config.labels.size()), *device.backend, device.dtype, Mode::kInference);
   const LoadReport report = load_weights(dir, model->params(), config, 0);
   check(report.fresh.empty(), "{}: {} is not in the file: not a fine-tuned classifier", report.file,
         report.fresh.empty() ? "" : report.fresh.front());
-  const int64_t budget = std::max(cli.get_integer("tokens-per-batch"), max_length);
-  model->reserve({.tokens = budget, .sequences = budget / 2 + 1, .targets = 0}, Mode::kInference);
+  model->reserve(memory.capacity, Mode::kInference);
   std::vector<float> probabilities;
   const auto predicted = [&] {
     const Profiler::Phase phase(profiler.get(), "prediction");
-    return classify(*model, set, budget, config.pad_token_id, &probabilities);
+    return classify(*model, set, cli.get_integer("tokens-per-batch"), config.pad_token_id, &probabilities);
   }();
+  if (cli.get_flag("memory-report"))
+    fmt::print(stderr, "peak memory: {} anonymous\n", human_bytes(double(memory_use().anonymous)));
   const size_t labels = config.labels.size();
   for (size_t i = 0; i < predicted.size(); ++i) {
     nlohmann::ordered_json out;

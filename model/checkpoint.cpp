@@ -8,6 +8,7 @@
 
 #include "kernels/base/atomic_file.h"
 #include "kernels/base/check.h"
+#include "model/checksums.h"
 #include "model/in_quotes.h"
 #include "model/model.h"
 #include "model/safetensors.h"
@@ -182,6 +183,7 @@ std::string LoadReport::summary() const {
 }
 
 LoadReport load_weights(const std::string& dir, ParamStore& store, const RobertaConfig& config, uint64_t seed) {
+  check_checksums(dir);
   return Loader(dir, store, config, seed).run();
 }
 

@@ -28,7 +28,8 @@ struct LoadReport {
 // legacy stream, read by a restricted reader that runs nothing), F32, F16 or BF16, under every alias of
 // docs (old names, no prefix, gamma/beta, decoder copies). Parameters that the file lacks are initialised from
 // `seed` and listed. Throws Error naming file and tensor: none of the files, a wrong shape, an encoder parameter that
-// is missing, a tied decoder that differs from the embedding.
+// is missing, a tied decoder that differs from the embedding, a file that is not what its checksum says
+// (model/checksums.h).
 LoadReport load_weights(const std::string& dir, ParamStore&, const RobertaConfig&, uint64_t seed);
 
 // Writes config.json and model.safetensors into DIR (made if missing). Each file is published whole.

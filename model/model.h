@@ -85,6 +85,9 @@ class Model {
 // until ParamStore::initialise or load_weights (model/checkpoint.h).
 std::unique_ptr<Model> make_mlm(const RobertaConfig&, Backend&, DType compute, Mode);
 std::unique_ptr<Model> make_classifier(const RobertaConfig&, int num_labels, Backend&, DType compute, Mode);
+// The same without memory: parameters have places and no values. For plan(), before anything is allocated.
+std::unique_ptr<Model> outline_mlm(const RobertaConfig&, Backend&, DType compute, Mode);
+std::unique_ptr<Model> outline_classifier(const RobertaConfig&, int num_labels, Backend&, DType compute, Mode);
 
 // Floating-point operations of one training step over the batch (forward + backward, multiply-add = 2), counted from
 // what is computed: masked rows only in the head.

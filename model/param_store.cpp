@@ -81,11 +81,15 @@ void ParamStore::set_zero_row(int index, int32_t row) {
   p.zero_row = row;
 }
 
-void ParamStore::allocate(Backend& backend, DType compute, bool training) {
+void ParamStore::outline(Backend& backend, DType compute) {
   check(compute == DType::kF32 || compute == DType::kBF16, "activations are fp32 or bf16, not {}", name_of(compute));
   release();
   backend_ = &backend;
   compute_ = compute;
+}
+
+void ParamStore::allocate(Backend& backend, DType compute, bool training) {
+  outline(backend, compute);
   weights_ = static_cast<float*>(backend.allocate(size_t(length_) * sizeof(float)));
   if (training) gradients_ = static_cast<float*>(backend.allocate(size_t(length_) * sizeof(float)));
   if (compute == DType::kBF16) shadow_ = static_cast<bf16*>(backend.allocate(size_t(length_) * sizeof(bf16)));

@@ -39,6 +39,8 @@ class ParamStore {
 
   // Allocates. compute: dtype of activations (fp32 or bf16). training = false: no gradients.
   void allocate(Backend& backend, DType compute, bool training);
+  // The same without memory: lengths and offsets are right, no value can be read.
+  void outline(Backend& backend, DType compute);
   void release();
   ~ParamStore();
   ParamStore() = default;

@@ -35,11 +35,12 @@ std::vector<float> read_as_f32(Backend& backend, const Tensor& t) {
 }
 
 RobertaModel::RobertaModel(const RobertaConfig& config, Backend& backend, DType compute, Mode mode,
-                           const HeadFactory& make_head)
+                           const HeadFactory& make_head, bool with_memory)
     : backend_(backend), mode_(mode) {
   config_ = config;
   encoder_ = std::make_unique<Encoder>(config_, params_, "roberta");
   head_ = make_head(config_, params_, *encoder_);
+  if (!with_memory) return params_.outline(backend, compute);
   params_.allocate(backend, compute, mode == Mode::kTraining);
   // The second pair is trace()'s own.
   totals_ = backend.allocate(2 * kTotalsBytes);
@@ -47,7 +48,7 @@ RobertaModel::RobertaModel(const RobertaConfig& config, Backend& backend, DType 
 
 RobertaModel::~RobertaModel() {
   release();
-  backend_.free(totals_);
+  if (totals_) backend_.free(totals_);
 }
 
 int64_t RobertaModel::read_capacity(const BatchCapacity& c) const {

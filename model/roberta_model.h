@@ -11,7 +11,8 @@ class RobertaModel : public Model {
  public:
   // Makes the head after the encoder has registered its parameters.
   using HeadFactory = std::function<std::unique_ptr<Head>(const RobertaConfig&, ParamStore&, const Encoder&)>;
-  RobertaModel(const RobertaConfig&, Backend&, DType compute, Mode, const HeadFactory&);
+  // with_memory = false: an outline (model/model.h).
+  RobertaModel(const RobertaConfig&, Backend&, DType compute, Mode, const HeadFactory&, bool with_memory = true);
   ~RobertaModel() override;
 
   std::string architecture() const override { return head_->architecture(); }

@@ -66,6 +66,8 @@ part "build release" build release
 part "unit tests, release" ctest --preset release -j 1
 if [ "$quick" = no ]; then
   part "end to end" tests/end_to_end.sh build/bin
+  part "survival: disks, memory, NaN, damage" tests/survival.sh build/bin
+  part "kill -9 at 10 random moments" scripts/crash_test.sh --kills 10
   if [ -d ../shared/golden ]; then
     part "golden: trace against Hugging Face" python3 ../shared/golden/check.py build/bin/trace
   else

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -51,6 +52,8 @@ size_t help_width() {
 
 int run_program(const char* name, const std::function<int()>& body) {
   wait_politely();
+  // A file-size limit is told like a full disk: the write fails, and with it the program (74).
+  ::signal(SIGXFSZ, SIG_IGN);
   // Room for what a program says before it knows that it will not refuse: a refusal leaves standard output empty.
   if (!::isatty(STDOUT_FILENO)) std::setvbuf(stdout, nullptr, _IOFBF, size_t(1) << 18);
   const auto say = [&](std::string message, bool refused = false) {

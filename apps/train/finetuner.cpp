@@ -4,39 +4,29 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <numeric>
+#include <optional>
 
+#include "apps/train/memory_use.h"
+#include "apps/train/nonfinite.h"
 #include "apps/train/profiler.h"
+#include "apps/train/row_batches.h"
+#include "apps/train/step_log.h"
 #include "data/batching.h"
 #include "kernels/base/atomic_file.h"
+#include "kernels/base/atomic_folder.h"
 #include "model/checkpoint.h"
+#include "model/checksums.h"
 
 namespace encore {
 namespace {
 
-using Rows = std::vector<int64_t>;
-
-// Cuts rows, in order, into pieces of at most `budget` tokens (one row at least).
-std::vector<Rows> cut_by_tokens(const ClassificationSet& set, const Rows& rows, int64_t budget) {
-  std::vector<Rows> pieces;
-  int64_t tokens = 0;
-  for (int64_t row : rows) {
-    if (pieces.empty() || tokens + set.length(row) > budget) {
-      pieces.emplace_back();
-      tokens = 0;
-    }
-    pieces.back().push_back(row);
-    tokens += set.length(row);
-  }
-  return pieces;
-}
-
-int64_t longest_row(const ClassificationSet& set) {
-  int64_t longest = 0;
-  for (int64_t i = 0; i < set.size(); ++i) longest = std::max(longest, set.length(i));
-  return longest;
+std::string row_names(const Rows& rows) {
+  constexpr size_t kNamed = 20;
+  std::string names;
+  for (size_t i = 0; i < std::min(kNamed, rows.size()); ++i) names += fmt::format("{}{}", i ? ", " : "", rows[i] + 1);
+  return rows.size() > kNamed ? fmt::format("{} and {} more", names, rows.size() - kNamed) : names;
 }
 
 // Everything that one seed needs, from fresh weights to its scores.
@@ -48,10 +38,7 @@ class SeedRun {
     config.labels = data.labels.names();
     model_ = make_classifier(config, data.labels.size(), backend, options.dtype, Mode::kTraining);
     report_ = load_weights(options.model_dir, model_->params(), config, seed);
-    int64_t budget = options.tokens_per_batch;
-    for (const ClassificationSet* set : {&data.train, &data.dev, &data.test})
-      budget = std::max(budget, longest_row(*set));
-    model_->reserve({.tokens = budget, .sequences = budget / 2 + 1, .targets = 0}, Mode::kTraining);
+    model_->reserve(options.capacity, Mode::kTraining);
     optimizer_ = std::make_unique<Optimizer>(model_->params(), options.adamw);
     steps_per_epoch_ = (data.train.size() + options.batch_size - 1) / options.batch_size;
     schedule_ = options.schedule;
@@ -64,20 +51,15 @@ class SeedRun {
 
   // Mean training loss of the epoch, nats a row.
   double train_epoch(int epoch) {
-    const Permutation order(uint64_t(data_.train.size()), seed_, uint64_t(epoch));
     double loss = 0;
-    for (int64_t first = 0; first < data_.train.size(); first += options_.batch_size) {
-      Rows rows;
-      for (int64_t i = first; i < std::min(first + options_.batch_size, data_.train.size()); ++i)
-        rows.push_back(int64_t(order(uint64_t(i))));
-      loss += step(rows, uint64_t(epoch));
-    }
+    for (int64_t first = 0; first < data_.train.size(); first += options_.batch_size)
+      loss += step(training_rows(data_.train, first, options_.batch_size, seed_, uint64_t(epoch)), uint64_t(epoch));
     return loss / double(data_.train.size());
   }
 
   Scores evaluate(const ClassificationSet& set) {
     const Profiler::Phase phase(options_.profiler, "evaluation");
-    return score(set.label, classify(*model_, set, options_.tokens_per_batch, model_->config().pad_token_id),
+    return score(set.label, classify(*model_, set, options_.capacity.tokens, model_->config().pad_token_id),
                  data_.labels.size());
   }
 
@@ -99,10 +81,16 @@ class SeedRun {
                                1.0f / float(rows.size()), seed_);
     const double norm = optimizer_->gradient_norm();
     const LossTotals totals = model_->take_totals();
-    if (!std::isfinite(norm) || !std::isfinite(totals.loss_sum))
-      throw DeviceError(
-          fmt::format("seed {}, step {}: the loss or gradient is not finite; lower --lr", seed_, optimizer_->steps()));
-    optimizer_->step(schedule_.at(optimizer_->steps()), norm);
+    const double lr = schedule_.at(optimizer_->steps());
+    if (!std::isfinite(norm) || !std::isfinite(totals.loss_sum)) {
+      const std::string tensor = nonfinite_tensor(model_->params());
+      throw NonFiniteError(fmt::format(
+          "seed {}, epoch {}, step {}: the {} is not finite (loss {}, gradient norm {}, lr {:g}){}; rows of "
+          "the batch, counted from 1: {}: lower --lr",
+          seed_, epoch + 1, optimizer_->steps() + 1, std::isfinite(totals.loss_sum) ? "gradient" : "loss",
+          totals.loss_sum / double(rows.size()), norm, lr, tensor.empty() ? "" : ", from " + tensor, row_names(rows)));
+    }
+    optimizer_->step(lr, norm);
     return totals.loss_sum;
   }
 
@@ -118,7 +106,7 @@ class SeedRun {
 };
 
 SeedResult run_seed(SeedRun& run, const FinetuneOptions& options, const LabelledData& data, uint64_t seed,
-                    std::ofstream& log) {
+                    AppendFile& log) {
   SeedResult result{.seed = seed};
   double best = -1;
   for (int epoch = 0; epoch < options.epochs; ++epoch) {
@@ -127,15 +115,16 @@ SeedResult run_seed(SeedRun& run, const FinetuneOptions& options, const Labelled
     const Scores dev = run.evaluate(data.dev);
     const double value = dev.by_name(options.metric);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    log << nlohmann::json{{"seed", seed},
-                          {"epoch", epoch + 1},
-                          {"loss", loss},
-                          {"seconds", seconds},
-                          {"dev_accuracy", dev.accuracy},
-                          {"dev_macro_f1", dev.macro_f1},
-                          {"dev_micro_f1", dev.micro_f1}}
-               .dump()
-        << std::endl;
+    log.append(nlohmann::json{{"seed", seed},
+                              {"epoch", epoch + 1},
+                              {"loss", loss},
+                              {"seconds", seconds},
+                              {"dev_accuracy", dev.accuracy},
+                              {"dev_macro_f1", dev.macro_f1},
+                              {"dev_micro_f1", dev.micro_f1}}
+                   .dump() +
+               "\n");
+    log.flush();
     fmt::print("seed {}  epoch {}/{}  loss {:.4f}  dev {} {:.4f}  {:.1f} s\n", seed, epoch + 1, options.epochs, loss,
                options.metric, value, seconds);
     std::fflush(stdout);
@@ -168,6 +157,14 @@ nlohmann::json summary(const std::vector<SeedResult>& results, bool on_test) {
   return out;
 }
 
+void make_output(const FinetuneOptions& options) {
+  std::error_code error;
+  std::filesystem::create_directories(options.output_dir, error);
+  if (error) fail_io("{}: the folder cannot be made: {}", options.output_dir, error.message());
+  recover_folders(options.output_dir);
+  write_file_atomic(options.output_dir + "/config.json", options.flags);
+}
+
 }  // namespace
 
 nlohmann::json SeedResult::to_json(const std::vector<std::string>& labels, bool with_test) const {
@@ -178,9 +175,7 @@ nlohmann::json SeedResult::to_json(const std::vector<std::string>& labels, bool 
 
 std::vector<int32_t> classify(Model& model, const ClassificationSet& set, int64_t tokens_per_batch, int32_t pad_id,
                               std::vector<float>* probabilities) {
-  Rows rows(static_cast<size_t>(set.size()));
-  std::iota(rows.begin(), rows.end(), 0);
-  std::stable_sort(rows.begin(), rows.end(), [&](int64_t a, int64_t b) { return set.length(a) < set.length(b); });
+  const Rows rows = rows_by_length(set);
   const size_t labels = model.config().labels.size();
   std::vector<int32_t> predicted(rows.size());
   if (probabilities) probabilities->assign(rows.size() * labels, 0);
@@ -203,28 +198,38 @@ std::vector<int32_t> classify(Model& model, const ClassificationSet& set, int64_
 
 nlohmann::json finetune(const FinetuneOptions& options, const LabelledData& data, const Tokenizer& tokenizer,
                         Backend& backend) {
-  std::filesystem::create_directories(options.output_dir);
-  std::ofstream log(options.output_dir + "/log.jsonl");
-  if (!log) fail_io("{}/log.jsonl cannot be written", options.output_dir);
   const bool with_test = data.test.size() > 0;
   std::vector<SeedResult> results;
   nlohmann::json seeds = nlohmann::json::array();
   double best = -1;
+  size_t peak = 0;
+  std::optional<AppendFile> log;
   for (int s = 0; s < options.seeds; ++s) {
     const uint64_t seed = options.first_seed + uint64_t(s);
     SeedRun run(options, data, backend, seed);
-    if (s == 0) fmt::print("{}\n", run.report().summary());
-    const SeedResult result = run_seed(run, options, data, seed, log);
+    if (s == 0) {
+      // Not before the checkpoint is loaded: one that is refused leaves nothing behind.
+      make_output(options);
+      log.emplace(options.output_dir + "/log.jsonl", 0);
+      fmt::print("{}\n", run.report().summary());
+    }
+    const SeedResult result = run_seed(run, options, data, seed, *log);
+    peak = std::max(peak, memory_use().anonymous);
     const double value = result.dev.by_name(options.metric);
     if (value > best) {
       best = value;
       const Profiler::Phase phase(options.profiler, "saving");
-      save_model(options.output_dir + "/model", run.model());
-      tokenizer.save(options.output_dir + "/model", int(run.model().config().max_length()));
+      AtomicFolder folder(options.output_dir + "/model");
+      save_model(folder.temporary_path(), run.model());
+      tokenizer.save(folder.temporary_path(), int(run.model().config().max_length()));
+      write_checksums(folder.temporary_path());
+      folder.commit();
     }
     results.push_back(result);
     seeds.push_back(result.to_json(data.labels.names(), with_test));
   }
+  fmt::print("peak memory: {} anonymous (plan {})\n", human_bytes(double(peak)),
+             human_bytes(double(options.planned_bytes)));
   nlohmann::json out{
       {"metric", options.metric}, {"labels", data.labels.names()}, {"seeds", seeds}, {"dev", summary(results, false)}};
   if (with_test) out["test"] = summary(results, true);

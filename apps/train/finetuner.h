@@ -20,6 +20,7 @@ class Profiler;
 
 struct FinetuneOptions {
   std::string model_dir, output_dir;
+  std::string flags;  // text of OUTPUT/config.json
   int epochs = 10;
   int64_t batch_size = 16;
   int64_t max_length = 512;
@@ -33,6 +34,8 @@ struct FinetuneOptions {
   AdamWOptions adamw;
   DType dtype = DType::kF32;
   Profiler* profiler = nullptr;
+  BatchCapacity capacity;    // of the largest micro-batch (apps/train/classifier_memory.h); scoring keeps to it
+  size_t planned_bytes = 0;  // what the memory plan promised, for the comparison at the end
 };
 
 struct LabelledData {
@@ -53,8 +56,10 @@ struct SeedResult {
 std::vector<int32_t> classify(Model&, const ClassificationSet&, int64_t tokens_per_batch, int32_t pad_id,
                               std::vector<float>* probabilities = nullptr);
 
-// Trains `seeds` classifiers from the same checkpoint, writes OUTPUT/log.jsonl, OUTPUT/model (the best seed by dev),
-// OUTPUT/results.json, and returns what results.json holds.
+// Trains `seeds` classifiers from the same checkpoint, writes OUTPUT/config.json, OUTPUT/log.jsonl, OUTPUT/model (the
+// best seed by dev), OUTPUT/results.json, and returns what results.json holds. OUTPUT is made once the checkpoint is
+// loaded. Throws NonFiniteError naming seed, epoch, step, tensor and rows when a loss or gradient is not finite;
+// IoError when a file cannot be written.
 nlohmann::json finetune(const FinetuneOptions&, const LabelledData&, const Tokenizer&, Backend&);
 
 }  // namespace encore

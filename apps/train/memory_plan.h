@@ -8,11 +8,19 @@ namespace encore {
 struct PlannedRun {
   BatchCapacity capacity;
   StepOptions step;
-  int64_t seq_length = 0;
-  int64_t eval_tokens = 0;  // of one evaluation
+  int64_t step_tokens = 0;    // of the largest step, on one rank
+  int64_t micro_batches = 1;  // of that step
+  int64_t eval_tokens = 0;    // of one evaluation
   int ranks = 1;
   size_t before = 0;  // anonymous memory of the process before the model was made
 };
+
+// The largest parameter as fp32 on the host: what reading and writing model files takes for a moment.
+size_t largest_tensor_bytes(const ParamStore&);
+size_t packed_bytes(const ParamStore&);                    // the matrices, packed one way
+size_t kernel_bytes(int64_t batches);                      // made for the shapes of this many micro-batches
+size_t host_batch_bytes(int64_t tokens);                   // of PackedBatch
+uint64_t weight_file_bytes(const std::string& model_dir);  // mapped while weights are read
 
 // The model's regions and those of the run around it. Two are estimates, measured with oneDNN 2.6.3: the packed copies
 // of weights that serve several micro-batches, and the kernels made for each new shape.

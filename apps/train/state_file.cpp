@@ -1,7 +1,5 @@
 #include "apps/train/state_file.h"
 
-#include <fcntl.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -14,7 +12,9 @@
 #include <sstream>
 
 #include "kernels/base/atomic_file.h"
+#include "kernels/base/atomic_folder.h"
 #include "kernels/base/check.h"
+#include "kernels/base/file_checksum.h"
 #include "model/json_text.h"
 
 namespace fs = std::filesystem;
@@ -65,6 +65,8 @@ json to_json(const RunState& s) {
           {"last_eval_loss", number_or_null(s.last_eval_loss)},
           {"best_loss", number_or_null(s.best_loss)},
           {"best_step", s.best_step},
+          {"skipped", s.skipped},
+          {"skipped_in_row", s.skipped_in_row},
           {"log_bytes", s.log_bytes},
           {"events_file", s.events_file},
           {"events_bytes", s.events_bytes},
@@ -85,6 +87,9 @@ RunState from_json(const json& j) {
   s.last_eval_loss = number_or(j.at("last_eval_loss"), s.last_eval_loss);
   s.best_loss = number_or(j.at("best_loss"), s.best_loss);
   s.best_step = j.at("best_step");
+  // Absent from states that were saved before steps could be skipped.
+  s.skipped = j.value("skipped", int64_t(0));
+  s.skipped_in_row = j.value("skipped_in_row", int64_t(0));
   s.log_bytes = j.at("log_bytes");
   s.events_file = j.at("events_file");
   s.events_bytes = j.at("events_bytes");
@@ -94,15 +99,14 @@ RunState from_json(const json& j) {
   return s;
 }
 
-// "remove it" is the user's decision: a state that a disk damaged may be wanted for a look.
 [[noreturn]] void damaged(const std::string& file, const std::string& how) {
-  fail("{}: {}: move its folder away to resume from the state before it", file, how);
+  throw DamagedState(fmt::format("{}: {}", file, how));
 }
 
 json read_json(const std::string& dir) {
   const std::string file = dir + "/state.json";
   std::ifstream in(file);
-  check(bool(in), "{}: cannot be read: {}", file, std::strerror(errno));
+  if (!in) damaged(file, fmt::format("cannot be read: {}", std::strerror(errno)));
   std::stringstream text;
   text << in.rdbuf();
   json whole;
@@ -137,7 +141,7 @@ json write_buffer(const std::string& dir, const Buffer& buffer, Backend& backend
 void read_buffer(const std::string& dir, const Buffer& buffer, const json& expected, Backend& backend) {
   const std::string path = dir + "/" + buffer.file;
   std::ifstream in(path, std::ios::binary);
-  check(bool(in), "{}: cannot be read: {}", path, std::strerror(errno));
+  if (!in) damaged(path, fmt::format("cannot be read: {}", std::strerror(errno)));
   std::error_code error;
   const uint64_t bytes = fs::file_size(path, error);
   if (bytes != expected.at("bytes").get<uint64_t>() || bytes != buffer.tensor.bytes())
@@ -156,11 +160,15 @@ void read_buffer(const std::string& dir, const Buffer& buffer, const json& expec
     damaged(path, "is damaged (checksum)");
 }
 
-void sync_folder(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  ::fsync(fd);
-  ::close(fd);
+// The files that state.json tells of, as they should be.
+std::vector<std::pair<std::string, FileChecksum>> expected_files(const std::string& dir) {
+  std::vector<std::pair<std::string, FileChecksum>> files;
+  const json listed = read_json(dir).at("files");
+  for (const auto& [name, sum] : listed.items())
+    files.push_back({dir + "/" + name,
+                     {.bytes = sum.at("bytes").get<uint64_t>(),
+                      .crc32 = uint32_t(std::stoul(sum.at("crc32").get<std::string>(), nullptr, 16))}});
+  return files;
 }
 
 }  // namespace
@@ -172,36 +180,13 @@ uint64_t layout_fingerprint(const ParamStore& params) {
 }
 
 void save_state(const std::string& dir, const RunState& state, const ParamStore& params, const Optimizer& optimizer) {
-  const std::string parent = fs::path(dir).parent_path().string();
-  const std::string temporary = fmt::format("{}.tmp-{}", dir, ::getpid());
-  std::error_code error;
-  const auto must = [&](const char* what) {
-    if (!error) return;
-    const std::string reason = error.message();
-    fs::remove_all(temporary, error);
-    fail_io("{}: {}: {}", dir, what, reason);
-  };
-  fs::remove_all(temporary, error);
-  fs::create_directories(temporary, error);
-  must("cannot make the folder");
-  try {
-    json j = to_json(state);
-    for (const Buffer& b : buffers(params, optimizer))
-      j["files"][b.file] = write_buffer(temporary, b, params.backend());
-    const json whole = {{"state", j}, {"crc32", fmt::format("{:08x}", crc(j.dump()))}};
-    write_file_atomic(temporary + "/state.json", whole.dump(1) + "\n");
-  } catch (...) {
-    fs::remove_all(temporary, error);
-    throw;
-  }
-  if (fs::exists(dir, error)) {
-    fs::rename(dir, dir + ".tmp-old", error);
-    must("cannot replace the state");
-  }
-  fs::rename(temporary, dir, error);
-  must("cannot publish the state");
-  sync_folder(parent);
-  fs::remove_all(dir + ".tmp-old", error);
+  AtomicFolder folder(dir);
+  json j = to_json(state);
+  for (const Buffer& b : buffers(params, optimizer))
+    j["files"][b.file] = write_buffer(folder.temporary_path(), b, params.backend());
+  const json whole = {{"state", j}, {"crc32", fmt::format("{:08x}", crc(j.dump()))}};
+  write_file_atomic(folder.temporary_path() + "/state.json", whole.dump(1) + "\n");
+  folder.commit();
 }
 
 RunState read_state(const std::string& dir) {
@@ -218,14 +203,35 @@ void load_state(const std::string& dir, const RunState& state, ParamStore& param
   try {
     const json files = read_json(dir).at("files");
     for (const Buffer& b : buffers(params, optimizer)) {
-      check(files.contains(b.file), "{}/state.json: names no {}", dir, b.file);
+      if (!files.contains(b.file)) damaged(dir + "/state.json", fmt::format("names no {}", b.file));
       read_buffer(dir, b, files[b.file], params.backend());
     }
   } catch (const json::exception& e) {
     damaged(dir + "/state.json", fmt::format("lacks a field ({})", e.what()));
   }
   params.weights_changed();
-  optimizer.set_steps(state.step);
+  optimizer.set_steps(state.step - state.skipped);
+}
+
+bool state_looks_whole(const std::string& dir) {
+  try {
+    std::error_code error;
+    for (const auto& [file, sum] : expected_files(dir))
+      if (fs::file_size(file, error) != sum.bytes || error) return false;
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+bool state_is_whole(const std::string& dir) {
+  try {
+    for (const auto& [file, sum] : expected_files(dir))
+      if (file_checksum(file) != sum) return false;
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
 }
 
 }  // namespace encore

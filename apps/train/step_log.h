@@ -17,13 +17,17 @@ class AppendFile {
   AppendFile(const AppendFile&) = delete;
   AppendFile& operator=(const AppendFile&) = delete;
 
-  void append(std::string_view bytes);  // throws IoError
-  void sync();                          // to the disk; throws IoError
-  uint64_t size() const { return size_; }
+  // Bytes that could not be written are kept, and go first at the next flush.
+  void append(std::string_view bytes) { waiting_ += bytes; }
+  void flush();  // to the system; throws IoError
+  void sync();   // to the disk; throws IoError
+  uint64_t size() const { return size_ + waiting_.size(); }
+  // Where the file was removed: a new one of the same bytes, read through the open descriptor. Throws IoError.
+  void restore();
 
  private:
-  std::string path_;
-  uint64_t size_ = 0;
+  std::string path_, waiting_;
+  uint64_t size_ = 0;  // in the file
   int fd_ = -1;
 };
 
@@ -33,9 +37,10 @@ class StepLog {
   StepLog(const std::string& folder, uint64_t log_bytes, const std::string& events_file, uint64_t events_bytes);
 
   // One line of log.jsonl; its numbers go to TensorBoard under "<prefix>/<key>".
-  // REQUIRES: line holds "step".
+  // REQUIRES: line holds "step". Throws IoError; the line is then not lost but written with the next one.
   void write(const nlohmann::ordered_json& line, const std::string& prefix);
   void sync();
+  void restore();  // AppendFile::restore of both files
 
   uint64_t log_bytes() const { return log_.size(); }
   const std::string& events_file() const { return events_file_; }

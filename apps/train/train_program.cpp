@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -10,12 +10,12 @@
 
 #include "apps/train/device.h"
 #include "apps/train/dry_run.h"
-#include "apps/train/memory_plan.h"
-#include "apps/train/memory_use.h"
 #include "apps/train/profiler.h"
 #include "apps/train/report_ledger.h"
 #include "apps/train/report_run.h"
+#include "apps/train/resume.h"
 #include "apps/train/run_data.h"
+#include "apps/train/run_memory.h"
 #include "apps/train/signals.h"
 #include "data/tokenizer.h"
 #include "kernels/base/atomic_file.h"
@@ -42,17 +42,22 @@ void fill_in_example(Cli& cli, Opening& opening) {
   opening.say("No --model and no --train: the example, {} on {}", cli.get("model"), cli.get_list("train").back());
 }
 
+bool resumes(const Cli& cli) {
+  return cli.get_flag("resume") || !cli.get("resume-from").empty();
+}
+
 // Reads the flags. A resumed run's own flags hold again where the command line is silent. False: --help was printed.
 bool read_flags(Recipe recipe, int argc, char** argv, Cli& cli) {
   if (!cli.parse(argc, argv)) return false;
   const std::string output = cli.get("output");
-  if (cli.get_flag("dry-run") && cli.get_flag("resume") && !output.empty()) {
+  if (cli.get_flag("dry-run") && resumes(cli) && !output.empty()) {
     check(!RunFolder::holds_run(output),
           "--dry-run is for a run that has not begun, and --output {} holds one: leave out --resume and name another",
           output);
     cli.set("resume", "false");
+    cli.set("resume-from", "");
   }
-  if (!cli.get_flag("resume")) {
+  if (!resumes(cli)) {
     check(output.empty() || !RunFolder::holds_run(output),
           "--output {}: holds a run already: continue it with --resume, or name another folder", output);
     return true;
@@ -69,14 +74,6 @@ bool read_flags(Recipe recipe, int argc, char** argv, Cli& cli) {
   return true;
 }
 
-// The newest complete state of the run, as every rank sees it; -1: none.
-int64_t newest_state(const RunFolder* folder, Communicator& comm) {
-  std::array<int64_t, 1> step{-1};
-  if (folder && !folder->states().empty()) step[0] = folder->states().back();
-  comm.all_reduce_max(std::span<int64_t>(step));
-  return step[0];
-}
-
 // The flags in force, such that --config repeats the run from any working folder.
 nlohmann::json repeatable(const Cli& cli) {
   const auto absolute = [](const std::string& path) {
@@ -89,6 +86,7 @@ nlohmann::json repeatable(const Cli& cli) {
     for (const std::string& path : cli.get_list(flag)) config[flag].push_back(absolute(path));
   }
   config["resume"] = false;
+  config["resume-from"] = "";
   return config;
 }
 
@@ -96,7 +94,7 @@ std::optional<RunFolder> open_folder(Recipe recipe, Cli& cli, Communicator& comm
   if (!comm.root()) return std::nullopt;
   const std::string output = cli.get("output");
   std::optional<RunFolder> folder;
-  if (cli.get_flag("resume")) {
+  if (resumes(cli)) {
     folder.emplace(RunFolder::reopen(output));
     const std::string file = folder->file("config.json");
     if (std::filesystem::exists(file)) {
@@ -111,17 +109,8 @@ std::optional<RunFolder> open_folder(Recipe recipe, Cli& cli, Communicator& comm
   } else {
     folder.emplace(RunFolder::create(output));
   }
-  write_file_atomic(folder->file("config.json"), repeatable(cli).dump(2) + "\n");
+  folder->write_config(repeatable(cli).dump(2) + "\n");
   return folder;
-}
-
-void check_fingerprints(const RunState& saved, const RunState& now, const std::string& dir) {
-  const auto same = [&](uint64_t a, uint64_t b, const char* what) {
-    check(a == b, "--resume: {} is not the one that {} was saved with", what, dir);
-  };
-  same(saved.model_fingerprint, now.model_fingerprint, "the shape of --model");
-  same(saved.train_fingerprint, now.train_fingerprint, "the training text (or its tokenizer)");
-  same(saved.eval_fingerprint, now.eval_fingerprint, "the evaluation text (or its tokenizer)");
 }
 
 void start_from(const std::string& model_dir, const RobertaConfig& config, uint64_t seed, Model& model,
@@ -131,14 +120,6 @@ void start_from(const std::string& model_dir, const RobertaConfig& config, uint6
   for (const std::string& note : report.notes) opening.say("note: {}", note);
   if (report.mlm_head_fresh)
     opening.say("note: {} has no MLM head: it is freshly initialised, the first steps train it", report.file);
-}
-
-RunState continue_from(const std::string& dir, const RunState& now, Model& model, Trainer& trainer, Opening& opening) {
-  const RunState saved = read_state(dir);
-  check_fingerprints(saved, now, dir);
-  load_state(dir, saved, model.params(), trainer.optimizer());
-  opening.say("\nresumed from {}", dir);
-  return saved;
 }
 
 // The last line of the opening, which is published with it.
@@ -159,11 +140,11 @@ void add_report(const RunFolder& folder, Recipe recipe, const RunData& data, con
   options.report = [report = std::make_shared<RunReport>(folder.path())](bool last) { return report->refresh(last); };
 }
 
-RunOptions options_of(const Cli& cli, const Trainer& trainer, const RunData& data, const MemoryPlan& plan,
+RunOptions options_of(const Cli& cli, const Trainer& trainer, const RunData& data, size_t planned_bytes,
                       Profiler* profiler) {
   RunOptions options = run_options(cli, trainer.steps());
   options.eval_name = data.eval_name;
-  options.planned_bytes = plan.total();
+  options.planned_bytes = planned_bytes;
   options.profiler = profiler;
   return options;
 }
@@ -194,24 +175,20 @@ RunEnd run(Recipe recipe, Cli& cli, Communicator& comm) {
   const Masker masker = make_masker(masking_options(cli), tokenizer);
   const StepOptions step = step_options(cli, data.train->examples());
 
-  const size_t before = memory_use().anonymous;
+  // Before the model is made: what does not fit is refused here.
+  const RunMemory memory = plan_memory(config, model_dir, device, data, step, masker.options().mlm_probability, comm);
+  opening.say("\nMemory plan, micro-batches of {} tokens\n{}", with_commas(memory.capacity.tokens),
+              to_text(memory.plan));
   const std::unique_ptr<Model> model = make_mlm(config, *device.backend, device.dtype, Mode::kTraining);
-  const BatchCapacity capacity = plan_capacity(step.tokens_per_batch, masker.options().mlm_probability);
-  const MemoryPlan plan = plan_run(*model, {.capacity = capacity,
-                                            .step = step,
-                                            .seq_length = data.train->seq_length(),
-                                            .eval_tokens = data.eval_tokens,
-                                            .ranks = comm.size(),
-                                            .before = before});
-  opening.say("\nMemory plan, micro-batches of {} tokens\n{}", with_commas(capacity.tokens), to_text(plan));
-  Reservation reservation(*model, capacity, Mode::kTraining);
+  Reservation reservation(*model, memory.capacity, Mode::kTraining);
   Trainer trainer(reservation, data.train, masker, comm, step);
-  const Evaluator evaluator(data.eval, make_masker(eval_masking_options(cli), tokenizer), step.tokens_per_batch);
+  const Evaluator evaluator(data.eval, make_masker(eval_masking_options(cli), tokenizer),
+                            std::min(step.tokens_per_batch, memory.capacity.tokens));
 
-  const bool resume = cli.get_flag("resume");
+  const bool resume = resumes(cli);
   // Before the folder is made: a checkpoint that is refused leaves nothing behind.
   if (!resume) start_from(model_dir, config, step.seed, *model, opening);
-  RunOptions options = options_of(cli, trainer, data, plan, profiler.get());
+  RunOptions options = options_of(cli, trainer, data, memory.plan.total(), profiler.get());
   if (cli.get_flag("dry-run")) {
     say_steps(opening, trainer, step, data, cli);
     const Masker eval_masker = make_masker(eval_masking_options(cli), tokenizer);
@@ -219,19 +196,20 @@ RunEnd run(Recipe recipe, Cli& cli, Communicator& comm) {
     if (profiler) profiler->finish(stdout);
     return RunEnd::kFinished;
   }
-  const std::optional<RunFolder> folder = open_folder(recipe, cli, comm, opening);
+  std::optional<RunFolder> folder = open_folder(recipe, cli, comm, opening);
   RunState state{.train_fingerprint = data.train_fingerprint,
                  .eval_fingerprint = data.eval_fingerprint,
                  .model_fingerprint = layout_fingerprint(model->params())};
-  if (const int64_t newest = newest_state(folder ? &*folder : nullptr, comm); newest >= 0)
-    state = continue_from(fmt::format("{}/state/step-{}", cli.get("output"), newest), state, *model, trainer, opening);
+  RunFolder* own = folder ? &*folder : nullptr;
+  if (const int64_t from = state_to_resume(own, cli.get("resume-from"), comm); from >= 0)
+    state = continue_from(cli.get("output"), from, own, state, *model, trainer, opening);
   else if (resume)
     start_from(model_dir, config, step.seed, *model, opening);
   for (const std::string& note : config.notes) opening.say("note: {}", note);
   if (folder) folder->remove_other_events(state.events_file);
   say_steps(opening, trainer, step, data, cli);
   if (folder) add_report(*folder, recipe, data, trainer, device, comm, options);
-  TrainingRun training(trainer, reservation, &evaluator, comm, folder ? &*folder : nullptr, state, options,
+  TrainingRun training(trainer, reservation, &evaluator, comm, own, state, options,
                        [&](const std::string& dir) { tokenizer.save(dir, int(config.max_length())); });
   const RunEnd end = training.run();
   if (profiler) profiler->finish(stdout);

@@ -35,21 +35,35 @@ double Trainer::epoch() const {
   return double(std::min(step() * options_.batch_sequences, options_.total_examples)) / double(set_->examples());
 }
 
+void Trainer::set_skipped(int64_t all, int64_t in_row) {
+  skipped_ = all;
+  skipped_in_row_ = in_row;
+}
+
 StepResult Trainer::run_step() {
   const std::vector<ExampleRef> examples = order_.examples(step(), comm_.rank(), comm_.size());
   std::vector<PackedBatch> batches;
   for (const auto& part : micro_batches(examples, *set_, options_.tokens_per_batch))
     batches.push_back(make_batch(part, *set_, masker_, model_.config().pad_token_id));
-  try {
-    StepResult result = train_on(batches);
-    result.epoch = epoch();
-    return result;
-  } catch (const DeviceError& e) {
-    throw DeviceError(fmt::format("{}; {}", e.what(), documents_of(examples)));
+  StepResult result = compute(batches);
+  if (const std::string why = fault(result); !why.empty()) {
+    result = skip(std::move(result), fmt::format("{}; {}", why, documents_of_step()));
+  } else {
+    optimizer_.step(result.lr, result.grad_norm);
+    skipped_in_row_ = 0;
   }
+  result.epoch = epoch();
+  return result;
 }
 
 StepResult Trainer::train_on(const std::vector<PackedBatch>& batches) {
+  const StepResult result = compute(batches);
+  if (const std::string why = fault(result); !why.empty()) throw NonFiniteError(why);
+  optimizer_.step(result.lr, result.grad_norm);
+  return result;
+}
+
+StepResult Trainer::compute(const std::vector<PackedBatch>& batches) {
   enum { kTokens, kTargets, kCorrect };
   StepResult result{.step = step() + 1, .lr = options_.schedule.at(step()), .micro_batches = int(batches.size())};
   std::array<int64_t, 2> counts{};
@@ -78,11 +92,26 @@ StepResult Trainer::train_on(const std::vector<PackedBatch>& batches) {
 
   if (comm_.size() > 1) reduce_gradients();
   result.grad_norm = optimizer_.gradient_norm();
-  if (!std::isfinite(result.loss) || !std::isfinite(result.grad_norm))
-    throw DeviceError(fmt::format("step {}: the {} is not finite (loss {}, gradient norm {}, lr {:g}): lower --lr",
-                                  result.step, std::isfinite(result.loss) ? "gradient" : "loss", result.loss,
-                                  result.grad_norm, result.lr));
-  optimizer_.step(result.lr, result.grad_norm);
+  return result;
+}
+
+// Loss and norm are sums over all ranks and gradients are the same everywhere: every rank comes to the same answer.
+std::string Trainer::fault(const StepResult& r) const {
+  if (std::isfinite(r.loss) && std::isfinite(r.grad_norm)) return "";
+  const std::string tensor = nonfinite_tensor(model_.params());
+  return fmt::format("step {}: the {} is not finite (loss {}, gradient norm {}, lr {:g}){}", r.step,
+                     std::isfinite(r.loss) ? "gradient" : "loss", r.loss, r.grad_norm, r.lr,
+                     tensor.empty() ? "" : ", from " + tensor);
+}
+
+StepResult Trainer::skip(StepResult result, const std::string& why) {
+  if (options_.on_nonfinite == OnNonFinite::kStop)
+    throw NonFiniteError(why + ": lower --lr, or leave such steps out with --on-nonfinite skip");
+  if (++skipped_in_row_ >= kMostSkippedInRow)
+    throw NonFiniteError(
+        fmt::format("{}: {} steps in a row: lower --lr, or look at these documents", why, skipped_in_row_));
+  ++skipped_;
+  result.skipped = why;
   return result;
 }
 
@@ -98,10 +127,10 @@ void Trainer::reduce_gradients() {
   }
 }
 
-std::string Trainer::documents_of(const std::vector<ExampleRef>& examples) const {
+std::string Trainer::documents_of_step() const {
   constexpr size_t kNamed = 20;
   std::set<int64_t> documents;
-  for (const ExampleRef& ref : examples) {
+  for (const ExampleRef& ref : order_.examples(step())) {
     const int64_t first = set_->first_sequence(ref.example), count = set_->example_sequences(ref.example);
     for (int64_t s = first; s < first + count; ++s) documents.insert(set_->document_of(s));
   }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "apps/train/nonfinite.h"
 #include "apps/train/reservation.h"
 #include "data/batching.h"
 #include "optim/communicator.h"
@@ -23,6 +24,7 @@ struct StepOptions {
   double warmup_ratio = 0;
   Schedule schedule;  // total_steps and warmup_steps are filled in by the trainer
   AdamWOptions adamw;
+  OnNonFinite on_nonfinite = OnNonFinite::kStop;
 };
 
 struct StepResult {
@@ -36,6 +38,7 @@ struct StepResult {
   int64_t correct = 0;    // targets whose largest logit is the label
   double flops = 0;       // of all ranks (model/model.h, training_flops)
   int micro_batches = 0;  // of this rank
+  std::string skipped;    // why the update was left out; empty: it was made
 };
 
 class Trainer {
@@ -46,21 +49,30 @@ class Trainer {
   Trainer(Reservation&, std::shared_ptr<const SequenceSet>, const Masker&, Communicator&, const StepOptions&);
 
   int64_t steps() const { return order_.steps(); }
-  int64_t step() const { return optimizer_.steps(); }  // done so far
+  int64_t step() const { return optimizer_.steps() + skipped_; }  // done so far, with those left out
   double epoch() const;
   bool done() const { return step() >= steps(); }
   Optimizer& optimizer() { return optimizer_; }
   const Schedule& schedule() const { return options_.schedule; }
 
-  // The next step of the run. Throws DeviceError naming the step and the documents of the batch when the loss or the
-  // gradient is not finite; the weights are then those before the step.
+  int64_t skipped() const { return skipped_; }
+  int64_t skipped_in_row() const { return skipped_in_row_; }
+  // Of a run that goes on.
+  void set_skipped(int64_t all, int64_t in_row);
+
+  // The next step of the run. When the loss or the gradient is not finite, weights and moments stay those before the
+  // step, and every rank does the same: kStop throws NonFiniteError naming the step, the tensor and the documents of
+  // the batch; kSkip counts the step as done without an update, and throws at the third in a row.
   StepResult run_step();
-  // One optimiser step over given micro-batches of this rank.
+  // One optimiser step over given micro-batches of this rank. Throws NonFiniteError without the documents.
   StepResult train_on(const std::vector<PackedBatch>&);
 
  private:
   void reduce_gradients();
-  std::string documents_of(const std::vector<ExampleRef>&) const;
+  StepResult compute(const std::vector<PackedBatch>&);  // loss and gradients of all ranks; no update
+  std::string fault(const StepResult&) const;           // of the loss and the gradients as they stand; empty: none
+  StepResult skip(StepResult, const std::string& why);
+  std::string documents_of_step() const;  // of all ranks
 
   Reservation& reservation_;
   Model& model_;
@@ -70,6 +82,7 @@ class Trainer {
   StepOptions options_;
   StepOrder order_;
   Optimizer optimizer_;
+  int64_t skipped_ = 0, skipped_in_row_ = 0;
   std::vector<float> transfer_;  // gradients on their way between device and communicator
 };
 

@@ -94,11 +94,18 @@ void declare_speed(Cli& cli) {
 
 void declare_saving(Cli& cli) {
   cli.flag(kSaving, "resume", "continue the run in --output from its newest state; its own flags hold again");
+  cli.text(kSaving, "resume-from", "--resume from this state instead of the newest: step-N; later ones are set aside",
+           "step-N");
   cli.number(kSaving, "save-minutes", "minutes between states to resume from; 0: by --save-every alone", 30, 0, 1e6);
   cli.integer(kSaving, "save-every", "steps between states to resume from; 0: by --save-minutes alone", 0, 0,
               int64_t(1) << 40);
   cli.integer(kSaving, "keep", "newest states to keep (the best one stays too)", 2, 1, 1 << 20);
   cli.choice(kSaving, "save-dtype", "precision of the weights in model/best and model/last", {"fp32", "bf16"}, "fp32");
+  cli.choice(kSaving, "on-save-error", "a file that cannot be written ends the run (74), or is said and tried again",
+             {"stop", "continue"}, "stop");
+  cli.choice(kSaving, "on-nonfinite",
+             "a loss or gradient that is not finite ends the run (70), or its step is left out; three in a row end it",
+             {"stop", "skip"}, "stop");
 }
 
 void declare_watching(Cli& cli) {
@@ -241,6 +248,7 @@ StepOptions step_options(const Cli& cli, int64_t examples) {
              .weight_decay = cli.get_number("weight-decay"),
              .clip = cli.get_number("clip"),
              .legacy_decay = cli.get_flag("legacy-decay")};
+  o.on_nonfinite = cli.get("on-nonfinite") == "skip" ? OnNonFinite::kSkip : OnNonFinite::kStop;
   return o;
 }
 
@@ -253,6 +261,7 @@ RunOptions run_options(const Cli& cli, int64_t steps) {
   o.keep = cli.get_integer("keep");
   o.max_hours = cli.get_number("max-hours");
   o.log_seconds = cli.get_number("log-seconds");
+  o.on_save_error = cli.get("on-save-error") == "continue" ? OnSaveError::kContinue : OnSaveError::kStop;
   o.save_dtype = cli.get("save-dtype") == "bf16" ? DType::kBF16 : DType::kF32;
   return o;
 }

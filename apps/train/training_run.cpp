@@ -5,12 +5,13 @@
 #include <array>
 #include <cmath>
 #include <cstring>
-#include <filesystem>
 
 #include "apps/train/memory_use.h"
 #include "apps/train/profiler.h"
 #include "apps/train/signals.h"
+#include "kernels/base/atomic_folder.h"
 #include "model/checkpoint.h"
+#include "model/checksums.h"
 
 namespace encore {
 namespace {
@@ -29,7 +30,7 @@ bool near_uniform(double loss, int64_t vocab_size) {
 }  // namespace
 
 TrainingRun::TrainingRun(Trainer& trainer, Reservation& reservation, const Evaluator* evaluator, Communicator& comm,
-                         const RunFolder* folder, const RunState& state, const RunOptions& options,
+                         RunFolder* folder, const RunState& state, const RunOptions& options,
                          std::function<void(const std::string&)> save_tokenizer)
     : trainer_(trainer),
       reservation_(reservation),
@@ -40,6 +41,7 @@ TrainingRun::TrainingRun(Trainer& trainer, Reservation& reservation, const Evalu
       options_(options),
       save_tokenizer_(std::move(save_tokenizer)),
       progress_(trainer.steps(), !comm.root(), options.log_seconds),
+      policy_(options.on_save_error, [this](const std::string& line) { progress_.message(line); }),
       start_(Clock::now()),
       last_save_(start_),
       first_step_(state.step),
@@ -62,7 +64,7 @@ RunEnd TrainingRun::run() {
     if (stop == kGoOn && eval_due(state_.step)) evaluate();
     if (stop == kGoOn && save_due()) save();
   }
-  if (last_saved_step_ != state_.step || !trainer_.done()) save();
+  if (last_saved_step_ != state_.step || !trainer_.done()) save_at_end();
   const RunEnd end = stop == kAsked ? RunEnd::kSignal : stop == kTime ? RunEnd::kTimeUp : RunEnd::kFinished;
   report_end(end);
   return end;
@@ -82,6 +84,7 @@ bool TrainingRun::eval_due(int64_t step) const {
 
 bool TrainingRun::save_due() const {
   if (options_.save_every > 0 && state_.step % options_.save_every == 0) return true;
+  if (policy_.retry_due()) return true;
   return options_.save_minutes > 0 && seconds_since(last_save_) >= options_.save_minutes * 60;
 }
 
@@ -105,24 +108,27 @@ void TrainingRun::record(const StepResult& r, double seconds) {
   state_.seconds += seconds;
   state_.tokens += r.tokens;
   state_.flops += r.flops;
+  state_.skipped = trainer_.skipped();
+  state_.skipped_in_row = trainer_.skipped_in_row();
   session_tokens_ += r.tokens;
   session_flops_ += r.flops;
   step_seconds_ += seconds;
   recent_seconds_ = recent_seconds_ == 0 ? seconds : 0.9 * recent_seconds_ + 0.1 * seconds;
   sample_memory();
   const double rate = double(r.tokens) / seconds;
-  if (log_)
-    log_->write({{"step", r.step},
-                 {"epoch", r.epoch},
-                 {"loss", r.loss},
-                 {"accuracy", double(r.correct) / double(std::max<int64_t>(1, r.targets))},
-                 {"lr", r.lr},
-                 {"grad_norm", r.grad_norm},
-                 {"tokens", r.tokens},
-                 {"targets", r.targets},
-                 {"tokens_per_second", rate},
-                 {"seconds", state_.seconds}},
-                "train");
+  write_line({{"step", r.step},
+              {"epoch", r.epoch},
+              {"loss", r.loss},
+              {"accuracy", double(r.correct) / double(std::max<int64_t>(1, r.targets))},
+              {"lr", r.lr},
+              {"grad_norm", r.grad_norm},
+              {"tokens", r.tokens},
+              {"targets", r.targets},
+              {"skipped", state_.skipped},
+              {"tokens_per_second", rate},
+              {"seconds", state_.seconds}},
+             "train");
+  if (!r.skipped.empty()) progress_.message(fmt::format("step left out ({} so far): {}", state_.skipped, r.skipped));
   progress_.step({.step = r.step,
                   .epoch = r.epoch,
                   .loss = r.loss,
@@ -142,39 +148,57 @@ void TrainingRun::evaluate() {
   state_.last_eval_step = state_.step;
   state_.last_eval_loss = result.loss;
   if (state_.step == 0) state_.first_eval_loss = result.loss;
-  // The start is no candidate: model/best is what this run made.
-  const bool best = state_.step > 0 && result.loss < state_.best_loss;
+  sample_memory();
+  write_line({{"step", state_.step},
+              {"eval_name", options_.eval_name},
+              {"eval_loss", result.loss},
+              {"eval_perplexity", std::exp(result.loss)},
+              {"eval_accuracy", result.accuracy},
+              {"eval_targets", result.targets},
+              {"eval_seconds", seconds_since(start)}},
+             "eval");
+  // The start is no candidate: model/best is what this run made. What could not be written is not the best either: the
+  // next evaluation that beats what stands there is tried again.
+  bool best = state_.step > 0 && result.loss < state_.best_loss;
+  if (best && folder_) best = policy_.attempt("model/best", [&] { save_hf("best"); });
   if (best) {
     state_.best_loss = result.loss;
     state_.best_step = state_.step;
   }
-  sample_memory();
-  if (log_)
-    log_->write({{"step", state_.step},
-                 {"eval_name", options_.eval_name},
-                 {"eval_loss", result.loss},
-                 {"eval_perplexity", std::exp(result.loss)},
-                 {"eval_accuracy", result.accuracy},
-                 {"eval_targets", result.targets},
-                 {"eval_seconds", seconds_since(start)}},
-                "eval");
   progress_.message(fmt::format("{}: step {}  loss {:.4f}  perplexity {:.2f}  accuracy {:.1f} %  ({} targets){}",
                                 options_.eval_name, state_.step, result.loss, std::exp(result.loss),
                                 100 * result.accuracy, with_commas(result.targets), best ? "  best so far" : ""));
-  if (best && folder_) save_hf("best");
+}
+
+void TrainingRun::write_line(const nlohmann::ordered_json& line, const char* prefix) {
+  if (log_) policy_.attempt("log.jsonl", [&] { log_->write(line, prefix); });
 }
 
 void TrainingRun::save() {
   last_save_ = Clock::now();
+  if (folder_ && !policy_.attempt("state", [&] { write_state(); })) return;
   last_saved_step_ = state_.step;
-  if (!folder_) return;
+}
+
+void TrainingRun::save_at_end() {
+  if (folder_) policy_.insist("state", [&] { write_state(); });
+  last_saved_step_ = state_.step;
+}
+
+// The state comes last: where it stands, model/last and the log are at least as new.
+void TrainingRun::write_state() {
+  if (policy_.goes_on() && !folder_->in_place()) {
+    folder_->restore();
+    log_->restore();
+  }
+  folder_->check_in_place();
   const Profiler::Phase phase(options_.profiler, "saving");
   log_->sync();
   state_.log_bytes = log_->log_bytes();
   state_.events_file = log_->events_file();
   state_.events_bytes = log_->events_bytes();
-  save_state(folder_->state_dir(state_.step), state_, reservation_.model().params(), trainer_.optimizer());
   save_hf("last");
+  save_state(folder_->state_dir(state_.step), state_, reservation_.model().params(), trainer_.optimizer());
   folder_->remove_old_states(options_.keep, state_.best_step);
   refresh_report(/*last=*/false);
 }
@@ -190,12 +214,12 @@ void TrainingRun::refresh_report(bool last) {
 
 void TrainingRun::save_hf(const std::string& which) {
   const Profiler::Phase phase(options_.profiler, "saving");
-  const std::string dir = folder_->model_dir(which);
-  std::error_code error;
-  std::filesystem::create_directories(dir, error);
-  if (error) fail_io("{}: the folder cannot be made: {}", dir, error.message());
-  save_model(dir, reservation_.model(), options_.save_dtype);
-  if (save_tokenizer_) save_tokenizer_(dir);
+  folder_->check_in_place();
+  AtomicFolder folder(folder_->model_dir(which));
+  save_model(folder.temporary_path(), reservation_.model(), options_.save_dtype);
+  if (save_tokenizer_) save_tokenizer_(folder.temporary_path());
+  write_checksums(folder.temporary_path());
+  folder.commit();
 }
 
 void TrainingRun::sample_memory() {

@@ -10,6 +10,7 @@
 #include "apps/train/evaluator.h"
 #include "apps/train/progress.h"
 #include "apps/train/run_folder.h"
+#include "apps/train/save_policy.h"
 #include "apps/train/state_file.h"
 #include "apps/train/step_log.h"
 #include "apps/train/trainer.h"
@@ -25,6 +26,7 @@ struct RunOptions {
   int64_t keep = 2;          // states
   double max_hours = 0;      // of this process; 0: no limit
   double log_seconds = 10;   // between plain lines where there is no terminal
+  OnSaveError on_save_error = OnSaveError::kStop;
   DType save_dtype = DType::kF32;
   std::string eval_name = "held-out";
   size_t planned_bytes = 0;  // what the memory plan promised, for the comparison at the end
@@ -44,10 +46,11 @@ class TrainingRun {
   // folder: of rank 0; absent on the others. evaluator: null when nothing is held out. fingerprints stand in `state`.
   // save_tokenizer writes the tokenizer's files into a model folder. state: where the run stands; RunState{} plus
   // fingerprints for a new one, whose weights are those of the checkpoint; else as load_state() left things.
-  TrainingRun(Trainer&, Reservation&, const Evaluator*, Communicator&, const RunFolder*, const RunState&,
-              const RunOptions&, std::function<void(const std::string&)> save_tokenizer);
+  TrainingRun(Trainer&, Reservation&, const Evaluator*, Communicator&, RunFolder*, const RunState&, const RunOptions&,
+              std::function<void(const std::string&)> save_tokenizer);
 
-  // Throws IoError when the disk fails (the last complete state is intact), DeviceError when the loss is not finite.
+  // Throws IoError when the disk fails (the last complete state is intact; with OnSaveError::kContinue at the end of
+  // the run alone), NonFiniteError when the loss or gradient is not finite (apps/train/trainer.h).
   RunEnd run();
 
   const RunState& state() const { return state_; }
@@ -58,7 +61,10 @@ class TrainingRun {
   void before_first_step();
   void record(const StepResult&, double seconds);
   void evaluate();
+  void write_line(const nlohmann::ordered_json& line, const char* prefix);
   void save();
+  void save_at_end();
+  void write_state();
   void save_hf(const std::string& which);
   void sample_memory();
   void report_end(RunEnd);
@@ -70,12 +76,13 @@ class TrainingRun {
   Reservation& reservation_;
   const Evaluator* evaluator_;
   Communicator& comm_;
-  const RunFolder* folder_;
+  RunFolder* folder_;
   RunState state_;
   RunOptions options_;
   std::function<void(const std::string&)> save_tokenizer_;
   std::unique_ptr<StepLog> log_;
   Progress progress_;
+  SavePolicy policy_;
   std::chrono::steady_clock::time_point start_, last_save_;
   int64_t first_step_ = 0, last_saved_step_ = -1;
   double step_seconds_ = 0, recent_seconds_ = 0;  // of this process; recent: a running mean of one step

@@ -1,0 +1,67 @@
+#include "kernels/base/file_checksum.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "kernels/base/check.h"
+
+namespace encore {
+namespace {
+
+constexpr uint64_t kPart = uint64_t(4) << 20;
+
+// CRC-32 of `bytes` bytes from `offset` on; an errno, or -1 where the file ends too soon, through `failure`.
+uint32_t part_crc(int fd, uint64_t offset, uint64_t bytes, std::atomic<int>& failure) {
+  std::vector<Bytef> buffer(std::min<uint64_t>(bytes, uint64_t(256) << 10));
+  uint32_t crc = 0;
+  while (bytes > 0) {
+    const ssize_t n = ::pread(fd, buffer.data(), std::min<uint64_t>(bytes, buffer.size()), off_t(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      failure = n < 0 ? errno : -1;
+      return 0;
+    }
+    crc = uint32_t(::crc32_z(crc, buffer.data(), size_t(n)));
+    offset += uint64_t(n);
+    bytes -= uint64_t(n);
+  }
+  return crc;
+}
+
+}  // namespace
+
+std::string FileChecksum::hex() const {
+  return fmt::format("{:08x}", crc32);
+}
+
+FileChecksum file_checksum(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) fail_io("{}: cannot be read: {}", path, std::strerror(errno));
+  struct stat info {};
+  std::atomic<int> failure{::fstat(fd, &info) == 0 ? 0 : errno};
+  FileChecksum sum{.bytes = uint64_t(info.st_size)};
+  const int64_t parts = int64_t((sum.bytes + kPart - 1) / kPart);
+  std::vector<uint32_t> crcs(size_t(parts), 0);
+#pragma omp parallel for schedule(static) if (parts > 1)
+  for (int64_t p = 0; p < parts; ++p) {
+    const uint64_t first = uint64_t(p) * kPart;
+    crcs[size_t(p)] = part_crc(fd, first, std::min(kPart, sum.bytes - first), failure);
+  }
+  ::close(fd);
+  if (failure != 0) fail_io("{}: cannot be read: {}", path, failure > 0 ? std::strerror(failure) : "it became shorter");
+  for (int64_t p = 0; p < parts; ++p) {
+    const uint64_t bytes = std::min(kPart, sum.bytes - uint64_t(p) * kPart);
+    sum.crc32 = uint32_t(::crc32_combine(sum.crc32, crcs[size_t(p)], z_off_t(bytes)));
+  }
+  return sum;
+}
+
+}  // namespace encore
