@@ -40,7 +40,10 @@ RobertaModel::RobertaModel(const RobertaConfig& config, Backend& backend, DType 
   config_ = config;
   encoder_ = std::make_unique<Encoder>(config_, params_, "roberta");
   head_ = make_head(config_, params_, *encoder_);
-  if (!with_memory) return params_.outline(backend, compute);
+  if (!with_memory) {
+    params_.outline(backend, compute);
+    return;
+  }
   params_.allocate(backend, compute, mode == Mode::kTraining);
   // The second pair is trace()'s own.
   totals_ = backend.allocate(2 * kTotalsBytes);
