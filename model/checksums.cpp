@@ -60,8 +60,8 @@ void write_checksums(const std::string& dir) {
   write_file_atomic(dir + "/" + kChecksumsFile, json{{"files", files}}.dump(1) + "\n");
 }
 
-std::string find_damage(const std::string& dir) {
-  const std::string file = dir + "/" + kChecksumsFile;
+std::string find_damage(const std::string& folder) {
+  const std::string dir = folder_path(folder).string(), file = dir + "/" + kChecksumsFile;
   std::ifstream in(file);
   if (!in) return "";
   std::stringstream text;

@@ -188,13 +188,14 @@ holds "a removed folder, continue: the run can be repeated" test -s back/config.
 ends 74 "RLIMIT_FSIZE: exit 74" 'limited/' bash -c 'ulimit -f 100; exec "$@"' - "${saving[@]}" --output limited
 ends 74 "RLIMIT_FSIZE, continue: to the end, then 74" 'limits/' \
   bash -c 'ulimit -f 100; exec "$@"' - "${run[@]}" --max-steps 24 --save-every 10 --output limits --on-save-error continue
+cp out said
 holds "RLIMIT_FSIZE, continue: it said so, and took all steps" sh -c \
-  'grep -q "state not written.*going on" out && [ "$(grep -c grad_norm limits/log.jsonl)" -eq 24 ]'
+  'grep -q "state not written.*going on" said && [ "$(grep -c grad_norm limits/log.jsonl)" -eq 24 ]'
 
 mkdir full
-if mount -t tmpfs -o size=4m none full 2>/dev/null; then
+if mount -t tmpfs -o size=9m none full 2>/dev/null; then
   mounts+=("$work/full")
-  head -c 2200000 /dev/zero >full/filler
+  head -c 5500000 /dev/zero >full/filler
   ends 74 "full disk: exit 74" 'full/stop/.*No space left' "${saving[@]}" --output full/stop
   rm -rf full/stop
   "${saving[@]}" --output full/run --on-save-error continue >"$work/out" 2>"$work/err" </dev/null &

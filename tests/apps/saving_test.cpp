@@ -110,7 +110,7 @@ struct States {
   void save(int64_t step) { save_state(folder.state_dir(step), {.step = step}, model->params(), *optimizer); }
   void bend(int64_t step, const char* file = "adam_m.f32") {
     const std::string path = folder.state_dir(step) + "/" + file;
-    fs::resize_file(path, fs::file_size(path) - 1);
+    fs::resize_file(path, fs::file_size(path) - 4);
   }
   TemporaryFolder place;
   std::unique_ptr<Backend> backend;
