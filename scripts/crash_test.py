@@ -75,7 +75,7 @@ def doing(run, lines_at_start):
     lines = log_lines(run)
     if lines and not lines[-1].endswith("\n"):
         return "writing the log"
-    if len(lines) == lines_at_start:
+    if not lines or len(lines) == lines_at_start:
         return "starting"
     last = json.loads(lines[-1])
     step = last["step"]
