@@ -49,10 +49,10 @@ BatchCapacity capacity_for(int64_t tokens) {
   return {.tokens = tokens, .sequences = tokens / 2 + 1, .targets = 0};  // the shortest row is <s> </s>
 }
 
-void add_workspace(MemoryPlan& plan, const ParamStore& params, int layouts, int64_t batches, int64_t tokens,
-                   size_t before) {
-  if (layouts) plan.regions.push_back({"packed weights", size_t(layouts) * packed_bytes(params)});
+void add_workspace(MemoryPlan& plan, const Model& model, int layouts, int64_t batches, int64_t tokens, size_t before) {
+  if (layouts) plan.regions.push_back({"packed weights", size_t(layouts) * packed_bytes(model.params())});
   plan.regions.push_back({"kernels", kernel_bytes(batches)});
+  if (const size_t bytes = product_workspace(model, tokens)) plan.regions.push_back({"products' workspace", bytes});
   plan.regions.push_back({"a batch on the host", host_batch_bytes(tokens)});
   plan.regions.push_back({"program, libraries, texts", before});
 }
@@ -77,7 +77,7 @@ ClassifierMemory plan_finetune(const RobertaConfig& config, const Device& device
     memory.plan.regions.push_back({"AdamW moments (fp32)", Optimizer::bytes(params.length())});
     memory.plan.regions.push_back({"the best epoch's weights", size_t(params.length()) * sizeof(float)});
     memory.plan.regions.push_back({"a tensor on its way to a file", largest_tensor_bytes(params)});
-    add_workspace(memory.plan, params,
+    add_workspace(memory.plan, *outline,
                   train.in_a_group > 1    ? 2
                   : scored.in_a_group > 1 ? 1
                                           : 0,
