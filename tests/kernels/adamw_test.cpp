@@ -1,6 +1,7 @@
 #include "kernels/ops/adamw.h"
 
 #include "tests/support/op_test.h"
+#include "tests/support/random_shapes.h"
 
 namespace encore::test {
 namespace {
@@ -47,6 +48,11 @@ TEST_P(AdamWTest, FollowsTheReference) {
 INSTANTIATE_TEST_SUITE_P(Ranges, AdamWTest,
                          ::testing::Values(Case{1}, Case{7}, Case{15}, Case{16}, Case{17}, Case{67, 0},
                                            Case{1000, 0.1, 0.25}, Case{768, 0.01, 1, false}, Case{100003, 0.01, 0.5}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Random, AdamWTest, ::testing::ValuesIn(RandomShapes::cases(6, [](RandomShapes& r) {
+      return Case{r.columns(40000), r.one_of<double>({0, 0.01, 0.1}), r.one_of<double>({1, 0.3}), r.coin()};
+    })));
 
 class AdamWFacts : public OpTest {};
 

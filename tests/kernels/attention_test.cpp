@@ -4,6 +4,7 @@
 
 #include "tests/reference/attention_reference.h"
 #include "tests/support/guarded_tensor.h"
+#include "tests/support/random_shapes.h"
 #include "tests/support/test_backend.h"
 
 namespace encore::test {
@@ -207,6 +208,16 @@ INSTANTIATE_TEST_SUITE_P(LargeOffset, AttentionTest,
                                            Case{{70, 5}, 2, 64, B, 0.1f, kAll, kVisible, 2, 6},
                                            Case{{33}, 1, 32, F, 0, kAll, kVisible, 2, -9}));
 
+INSTANTIATE_TEST_SUITE_P(Random, AttentionTest, ::testing::ValuesIn(RandomShapes::cases(11, [](RandomShapes& r) {
+                           return Case{r.lengths(RandomShapes::most_rows()),
+                                       int(r.between(1, 3)),
+                                       r.one_of<int>({32, 64, 96, 128}),
+                                       r.dtype(),
+                                       r.one_of<float>({0, 0.1f, 0.5f}),
+                                       r.coin() ? kSubset : kAll,
+                                       r.between(0, 2) == 0 ? kSomeHidden : kVisible};
+                         })));
+
 // Equal scores and an identity for V: the outputs are the mask.
 TEST(Attention, DropoutBitsAreThoseOfTheContract) {
   for (const Rows rows : {kAll, kSubset})
@@ -234,6 +245,43 @@ TEST(Attention, DropoutBitsAreThoseOfTheContract) {
       EXPECT_EQ(wrong, 0) << name_of(dtype) << (rows == kSubset ? " subset" : "");
       EXPECT_GT(kept, 100);
     }
+}
+
+// Every other sequence holds NaN: the results of a sequence keep their bits.
+TEST(Attention, IsolationOfSequences) {
+  for (const Case& c : {Case{{70, 1, 0, 33}, 2, 64, B}, Case{{20, 65, 5}, 1, 32, B, 0.1f},
+                        Case{{70, 40}, 1, 96, B, 0, kSubset}, Case{{40, 1, 33}, 1, 128, B, 0.1f, kAll, kSomeHidden},
+                        Case{{35, 1, 0, 33}, 1, 64, F, 0.1f}, Case{{40, 33}, 1, 32, F, 0, kSubset}}) {
+    Problem p(c);
+    p.forward();
+    p.backward();
+    const auto rows_of = [&](GuardedTensor& t, const std::vector<int>& starts, size_t n) {
+      const auto all = t.get();
+      return std::vector<double>(all.begin() + starts[n] * p.width(), all.begin() + starts[n + 1] * p.width());
+    };
+    const auto results = [&](size_t n) {
+      return std::vector<std::vector<double>>{rows_of(*p.out, p.r.starts_q, n), rows_of(*p.dq, p.r.starts_q, n),
+                                              rows_of(*p.dk, p.r.starts, n), rows_of(*p.dv, p.r.starts, n)};
+    };
+    const auto alone = [&](GuardedTensor& t, const std::vector<int>& starts, size_t n) {
+      std::vector<double> values = t.get();
+      for (size_t i = 0; i < values.size(); ++i) {
+        const int row = int(i / size_t(t->cols));
+        if (row < starts[n] || row >= starts[n + 1]) values[i] = NAN;
+      }
+      t.set(values);
+    };
+    std::vector<std::vector<std::vector<double>>> before;
+    for (size_t n = 0; n < c.lengths.size(); ++n) before.push_back(results(n));
+    const auto q = p.q_rows->get(), kv = p.kv_rows->get(), dout = p.dout->get();
+    for (size_t n = 0; n < c.lengths.size(); ++n) {
+      p.q_rows->set(q), p.kv_rows->set(kv), p.dout->set(dout);
+      alone(*p.q_rows, p.r.starts_q, n), alone(*p.dout, p.r.starts_q, n), alone(*p.kv_rows, p.r.starts, n);
+      p.forward();
+      p.backward();
+      EXPECT_EQ(results(n), before[n]) << c << ", sequence " << n;
+    }
+  }
 }
 
 TEST(Attention, ANanInAValueReachesItsRowsAlone) {

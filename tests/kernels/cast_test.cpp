@@ -1,6 +1,7 @@
 #include "kernels/ops/cast.h"
 
 #include "tests/support/op_test.h"
+#include "tests/support/random_shapes.h"
 
 namespace encore::test {
 namespace {
@@ -64,6 +65,27 @@ TEST_F(CastTest, ShapesStridesAndCopies) {
   auto &empty = make(DType::kF32, 0, 8), &out = make(DType::kBF16, 0, 8);
   cast(backend(), {.x = empty, .y = out});
 }
+
+struct Case {
+  int64_t rows, cols, gap;
+  DType from, to;
+};
+std::ostream& operator<<(std::ostream& out, const Case& c) {
+  return out << name_of(c.from) << " to " << name_of(c.to) << " [" << c.rows << ", " << c.cols << "] gap " << c.gap;
+}
+class CastShapes : public CastTest, public ::testing::WithParamInterface<Case> {};
+
+TEST_P(CastShapes, RoundsEveryElement) {
+  const auto [rows, cols, gap, from, to] = GetParam();
+  auto &x = normal(from, rows, cols, 1, 0, gap), &y = blank(to, rows, cols, gap);
+  cast(backend(), {.x = x, .y = y});
+  Values expected = x.get();
+  for (double& v : expected) v = rounded(v, to);
+  expect_same("y", y.get(), expected);
+}
+INSTANTIATE_TEST_SUITE_P(Random, CastShapes, ::testing::ValuesIn(RandomShapes::cases(8, [](RandomShapes& r) {
+                           return Case{r.rows(), r.columns(600), r.gap(), r.dtype(), r.dtype()};
+                         })));
 
 }  // namespace
 }  // namespace encore::test

@@ -1,6 +1,7 @@
 #include "kernels/ops/cross_entropy.h"
 
 #include "tests/support/op_test.h"
+#include "tests/support/random_shapes.h"
 
 namespace encore::test {
 namespace {
@@ -103,6 +104,11 @@ std::vector<Case> cases() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, CrossEntropyTest, ::testing::ValuesIn(cases()));
+INSTANTIATE_TEST_SUITE_P(Random, CrossEntropyTest, ::testing::ValuesIn(RandomShapes::cases(4, [](RandomShapes& r) {
+                           const int64_t classes = r.columns(2000);
+                           const int64_t padding = r.coin() ? (classes + 63) / 64 * 64 - classes : r.between(0, 70);
+                           return Case{r.rows(), classes, padding, r.dtype(), r.coin(), r.coin()};
+                         })));
 
 class CrossEntropyFacts : public OpTest {
  protected:

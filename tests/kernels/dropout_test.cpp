@@ -1,6 +1,7 @@
 #include "kernels/ops/dropout.h"
 
 #include "tests/support/op_test.h"
+#include "tests/support/random_shapes.h"
 
 namespace encore::test {
 namespace {
@@ -64,6 +65,29 @@ TEST_P(DropoutTest, RowsDoNotSeeTheBatch) {
 
 INSTANTIATE_TEST_SUITE_P(Floats, DropoutTest, ::testing::Values(DType::kF32, DType::kBF16),
                          [](const auto& info) { return std::string(name_of(info.param)); });
+
+struct Case {
+  int64_t rows, cols, gap;
+  DType dtype;
+  float p;
+};
+std::ostream& operator<<(std::ostream& out, const Case& c) {
+  return out << name_of(c.dtype) << " [" << c.rows << ", " << c.cols << "] gap " << c.gap << " p " << c.p;
+}
+class DropoutShapes : public OpTest, public ::testing::WithParamInterface<Case> {};
+
+TEST_P(DropoutShapes, FollowsTheReference) {
+  const auto [rows, cols, gap, dtype, p] = GetParam();
+  auto &x = normal(dtype, rows, cols, 1, 0, gap), &y = blank(dtype, rows, cols, gap);
+  const KeyedDropout drop = dropout(p, rows, cols);
+  dropout_apply(backend(), {.x = x, .y = y, .dropout = drop.args});
+  expect_close("y", y.get(), reference::product<double>(x.get(), drop.factor),
+               reference::product<float>(x.get(), drop.factor), dtype);
+}
+INSTANTIATE_TEST_SUITE_P(
+    Random, DropoutShapes, ::testing::ValuesIn(RandomShapes::cases(9, [](RandomShapes& r) {
+      return Case{r.rows(), r.columns(900), r.gap(), r.dtype(), r.one_of<float>({0, 0.1f, 0.25f, 0.5f})};
+    })));
 
 class DropoutFacts : public OpTest {};
 

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "tests/support/op_test.h"
+#include "tests/support/random_shapes.h"
 
 namespace encore::test {
 namespace {
@@ -175,6 +176,10 @@ std::vector<Case> cases() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, EmbeddingTest, ::testing::ValuesIn(cases()));
+INSTANTIATE_TEST_SUITE_P(Random, EmbeddingTest, ::testing::ValuesIn(RandomShapes::cases(5, [](RandomShapes& r) {
+                           return Case{r.rows(),        r.columns(1200),  r.dtype(), r.one_of<float>({0, 0.1f, 0.5f}),
+                                       r.between(1, 2), r.between(3, 300)};
+                         })));
 
 class EmbeddingFacts : public EmbeddingTest {};
 

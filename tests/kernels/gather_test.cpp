@@ -3,11 +3,12 @@
 #include <algorithm>
 
 #include "tests/support/op_test.h"
+#include "tests/support/random_shapes.h"
 
 namespace encore::test {
 namespace {
 
-class GatherTest : public OpTest, public ::testing::WithParamInterface<DType> {
+class Gather : public OpTest {
  protected:
   GuardedTensor& some_rows(int64_t count, int64_t of) {
     Values all;
@@ -16,35 +17,57 @@ class GatherTest : public OpTest, public ::testing::WithParamInterface<DType> {
     all.resize(size_t(count));
     return given(DType::kI32, 1, count, all);
   }
+  void gather_scatter_and_add(DType dtype, int64_t tokens, int64_t count, int64_t cols) {
+    auto &x = normal(dtype, tokens, cols, 1, 0, 3), &y = blank(dtype, count, cols, 1);
+    auto& rows = some_rows(count, tokens);
+    gather_rows(backend(), {.x = x, .rows = rows, .y = y});
+    const Values xs = x.get(), picked = rows.get();
+    Values expected, scattered(xs.size(), 0);
+    for (size_t r = 0; r < picked.size(); ++r)
+      for (int64_t c = 0; c < cols; ++c) {
+        const size_t at = size_t(int64_t(picked[r]) * cols + c);
+        expected.push_back(xs[at]);
+        scattered[at] = xs[at];
+      }
+    expect_same("y", y.get(), expected);
+
+    auto& dx = blank(dtype, tokens, cols, 2);
+    scatter_rows(backend(), {.dy = y, .rows = rows, .dx = dx});
+    expect_same("dx", dx.get(), scattered);
+
+    auto& sum = normal(dtype, tokens, cols, 1, 0, 2);
+    Values total = sum_of(sum.get(), scattered);
+    for (double& v : total) v = rounded(v, dtype);
+    scatter_rows(backend(), {.dy = y, .rows = rows, .dx = sum, .add = true});
+    expect_same("dx added to", sum.get(), total);
+  }
 };
+
+class GatherTest : public Gather, public ::testing::WithParamInterface<DType> {};
 
 TEST_P(GatherTest, GatherScatterAndAdd) {
   for (const int64_t cols : {1, 7, 16, 17, 768})
-    for (const auto& [tokens, count] : {std::pair<int64_t, int64_t>{1, 1}, {67, 13}, {300, 300}, {40, 0}}) {
-      auto &x = normal(GetParam(), tokens, cols, 1, 0, 3), &y = blank(GetParam(), count, cols, 1);
-      auto& rows = some_rows(count, tokens);
-      gather_rows(backend(), {.x = x, .rows = rows, .y = y});
-      const Values xs = x.get(), picked = rows.get();
-      Values expected, scattered(xs.size(), 0);
-      for (size_t r = 0; r < picked.size(); ++r)
-        for (int64_t c = 0; c < cols; ++c) {
-          const size_t at = size_t(int64_t(picked[r]) * cols + c);
-          expected.push_back(xs[at]);
-          scattered[at] = xs[at];
-        }
-      expect_same("y", y.get(), expected);
-
-      auto& dx = blank(GetParam(), tokens, cols, 2);
-      scatter_rows(backend(), {.dy = y, .rows = rows, .dx = dx});
-      expect_same("dx", dx.get(), scattered);
-
-      auto& sum = normal(GetParam(), tokens, cols, 1, 0, 2);
-      Values total = sum_of(sum.get(), scattered);
-      for (double& v : total) v = rounded(v, GetParam());
-      scatter_rows(backend(), {.dy = y, .rows = rows, .dx = sum, .add = true});
-      expect_same("dx added to", sum.get(), total);
-    }
+    for (const auto& [tokens, count] : {std::pair<int64_t, int64_t>{1, 1}, {67, 13}, {300, 300}, {40, 0}})
+      gather_scatter_and_add(GetParam(), tokens, count, cols);
 }
+
+struct Case {
+  int64_t tokens, count, cols;
+  DType dtype;
+};
+std::ostream& operator<<(std::ostream& out, const Case& c) {
+  return out << name_of(c.dtype) << " " << c.count << " of [" << c.tokens << ", " << c.cols << "]";
+}
+class GatherShapes : public Gather, public ::testing::WithParamInterface<Case> {};
+
+TEST_P(GatherShapes, GatherScatterAndAdd) {
+  const auto [tokens, count, cols, dtype] = GetParam();
+  gather_scatter_and_add(dtype, tokens, count, cols);
+}
+INSTANTIATE_TEST_SUITE_P(Random, GatherShapes, ::testing::ValuesIn(RandomShapes::cases(10, [](RandomShapes& r) {
+                           const int64_t tokens = r.rows();
+                           return Case{tokens, r.between(0, tokens), r.columns(900), r.dtype()};
+                         })));
 
 TEST_P(GatherTest, RefusesRowsThatAreNotThere) {
   auto &x = normal(GetParam(), 4, 8), &y = blank(GetParam(), 2, 8);

@@ -1,6 +1,7 @@
 #include "kernels/ops/gelu.h"
 
 #include "tests/support/op_test.h"
+#include "tests/support/random_shapes.h"
 
 namespace encore::test {
 namespace {
@@ -68,6 +69,9 @@ std::vector<Case> cases() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, GeluTest, ::testing::ValuesIn(cases()));
+INSTANTIATE_TEST_SUITE_P(Random, GeluTest, ::testing::ValuesIn(RandomShapes::cases(2, [](RandomShapes& r) {
+                           return Case{r.rows(), r.columns(1000), r.dtype(), r.coin(), r.gap()};
+                         })));
 
 class GeluFacts : public OpTest {};
 

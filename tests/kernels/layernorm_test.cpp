@@ -1,6 +1,7 @@
 #include "kernels/ops/layernorm.h"
 
 #include "tests/support/op_test.h"
+#include "tests/support/random_shapes.h"
 
 namespace encore::test {
 namespace {
@@ -120,6 +121,10 @@ std::vector<Case> cases() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, LayerNormTest, ::testing::ValuesIn(cases()));
+INSTANTIATE_TEST_SUITE_P(
+    Random, LayerNormTest, ::testing::ValuesIn(RandomShapes::cases(1, [](RandomShapes& r) {
+      return Case{r.rows(), r.columns(1200), r.dtype(), r.one_of<float>({0, 0.1f, 0.5f}), r.coin(), r.coin(), r.gap()};
+    })));
 
 class LayerNormFacts : public OpTest {};
 

@@ -1,6 +1,7 @@
 #include "kernels/ops/reduce.h"
 
 #include "tests/support/op_test.h"
+#include "tests/support/random_shapes.h"
 
 namespace encore::test {
 namespace {
@@ -37,6 +38,32 @@ TEST_F(ReduceTest, SumOfSquaresInDoublePrecision) {
   sum_of_squares(backend(), {.x = none, .result = result});
   EXPECT_EQ(result.get()[0], 2.5);
 }
+
+struct Case {
+  int64_t rows, cols, gap;
+  DType dtype;
+};
+std::ostream& operator<<(std::ostream& out, const Case& c) {
+  return out << name_of(c.dtype) << " [" << c.rows << ", " << c.cols << "] gap " << c.gap;
+}
+class ReduceShapes : public OpTest, public ::testing::WithParamInterface<Case> {};
+
+TEST_P(ReduceShapes, ColumnSumsAndSquares) {
+  const auto [rows, cols, gap, dtype] = GetParam();
+  auto &dy = normal(dtype, rows, cols, 1, 0.2, gap), &dbias = normal(DType::kF32, 1, cols);
+  const Values before = dbias.get();
+  bias_gradient(backend(), {.dy = dy, .dbias = dbias});
+  expect_close("dbias", dbias.get(), sum_of(reference::column_sums<double>(dy.get(), rows, cols), before),
+               sum_of(reference::column_sums<float>(dy.get(), rows, cols), before), DType::kF32);
+  auto &x = normal(DType::kF32, 1, rows * cols, 3), &result = given(DType::kF64, 1, 1, {2.5});
+  sum_of_squares(backend(), {.x = x, .result = result});
+  long double exact = 2.5;
+  for (double v : x.get()) exact += v * v;
+  EXPECT_NEAR(double(result.get()[0] / exact), 1, 1e-13);
+}
+INSTANTIATE_TEST_SUITE_P(Random, ReduceShapes, ::testing::ValuesIn(RandomShapes::cases(7, [](RandomShapes& r) {
+                           return Case{r.rows(), r.columns(1000), r.gap(), r.dtype()};
+                         })));
 
 TEST_F(ReduceTest, ThreadsChangeNoBit) {
   auto& x = normal(DType::kF32, 1, 200001);

@@ -1,6 +1,7 @@
 #include "kernels/ops/tanh.h"
 
 #include "tests/support/op_test.h"
+#include "tests/support/random_shapes.h"
 
 namespace encore::test {
 namespace {
@@ -66,6 +67,9 @@ std::vector<Case> cases() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, TanhTest, ::testing::ValuesIn(cases()));
+INSTANTIATE_TEST_SUITE_P(Random, TanhTest, ::testing::ValuesIn(RandomShapes::cases(3, [](RandomShapes& r) {
+                           return Case{r.rows(), r.columns(1000), r.dtype(), r.coin(), r.gap()};
+                         })));
 
 class TanhFacts : public OpTest {};
 
