@@ -3,15 +3,18 @@
 #
 #   scripts/test.sh            all of it (under 15 minutes on two cores with a warm compiler cache)
 #   scripts/test.sh --quick    the release build and its tests
+#   scripts/test.sh --nightly  all of it, and the CUDA kernels on random shapes of up to 700 rows in every mode
 #
 # Installs what is missing (scripts/setup.sh). Exit code 0 only if every part passed; the last line counts them.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 quick=no
+nightly=no
 case ${1-} in
   '') ;;
   --quick) quick=yes ;;
-  *) echo "test.sh: unknown argument '$1': usage: test.sh [--quick]" >&2; exit 2 ;;
+  --nightly) nightly=yes ;;
+  *) echo "test.sh: unknown argument '$1': usage: test.sh [--quick | --nightly]" >&2; exit 2 ;;
 esac
 
 scripts/setup.sh || exit 1
@@ -63,7 +66,9 @@ tsan_tests() {
 part "format (clang-format 14)" check_format
 part "include directions" python3 tests/layering/check_layers.py
 part "build release" build release
-part "unit tests, release" ctest --preset release -j 1
+part "unit tests, release" ctest --preset release -j 1 -LE simt
+# Every kernel: late copies, three pct schedules, race checks, sanitizers, other sequences set to NaN.
+part "CUDA kernels on the host executor" ctest --preset release -j "$jobs" -L simt
 if [ "$quick" = no ]; then
   part "end to end" tests/end_to_end.sh build/bin
   part "survival: disks, memory, NaN, damage" tests/survival.sh build/bin
@@ -77,6 +82,9 @@ if [ "$quick" = no ]; then
   part "build asan" build asan
   part "unit tests, AddressSanitizer + UBSan" asan_tests
   part "data path and trainer, ThreadSanitizer" tsan_tests
+fi
+if [ "$nightly" = yes ]; then
+  part "CUDA kernels, up to 700 rows" env ENCORE_RANDOM_ROWS=700 ctest --preset release -j "$jobs" -L simt
 fi
 [ -z "$failures" ] || echo "failed:$failures"
 echo "$passed passed, $failed failed"
