@@ -101,8 +101,7 @@ ClassifierMemory plan_predict(const RobertaConfig& config, const std::string& mo
     ClassifierMemory memory{.capacity = capacity_for(std::max<int64_t>(scored.tokens, 2))};
     memory.plan = outline->plan(memory.capacity, device.dtype, Mode::kInference);
     const size_t weights = outline->plan(capacity_for(2), device.dtype, Mode::kInference).total();
-    add_workspace(memory.plan, outline->params(), scored.in_a_group > 1 ? 1 : 0, scored.batches, memory.capacity.tokens,
-                  before);
+    add_workspace(memory.plan, *outline, scored.in_a_group > 1 ? 1 : 0, scored.batches, memory.capacity.tokens, before);
     // While the weights are read, one tensor stands beside them; where the batches take less, that is the peak.
     const size_t reading = weights + largest_tensor_bytes(outline->params()) + before;
     if (reading > memory.plan.total())

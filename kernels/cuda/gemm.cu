@@ -30,6 +30,23 @@ uint32_t alignment(const Tensor& t) {
   return uint32_t(bits & (~bits + 1));
 }
 
+// d = op(a) op(b), the row-major tensors seen column by column.
+Product product(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& d) {
+  return {.transpose_a = transpose_a,
+          .transpose_b = transpose_b,
+          .m = d.cols,
+          .n = d.rows,
+          .k = transpose_a ? a.cols : a.rows,
+          .lda = a.ld,
+          .ldb = b.ld,
+          .ldd = d.ld,
+          .in = a.dtype,
+          .out = d.dtype,
+          .align_a = alignment(a),
+          .align_b = alignment(b),
+          .align_d = alignment(d)};
+}
+
 }  // namespace
 
 void check_cublas(cublasStatus_t status, const Product& p, const char* action) {
@@ -163,52 +180,20 @@ Gemm::Gemm(cudaStream_t stream) : state_(std::make_unique<State>(stream)) {}
 Gemm::~Gemm() = default;
 
 void Gemm::forward(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& y) {
-  const Product p{.transpose_a = true,
-                  .m = w.rows,
-                  .n = x.rows,
-                  .k = x.cols,
-                  .lda = w.ld,
-                  .ldb = x.ld,
-                  .ldd = y.ld,
-                  .in = x.dtype,
-                  .out = y.dtype,
-                  .bias = bool(bias),
-                  .align_a = alignment(w),
-                  .align_b = alignment(x),
-                  .align_d = alignment(y)};
+  Product p = product(w, true, x, false, y);
+  p.bias = bool(bias);
   state_->run(p, {w.data, x.data, y.data, bias ? state_->bias_like(bias, y.dtype) : nullptr});
 }
 
 void Gemm::backward_input(const Tensor& dy, const Tensor& w, const Tensor& dx, bool accumulate) {
-  const Product p{.m = w.cols,
-                  .n = dy.rows,
-                  .k = dy.cols,
-                  .lda = w.ld,
-                  .ldb = dy.ld,
-                  .ldd = dx.ld,
-                  .in = dy.dtype,
-                  .out = dx.dtype,
-                  .accumulate = accumulate,
-                  .align_a = alignment(w),
-                  .align_b = alignment(dy),
-                  .align_d = alignment(dx)};
+  Product p = product(w, false, dy, false, dx);
+  p.accumulate = accumulate;
   state_->run(p, {w.data, dy.data, dx.data, nullptr});
 }
 
 void Gemm::backward_weight(const Tensor& dy, const Tensor& x, const Tensor& dw) {
-  const Product p{.transpose_b = true,
-                  .m = x.cols,
-                  .n = dy.cols,
-                  .k = dy.rows,
-                  .lda = x.ld,
-                  .ldb = dy.ld,
-                  .ldd = dw.ld,
-                  .in = dy.dtype,
-                  .out = dw.dtype,
-                  .accumulate = true,
-                  .align_a = alignment(x),
-                  .align_b = alignment(dy),
-                  .align_d = alignment(dw)};
+  Product p = product(x, false, dy, true, dw);
+  p.accumulate = true;
   state_->run(p, {x.data, dy.data, dw.data, nullptr});
 }
 
