@@ -63,7 +63,7 @@ TEST(InitModel, ANamedShapeIsAFunctionOfTheSeed) {
 TEST(InitModel, Refusals) {
   TemporaryFolder dir;
   const std::string tokenizer = write_tokenizer(dir / "tokenizer"), out = dir / "out";
-  expect_refused({}, "--config is needed");
+  expect_refused({}, "--config FILE is needed");
   expect_refused({"--nonsense"}, "nonsense");
   const auto with = [&](const std::string& config) {
     return std::vector<std::string>{"--config", config, "--tokenizer", tokenizer, "--output", out};
@@ -81,7 +81,7 @@ TEST(InitModel, Refusals) {
   for (const auto& [flag, bad] :
        {std::pair<std::string, std::string>{"--seed", "-1"}, {"--seed", "1x"}, {"--dtype", "i8"}}) {
     words.push_back(flag + "=" + bad);
-    expect_refused(words, flag + " " + bad);
+    expect_refused(words, flag + ": " + (bad == "-1" ? bad : "'" + bad + "'"));
     words.pop_back();
   }
   fs::create_directories(dir / "held");

@@ -85,7 +85,7 @@ TEST(Trace, RefusesWhatItCannotOpen) {
   TemporaryFolder dir;
   const std::string batch = kCase + "/ragged.json", output = dir / "out.safetensors";
   expect_refused(trace(dir / "none.json", output), "none.json");
-  expect_refused(trace(batch, output, {"--device", "simt"}), "--device simt");
+  expect_refused(trace(batch, output, {"--device", "tpu"}), "--device");
   expect_refused(trace(batch, output, {"--dtype", "fp16"}), "--dtype");
   expect_refused(run({program("trace"), "--model", dir / "none", "--batch", batch, "--output", output}), "config.json");
   expect_refused(run({program("trace"), "--model", kCase + "/model"}), "--batch");

@@ -71,8 +71,8 @@ TEST(CpuBackend, NoMemoryIsARefusal) {
               std::string::npos);
 }
 
-// oneDNN 2.6 has no bf16 product for AVX2: told as an Error that names the product.
-TEST(CpuBackend, ProductsThatOneDnnRefuses) {
+// oneDNN 2.6 has no bf16 product for AVX2: refused before it is asked.
+TEST(CpuBackend, ProductsThatTheProcessorLacks) {
   CpuBackend backend(1);
   if (backend.native_bf16())
     GTEST_SKIP() << "every product is served here (the AVX2 run of this test has some that is not)";
@@ -80,7 +80,8 @@ TEST(CpuBackend, ProductsThatOneDnnRefuses) {
   const std::string message = refusal([&] {
     linear_forward(backend, {.x = Tensor(x.data(), 8, 8), .w = Tensor(w.data(), 8, 8), .y = Tensor(y.data(), 8, 8)});
   });
-  EXPECT_NE(message.find("bf16 product [8, 8] x [8, 8]"), std::string::npos) << message;
+  EXPECT_NE(message.find("does not multiply bf16"), std::string::npos) << message;
+  EXPECT_NE(message.find("--dtype fp32"), std::string::npos) << message;
 }
 
 TEST(Arena, RefusesMoreThanWasMeasured) {

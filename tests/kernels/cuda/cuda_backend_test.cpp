@@ -40,7 +40,7 @@ TEST(CudaBackend, DescribesItsDevice) {
   expect_part(backend.description(), "cuda: ");
   expect_part(backend.description(), "compute capability ");
   EXPECT_TRUE(backend.native_bf16());
-  expect_part(message_of([] { CudaBackend other(1000); }, 70), "cuda device: ");
+  expect_part(message_of([] { CudaBackend other(1000); }, 2), "no GPU number 1000");
 }
 
 TEST(CudaBackend, MemoryIsZeroAndCopied) {
@@ -57,7 +57,7 @@ TEST(CudaBackend, MemoryIsZeroAndCopied) {
   backend.copy_to_host(back.data(), p, 12);
   EXPECT_EQ(back, std::vector<float>(3, 0));
   backend.free(p);
-  EXPECT_EQ(backend.workspace_bytes(), 0u);
+  EXPECT_GT(backend.workspace_bytes(), 0u) << "matrix products have room of their own";
 }
 
 TEST(CudaBackend, FailuresAreDeviceErrors) {
@@ -66,13 +66,6 @@ TEST(CudaBackend, FailuresAreDeviceErrors) {
               "no 4611686018427387904 bytes of memory left");
   int on_host = 0;
   expect_part(message_of([&] { backend.free(&on_host); }, 70), "free: ");
-}
-
-TEST(CudaBackend, ProductsAreNotServedYet) {
-  CudaBackend backend;
-  expect_part(message_of([&] { backend.linear_forward({}); }, 2), "linear_forward is not served");
-  expect_part(message_of([&] { backend.linear_backward_input({}); }, 2), "linear_backward_input is not served");
-  expect_part(message_of([&] { backend.linear_backward_weight({}); }, 2), "linear_backward_weight is not served");
 }
 
 TEST(CudaBackend, NamesTheFirstIndexOutOfRange) {
