@@ -1,0 +1,39 @@
+"""The reasons for figures over their bounds: (pattern of "op, variant" or of the kernel, reason, mark in the sheet).
+The sheet is not written without a reason for each, and a reason that no figure needs any more is a fault too."""
+
+# More than 1.05 of the floor goes to or comes from memory.
+BYTES = [
+    ("^attention_backward", "Two passes, so that every sum has one owner and no atomics are needed: the pass over keys reads "
+     "Q, K, V, dO and lse again, which the pass over queries has read, and delta goes through memory. The kernel is not "
+     "bound by memory at 512 tokens (see the H100 floor); at 128 it is, and a single pass would need the sums of dq "
+     "from every key tile in memory, in fp32.", "a"),
+    ("^embedding_backward", "The gradient of the sum must be whole before its rows are added up by word and by position, so "
+     "it is written over dy and read back twice, once in each table's order. Sums in one pass would need atomics, which "
+     "change bits from run to run. Once a step, 0.1 ms of about 90.", "b"),
+    ("^scatter_rows, .*others 0", "All rows are cleared first, and those that are scattered to are then written again.", "d"),
+    ("^cross_entropy, .*bias gradient", "The logits are read twice: the row's maximum and sum of exponentials first, then the "
+     "gradient in column tiles, whose sums over rows are the bias gradient.", "c"),
+]
+# More than 1.05 of what moves is asked for by loads and stores; the rest is served by L1 or L2.
+ISSUED = [
+    ("^attention", "Every tile of queries reads all keys and values of its sequence (and backward the other way round): "
+     "L2 holds a sequence's head (64 KiB at 512 tokens) while its tiles run. Attention in fp32 has tiles of 32 rows, so "
+     "it asks twice as often.", "1"),
+    ("^layernorm_forward", "gamma, beta and the bias (fp32) and the names of the dropout's draws are read for each row: 3 to "
+     "4 KiB each, in L1 after a block's first row.", "2"),
+    ("^layernorm_backward", "gamma is read twice for four rows, from L1, and the names of the dropout's draws once a unit of "
+     "8 columns, which a warp reads in one transaction.", "3"),
+    ("^embedding_", "A word's row is read once a token that names it (eight times here), a position's once a sequence; "
+     "gamma and beta once a row. The tables that a batch names, 13 MB and less, stay in L2.", "4"),
+    ("^(gelu|tanh)_forward", "The bias (fp32) is read once a unit of 8 elements, from L1.", "5"),
+    ("^dropout_apply", "Each thread reads its row's sequence, position and example key for its 8 elements; a warp's are the "
+     "same, so it is one transaction each.", "6"),
+    ("^(gather|scatter)_rows", "Each thread reads its row's index for its 8 elements, one transaction a warp.", "7"),
+    ("^cross_entropy", "The bias (fp32) is read for every row, from L2.", "8"),
+    ("^adamw", "Each thread reads the four scalars of the step (16 bytes) for its 8 elements, one transaction a warp.", "9"),
+]
+# More than 2 % of a kernel's shared-memory wavefronts are there because of bank conflicts.
+CONFLICTS = [
+    (r"^cross_entropy_kernel<float", "fp32 logits lie in shared memory as units of 8 elements, 32 bytes a lane, so two lanes of "
+     "a phase share each bank. fp32 logits serve comparisons, not training, and the kernel waits for memory.", "i"),
+]
