@@ -69,6 +69,17 @@ INSTANTIATE_TEST_SUITE_P(Random, GatherShapes, ::testing::ValuesIn(RandomShapes:
                            return Case{tokens, r.between(0, tokens), r.columns(900), r.dtype()};
                          })));
 
+// Rows without a gap between them may be cleared as a whole.
+TEST_P(GatherTest, RowsThatAreNotScatteredToBecomeZero) {
+  auto &dy = normal(GetParam(), 2, 16), &rows = given(DType::kI32, 1, 2, {4, 1}), &dx = blank(GetParam(), 6, 16);
+  scatter_rows(backend(), {.dy = dy, .rows = rows, .dx = dx});
+  const Values from = dy.get();
+  Values expected(6 * 16, 0);
+  std::copy(from.begin(), from.begin() + 16, expected.begin() + 4 * 16);
+  std::copy(from.begin() + 16, from.end(), expected.begin() + 16);
+  expect_same("dx", dx.get(), expected);
+}
+
 TEST_P(GatherTest, RefusesRowsThatAreNotThere) {
   auto &x = normal(GetParam(), 4, 8), &y = blank(GetParam(), 2, 8);
   for (const double bad : {-1.0, 4.0}) {
