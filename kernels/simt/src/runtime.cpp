@@ -21,7 +21,7 @@ namespace simt {
 namespace {
 
 constexpr size_t kTotalBytes = size_t(80) << 30;  // what cudaMemGetInfo pretends
-constexpr int kCudaVersion = 13000;  // whose headers the stand-ins follow
+constexpr int kCudaVersion = 13000;               // whose headers the stand-ins follow
 constexpr auto kAlign = std::align_val_t(256);
 
 std::mutex mutex;
