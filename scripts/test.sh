@@ -60,7 +60,7 @@ tsan_tests() {
     { echo "skipped: ThreadSanitizer (needs clang-14, libomp-14-dev, libclang-rt-14-dev)"; return 0; }
   # shellcheck disable=SC2086
   cmake --preset tsan && cmake --build --preset tsan -j "$jobs" --target $tsan_targets &&
-    ctest --preset tsan -R '^(data/(cache|token|dataset|labelled|batching)|apps/trainer)'
+    ctest --preset tsan -R '^(data/(cache_.*|token_cache|dataset|tokenizer|labelled|batching)|apps/trainer)_test$'
 }
 
 part "format (clang-format 14)" check_format
