@@ -39,10 +39,14 @@ class OrderedWorkers {
         hand_on(std::move(piece), number);
       }
     } catch (...) {
-      const std::lock_guard lock(mutex_);
-      if (!error_) error_ = std::current_exception();
-      room_.notify_all();
+      stop_at_error();
     }
+  }
+
+  void stop_at_error() {
+    const std::lock_guard lock(mutex_);
+    if (!error_) error_ = std::current_exception();
+    room_.notify_all();
   }
 
   bool next(Piece& piece, uint64_t& number) {
@@ -52,13 +56,19 @@ class OrderedWorkers {
       room_.wait(lock, [this] { return error_ || taken_ < given_ + most_; });
       if (error_ || ended_) return false;
     }
-    if (!take_(piece)) {
-      const std::lock_guard lock(mutex_);
-      ended_ = true;
-      return false;
+    try {
+      if (take_(piece)) {
+        number = taken_++;
+        return true;
+      }
+    } catch (...) {
+      // Before another thread may take: what a source says after its first error is of no use.
+      stop_at_error();
+      throw;
     }
-    number = taken_++;
-    return true;
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    return false;
   }
 
   // Whoever finishes the piece that is due gives it, and those that wait behind it.

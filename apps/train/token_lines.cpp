@@ -60,11 +60,15 @@ class Pass {
         give(piece, std::move(lines));
       }
     } catch (...) {
-      const std::lock_guard lock(output_);
-      if (!error_) error_ = std::current_exception();
-      stop_ = true;
-      given_.notify_all();
+      stop_at_error();
     }
+  }
+
+  void stop_at_error() {
+    const std::lock_guard lock(output_);
+    if (!error_) error_ = std::current_exception();
+    stop_ = true;
+    given_.notify_all();
   }
 
   bool read(std::vector<std::string>& texts, size_t& piece) {
@@ -79,9 +83,15 @@ class Pass {
     std::string text;
     size_t bytes = 0;
     bool more = true;
-    while (bytes < options_.piece_bytes && (more = reader_.next(text))) {
-      bytes += text.size() + 1;
-      texts.push_back(std::move(text));
+    try {
+      while (bytes < options_.piece_bytes && (more = reader_.next(text))) {
+        bytes += text.size() + 1;
+        texts.push_back(std::move(text));
+      }
+    } catch (...) {
+      // Before another thread may read: what a reader says after its first error is of no use.
+      stop_at_error();
+      throw;
     }
     documents_ += int64_t(texts.size());
     const std::lock_guard lock(output_);
