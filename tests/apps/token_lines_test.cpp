@@ -80,6 +80,20 @@ TEST_F(TokenLines, NothingIsGivenForACorpusWithABadLineAtItsEnd) {
     }
 }
 
+// A reader that is asked again after it failed finds no documents; nobody may hear that.
+TEST_F(TokenLines, TheFirstErrorIsTheOneThatIsTold) {
+  const std::string latin = folder_ / "latin.txt";
+  std::ofstream(latin) << "caf\xe9\n";
+  for (int turn = 0; turn < 200; ++turn) {
+    try {
+      print_token_lines({latin}, {}, *tokenizer_, {true, 8, size_t(1) << 30, 1000}, [](std::string_view) {});
+      FAIL() << "not refused";
+    } catch (const Error& e) {
+      ASSERT_NE(std::string(e.what()).find("UTF-8"), std::string::npos) << "turn " << turn << ": " << e.what();
+    }
+  }
+}
+
 TEST_F(TokenLines, AFailingSinkEndsThePass) {
   for (const size_t held : {size_t(0), size_t(1) << 30}) {
     int calls = 0;
