@@ -156,6 +156,7 @@ struct Gemm::State {
                                              {},
                                              nullptr,
                                              nullptr,
+                                             nullptr,
                                              1,
                                              b.cols,
                                              draws_of({})};
