@@ -50,7 +50,6 @@ class ForwardingBackend : public Backend {
     cost_ = {.bytes = double(n)};
     around_("fill_zero", [&] { to_.fill_zero(d, n); });
   }
-  bool reads_live_rows() const override { return to_.reads_live_rows(); }
   void weights_changed() override { to_.weights_changed(); }
   size_t workspace_bytes() const override { return to_.workspace_bytes(); }
 

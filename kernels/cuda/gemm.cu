@@ -156,7 +156,6 @@ struct Gemm::State {
                                              {},
                                              nullptr,
                                              nullptr,
-                                             nullptr,
                                              1,
                                              b.cols,
                                              draws_of({})};
