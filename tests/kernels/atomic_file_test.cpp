@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -13,8 +14,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// The AVX2 run of this program may go on beside the other one.
 std::string fresh_dir(const std::string& name) {
-  const fs::path dir = fs::path(ENCORE_BINARY_DIR) / "test_files" / "atomic_file" / name;
+  const char* isa = std::getenv("ENCORE_ISA");
+  const fs::path dir =
+      fs::path(ENCORE_BINARY_DIR) / "test_files" / (std::string("atomic_file_") + (isa ? isa : "")) / name;
   fs::remove_all(dir);
   fs::create_directories(dir);
   return dir.string();
