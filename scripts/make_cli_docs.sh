@@ -35,7 +35,7 @@ What `--help` of each program prints. Made by `scripts/make_cli_docs.sh`, and a 
 HEAD
   for name in $programs; do
     # The description: "name: ..." up to the first empty line, its first sentence.
-    description=$(sed '/^$/q' "$work/$name" | tr '\n' ' ' | sed -E "s/^$name: //; s/ +/ /g; s/\. .*/./; s/ $//")
+    description=$(sed '/^$/q' "$work/$name" | tr '\n' ' ' | sed -E "s/^$name: //; s/ +/ /g; s/\. .*/./; s/ $//; s/</\\&lt;/g")
     printf -- '- [%s](#%s) %s\n' "$name" "$name" "$description"
   done
   for name in $programs; do

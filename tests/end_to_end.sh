@@ -265,6 +265,8 @@ for s in r["seeds"]:
 assert {"mean", "std_sample", "std_population"} <= set(r["test"]["macro_f1"])
 assert r["test"]["accuracy"]["mean"] >= 0.9, r["test"]
 P
+holds "report of a folder of finetune" sh -c '"$0" clf && grep -q "Score on dev: macro-f1" clf/report.html' "$bin/report"
+refuse "report of both kinds of run at once" 'clf.*whole' "$bin/report" clf whole --output never
 holds "predict" "$bin/predict" --model clf/model --data te.jsonl "${fp32[@]}"
 cp out predictions.jsonl
 holds "predict: rows, ids, probabilities" py <<'P'

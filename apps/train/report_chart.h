@@ -19,6 +19,7 @@ struct ChartLine {
   std::vector<double> x, y;
   std::vector<double> least, most;  // a band around the line; empty: none
   bool hover = true;
+  std::string legend;  // what the legend says instead of the name; " ": nothing
 };
 
 // The y axis holds every value of its lines, of kFaint ones (with their bands) all but the outermost hundredths.

@@ -83,6 +83,8 @@ Chart chart_of(const Runs& runs, const std::string& title, double FinetuneRun::E
   for (const FinetuneRun& run : runs) {
     for (const auto& [seed, epochs] : run.seeds) {
       ChartLine line{.name = fmt::format("{}seed {}", runs.size() > 1 ? run.name + ", " : "", seed), .colour = colour};
+      // Seeds of one run share a colour where there are several runs.
+      if (runs.size() > 1) line.legend = seed == run.seeds.begin()->first ? run.name : " ";
       for (const auto& e : epochs) {
         line.x.push_back(e.epoch);
         line.y.push_back(e.*value);

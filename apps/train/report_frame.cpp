@@ -10,11 +10,12 @@ namespace {
 std::string legend(const Chart& chart) {
   std::string out = R"x(<div class="legend">)x";
   for (const ChartLine& line : chart.lines) {
+    if (line.legend == " ") continue;
     const char* look = line.look == ChartLine::Look::kFaint  ? " faint"
                        : line.look == ChartLine::Look::kDots ? " dots"
                                                              : "";
     out += fmt::format(R"x(<span class="key"><span class="swatch{}" style="background:var(--c{})"></span>{}</span>)x",
-                       look, line.colour % 8, html(line.name));
+                       look, line.colour % 8, html(line.legend.empty() ? line.name : line.legend));
   }
   return out + "</div>";
 }

@@ -23,7 +23,7 @@ h3{font-size:14px;margin:0 0 6px;font-weight:600}
 .tile .value i{font-style:normal;font-weight:400;color:var(--soft);font-size:18px}
 .tile .note{color:var(--soft);font-size:13px}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,300px),1fr));gap:12px;margin-top:12px}
-.chart{position:relative}.wide{overflow-x:auto}.wide svg{min-width:560px}
+.chart{position:relative}.wide{overflow-x:auto}main>.wide svg{min-width:560px}
 svg{display:block;width:100%;height:auto;overflow:visible;touch-action:pan-y}
 svg text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;fill:var(--soft);
 font-variant-numeric:tabular-nums}
@@ -46,7 +46,7 @@ table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:14px}
 th,td{text-align:left;padding:5px 18px 5px 0;border-bottom:1px solid var(--rule);vertical-align:top}
 th{color:var(--soft);font-weight:500;font-size:13px}
 tr:last-child td{border-bottom:0}
-td.n,th.n{text-align:right;white-space:nowrap}td:last-child,th:last-child{padding-right:0}
+td i{font-style:normal;color:var(--soft)}td.n,th.n{text-align:right;white-space:nowrap}td:last-child,th:last-child{padding-right:0}
 .columns table{width:100%}td.in{padding-left:18px}
 td.wrap{overflow-wrap:anywhere;min-width:120px}
 code{font:13px ui-monospace,SFMono-Regular,Menlo,"DejaVu Sans Mono",monospace}
