@@ -15,21 +15,23 @@ using nlohmann::json;
 TEST(BucketSeries, KeepsExtremesAndMeansOfAnyLength) {
   for (const int n : {1, 2, 7, 8, 9, 100, 5001}) {
     BucketSeries series(8);
-    double sum = 0, least = 1e9, most = -1e9;
+    double sum = 0, sum_x = 0, least = 1e9, most = -1e9;
     for (int i = 1; i <= n; ++i) {
       const double y = std::sin(0.37 * i) * i;
       series.add(i, y);
       sum += y;
+      sum_x += i;
       least = std::min(least, y);
       most = std::max(most, y);
     }
     const auto& buckets = series.buckets();
     EXPECT_LE(buckets.size(), 8u);
     EXPECT_GE(int(buckets.size()), std::min(n, 4));
-    double kept = 0, low = 1e9, high = -1e9;
+    double kept = 0, kept_x = 0, low = 1e9, high = -1e9;
     int64_t count = 0;
     for (size_t i = 0; i < buckets.size(); ++i) {
       kept += buckets[i].mean * double(buckets[i].count);
+      kept_x += buckets[i].x * double(buckets[i].count);
       count += buckets[i].count;
       low = std::min(low, buckets[i].least);
       high = std::max(high, buckets[i].most);
@@ -38,6 +40,7 @@ TEST(BucketSeries, KeepsExtremesAndMeansOfAnyLength) {
     }
     EXPECT_EQ(count, n);
     EXPECT_NEAR(kept, sum, 1e-9 * std::abs(sum) + 1e-9);
+    EXPECT_NEAR(kept_x, sum_x, 1e-9 * sum_x);
     EXPECT_EQ(low, least);
     EXPECT_EQ(high, most);
   }
