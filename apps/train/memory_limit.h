@@ -20,7 +20,8 @@ struct MemoryRoom {
 MemoryRoom memory_room(int ranks, int threads, uint64_t mapped);
 
 // Throws Error, in one line, when plan(tokens) does not fit: the plan, what limits it, and the largest
-// --tokens-per-batch that fits, at least `least`. already: bytes of the plan that are allocated.
+// --tokens-per-batch that fits with a hundredth of the room to spare (what is free differs a little from one start to
+// the next), at least `least`. already: bytes of the plan that are allocated.
 void check_memory(const std::function<MemoryPlan(int64_t tokens)>& plan, int64_t tokens, int64_t least, size_t already,
                   const MemoryRoom&);
 
