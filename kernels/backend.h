@@ -8,6 +8,7 @@
 // waits).
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -26,6 +27,18 @@
 
 namespace encore {
 
+// A point in the order of a backend's calls (Backend::mark).
+class Mark {
+ public:
+  virtual ~Mark() = default;
+};
+
+// Of backends whose calls are done when they return.
+class HostMark final : public Mark {
+ public:
+  const std::chrono::steady_clock::time_point time = std::chrono::steady_clock::now();
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -40,7 +53,19 @@ class Backend {
   virtual void free(void* p) = 0;
   virtual void copy_to_device(void* device, const void* host, size_t bytes) = 0;
   virtual void copy_to_host(void* host, const void* device, size_t bytes) = 0;
+  virtual void copy_on_device(void* to, const void* from, size_t bytes) = 0;  // apart
   virtual void fill_zero(void* device, size_t bytes) = 0;
+
+  // Where the calls stand, for timing. Does not wait: on a device the moment passes when it gets there.
+  virtual std::unique_ptr<Mark> mark() { return std::make_unique<HostMark>(); }
+  // From one mark of this backend to a later one, on the backend's own clock; waits for the later one.
+  virtual double seconds_between(const Mark& from, const Mark& to) {
+    const auto time = [](const Mark& m) { return static_cast<const HostMark&>(m).time; };
+    return std::chrono::duration<double>(time(to) - time(from)).count();
+  }
+  // Ops look for ids, labels and rows out of range before they use them, where that needs a wait for the device too.
+  // On by default; off for timings and captured steps, whose batches were checked on the host.
+  virtual void set_index_checks(bool) {}
 
   // Packed copies of weights, if the backend keeps any, are stale from here on.
   virtual void weights_changed() = 0;

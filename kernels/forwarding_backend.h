@@ -46,10 +46,17 @@ class ForwardingBackend : public Backend {
     cost_ = {.bytes = double(n)};
     around_("copy_to_host", [&] { to_.copy_to_host(h, d, n); });
   }
+  void copy_on_device(void* to, const void* from, size_t n) override {
+    cost_ = {.bytes = 2 * double(n)};
+    around_("copy_on_device", [&] { to_.copy_on_device(to, from, n); });
+  }
   void fill_zero(void* d, size_t n) override {
     cost_ = {.bytes = double(n)};
     around_("fill_zero", [&] { to_.fill_zero(d, n); });
   }
+  std::unique_ptr<Mark> mark() override { return to_.mark(); }
+  double seconds_between(const Mark& from, const Mark& to) override { return to_.seconds_between(from, to); }
+  void set_index_checks(bool on) override { to_.set_index_checks(on); }
   void weights_changed() override { to_.weights_changed(); }
   size_t workspace_bytes() const override { return to_.workspace_bytes(); }
 

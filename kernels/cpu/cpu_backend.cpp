@@ -153,6 +153,15 @@ void CpuBackend::copy_to_device(void* device, const void* host, size_t bytes) {
 void CpuBackend::copy_to_host(void* host, const void* device, size_t bytes) {
   if (bytes) std::memcpy(host, device, bytes);
 }
+void CpuBackend::copy_on_device(void* to, const void* from, size_t bytes) {
+  constexpr size_t kPart = size_t(1) << 20;
+  const int64_t parts = int64_t((bytes + kPart - 1) / kPart);
+#pragma omp parallel for schedule(static) if (parts > 1)
+  for (int64_t i = 0; i < parts; ++i) {
+    const size_t first = size_t(i) * kPart;
+    std::memcpy(static_cast<char*>(to) + first, static_cast<const char*>(from) + first, std::min(kPart, bytes - first));
+  }
+}
 void CpuBackend::fill_zero(void* device, size_t bytes) {
   constexpr size_t kPart = size_t(1) << 20, kStreamed = size_t(64) << 20;
   const int64_t parts = int64_t((bytes + kPart - 1) / kPart);

@@ -28,6 +28,7 @@ class CpuBackend : public Backend {
   void free(void* p) override;
   void copy_to_device(void* device, const void* host, size_t bytes) override;
   void copy_to_host(void* host, const void* device, size_t bytes) override;
+  void copy_on_device(void* to, const void* from, size_t bytes) override;
   void fill_zero(void* device, size_t bytes) override;
 
   void weights_changed() override;

@@ -6,6 +6,19 @@
 #include "kernels/cuda/usable_device.h"
 
 namespace encore {
+namespace {
+
+class EventMark final : public Mark {
+ public:
+  EventMark() { check_cuda(cudaEventCreate(&event), "mark"); }
+  ~EventMark() override { cudaEventDestroy(event); }
+  EventMark(const EventMark&) = delete;
+  EventMark& operator=(const EventMark&) = delete;
+
+  cudaEvent_t event = nullptr;
+};
+
+}  // namespace
 
 void check_cuda(cudaError_t status, const char* op) {
   if (status == cudaSuccess) return;
@@ -67,6 +80,24 @@ void CudaBackend::copy_to_device(void* device, const void* host, size_t bytes) {
 void CudaBackend::copy_to_host(void* host, const void* device, size_t bytes) {
   check_cuda(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream_), "copy_to_host");
   check_cuda(cudaStreamSynchronize(stream_), "copy_to_host");
+}
+
+void CudaBackend::copy_on_device(void* to, const void* from, size_t bytes) {
+  check_cuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_), "copy_on_device");
+}
+
+std::unique_ptr<Mark> CudaBackend::mark() {
+  auto mark = std::make_unique<EventMark>();
+  check_cuda(cudaEventRecord(mark->event, stream_), "mark");
+  return mark;
+}
+
+double CudaBackend::seconds_between(const Mark& from, const Mark& to) {
+  const auto event = [](const Mark& m) { return static_cast<const EventMark&>(m).event; };
+  check_cuda(cudaEventSynchronize(event(to)), "mark");
+  float milliseconds = 0;
+  check_cuda(cudaEventElapsedTime(&milliseconds, event(from), event(to)), "mark");
+  return double(milliseconds) * 1e-3;
 }
 
 void CudaBackend::fill_zero(void* device, size_t bytes) {

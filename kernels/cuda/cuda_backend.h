@@ -26,10 +26,8 @@ class CudaBackend : public Backend {
   CudaBackend(const CudaBackend&) = delete;
   CudaBackend& operator=(const CudaBackend&) = delete;
 
-  // Whether ops look for ids, labels and rows out of range before they use them and throw Error naming the first one.
-  // On by default; each look waits for the stream, so a captured step switches it off (its batches are the data path's
-  // to refuse).
-  void set_index_checks(bool on) { index_checks_ = on; }
+  // Each look waits for the stream.
+  void set_index_checks(bool on) override { index_checks_ = on; }
 
   std::string description() const override;
   bool native_bf16() const override { return true; }
@@ -38,7 +36,10 @@ class CudaBackend : public Backend {
   void free(void* p) override;
   void copy_to_device(void* device, const void* host, size_t bytes) override;
   void copy_to_host(void* host, const void* device, size_t bytes) override;
+  void copy_on_device(void* to, const void* from, size_t bytes) override;
   void fill_zero(void* device, size_t bytes) override;
+  std::unique_ptr<Mark> mark() override;
+  double seconds_between(const Mark& from, const Mark& to) override;
 
   void weights_changed() override {}
   size_t workspace_bytes() const override;

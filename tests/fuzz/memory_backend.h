@@ -16,6 +16,7 @@ class MemoryBackend final : public Backend {
   void free(void* p) override { std::free(p); }
   void copy_to_device(void* to, const void* from, size_t bytes) override { std::memcpy(to, from, bytes); }
   void copy_to_host(void* to, const void* from, size_t bytes) override { std::memcpy(to, from, bytes); }
+  void copy_on_device(void* to, const void* from, size_t bytes) override { std::memcpy(to, from, bytes); }
   void fill_zero(void* p, size_t bytes) override { std::memset(p, 0, bytes); }
   void weights_changed() override {}
   size_t workspace_bytes() const override { return 0; }

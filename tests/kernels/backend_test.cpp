@@ -57,6 +57,13 @@ TEST(CpuBackend, MemoryIsZeroAlignedAndCopied) {
     backend.copy_to_device(p, host.data(), bytes);
     backend.copy_to_host(back.data(), p, bytes);
     EXPECT_EQ(host, back);
+    auto* q = static_cast<uint8_t*>(backend.allocate(bytes + 3));
+    const auto before = backend.mark();
+    backend.copy_on_device(q + 1, p, bytes);
+    EXPECT_GE(backend.seconds_between(*before, *backend.mark()), 0);
+    EXPECT_TRUE(std::equal(host.begin(), host.end(), q + 1));
+    EXPECT_EQ(q[0] + q[bytes + 1], 0) << "written beside " << bytes << " bytes";
+    backend.free(q);
     backend.fill_zero(p, bytes);
     EXPECT_EQ(std::accumulate(p, p + bytes, uint64_t(0)), 0u) << bytes;
     backend.free(p);

@@ -43,6 +43,17 @@ TEST(CudaBackend, DescribesItsDevice) {
   expect_part(message_of([] { CudaBackend other(1000); }, 2), "no GPU number 1000");
 }
 
+TEST(CudaBackend, MarksAreInTheOrderOfTheCalls) {
+  CudaBackend backend;
+  void* p = backend.allocate(64 << 20);
+  const auto before = backend.mark();
+  backend.fill_zero(p, 64 << 20);
+  const auto after = backend.mark();
+  EXPECT_GT(backend.seconds_between(*before, *after), 0);
+  EXPECT_LT(backend.seconds_between(*before, *after), 60);
+  backend.free(p);
+}
+
 TEST(CudaBackend, MemoryIsZeroAndCopied) {
   CudaBackend backend;
   const std::vector<float> values = {1, 2, 3};
@@ -53,6 +64,11 @@ TEST(CudaBackend, MemoryIsZeroAndCopied) {
   backend.copy_to_device(p, values.data(), 12);
   backend.copy_to_host(back.data(), p, 12);
   EXPECT_EQ(back, values);
+  void* q = backend.allocate(12);
+  backend.copy_on_device(q, p, 12);
+  backend.copy_to_host(back.data(), q, 12);
+  EXPECT_EQ(back, values);
+  backend.free(q);
   backend.fill_zero(p, 12);
   backend.copy_to_host(back.data(), p, 12);
   EXPECT_EQ(back, std::vector<float>(3, 0));
