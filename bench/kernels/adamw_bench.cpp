@@ -1,35 +1,24 @@
-#include "bench/kernels/op_batch.h"
-#include "kernels/ops/adamw.h"
-#include "kernels/ops/reduce.h"
+#include "bench/kernels/kernel_bench.h"
 
 namespace encore::bench {
 namespace {
 
-constexpr int64_t kParameters = 31'000'000;  // a quarter of RoBERTa-base
-
-// Argument: is there a bf16 copy?
-void adamw_31M(benchmark::State& state) {
-  OpBatch b;
-  const auto vector = [&](int touched) { return b.make(DType::kF32, 1, kParameters, touched); };
-  AdamW a{.w = vector(2), .m = vector(2), .v = vector(2), .gradient = vector(1), .scalars = b.make(DType::kF32, 1, 4)};
-  for (int64_t i = 0; i < kParameters; ++i) a.v.ptr<float>()[i] = 1;
-  *a.scalars.ptr<AdamWScalars>() = {1e-4f, 1, 0.5f, 0.5f};
-  if (state.range(0)) a.shadow = b.make(DType::kBF16, 1, kParameters);
-  for (auto _ : state) adamw(*b.backend, a);
-  b.report(state);
+void cases_of_adamw(Cases& cases) {
+  const int64_t n = cases.sizes.parameters;
+  for (const bool shadow : {false, true})
+    cases.add(shadow ? "adamw/fp32_with_bf16_copy" : "adamw/fp32", cases.dtypes.front(), [=](Inputs& in) -> Work {
+      Backend& b = in.backend;
+      AdamW a{.w = in.vector(n),
+              .m = in.vector(n),
+              .v = in.constant(1, DType::kF32, 1, n),
+              .gradient = in.vector(n),
+              .scalars = in.given(std::vector<float>{1e-4f, 1, 0.5f, 0.5f})};
+      if (shadow) a.shadow = in.zero(DType::kBF16, 1, n);
+      return {cost_of(a), [&b, a] { adamw(b, a); }};
+    });
 }
 
-void sum_of_squares_31M(benchmark::State& state) {
-  OpBatch b;
-  const SumOfSquares a{.x = b.make(DType::kF32, 1, kParameters), .result = b.make(DType::kF64, 1, 1)};
-  for (auto _ : state) sum_of_squares(*b.backend, a);
-  b.report(state);
-}
-
-BENCHMARK(adamw_31M)->Arg(0)->Arg(1)->UseRealTime()->Unit(benchmark::kMillisecond);
-BENCHMARK(sum_of_squares_31M)->UseRealTime()->Unit(benchmark::kMillisecond);
+const Registration adamw_cases(cases_of_adamw);
 
 }  // namespace
 }  // namespace encore::bench
-
-BENCHMARK_MAIN();

@@ -1,28 +1,33 @@
-#include "bench/kernels/op_batch.h"
-#include "kernels/ops/cross_entropy.h"
+#include "bench/kernels/kernel_bench.h"
 
 namespace encore::bench {
 namespace {
 
-// The masked rows of 4096 tokens. Argument: bits of a logit. Logits are read and written.
-void cross_entropy_614x50265(benchmark::State& state) {
-  OpBatch b;
-  const CrossEntropy a{.logits = b.make(dtype_of_bench(state), kMasked, kPaddedVocabulary, 2),
-                       .classes = kVocabulary,
-                       .bias = b.make(DType::kF32, 1, kVocabulary),
-                       .labels = b.indices(kMasked, kVocabulary),
-                       .grad_scale = b.make(DType::kF32, 1, 1),
-                       .row_loss = b.make(DType::kF32, 1, kMasked),
-                       .loss_sum = b.make(DType::kF64, 1, 1),
-                       .correct = b.make(DType::kI64, 1, 1),
-                       .dbias = b.make(DType::kF32, 1, kVocabulary)};
-  for (auto _ : state) cross_entropy(*b.backend, a);
-  b.report(state);
+// The loss and its gradient over the masked rows: logits become their gradient, so they are laid out anew each time.
+void cases_of_cross_entropy(Cases& cases) {
+  const Sizes s = cases.sizes;
+  for (const DType t : cases.dtypes)
+    for (const bool loss_only : {false, true})
+      cases.add((loss_only ? "cross_entropy_loss/" : "cross_entropy/") + text(t), t, [=](Inputs& in) -> Work {
+        Backend& b = in.backend;
+        const CrossEntropy a{.logits = in.normal(t, s.targets, s.padded_vocabulary),
+                             .classes = s.vocabulary,
+                             .bias = in.vector(s.vocabulary),
+                             .labels = in.indices(s.targets, s.vocabulary),
+                             .grad_scale = in.constant(1.0f / float(s.targets), DType::kF32, 1, 1),
+                             .row_loss = in.zero(DType::kF32, 1, s.targets),
+                             .loss_sum = in.zero(DType::kF64, 1, 1),
+                             .correct = in.zero(DType::kI64, 1, 1),
+                             .dbias = loss_only ? Tensor() : in.zero(DType::kF32, 1, s.vocabulary),
+                             .loss_only = loss_only};
+        if (loss_only) return {cost_of(a), [&b, a] { cross_entropy(b, a); }};
+        const Tensor logits = in.normal(t, s.targets, s.padded_vocabulary);
+        const auto restore = [&b, a, logits] { b.copy_on_device(a.logits.data, logits.data, logits.bytes()); };
+        return {cost_of(a), [&b, a] { cross_entropy(b, a); }, restore};
+      });
 }
 
-BENCHMARK(cross_entropy_614x50265)->Arg(16)->Arg(32)->UseRealTime()->Unit(benchmark::kMillisecond);
+const Registration cross_entropy_cases(cases_of_cross_entropy);
 
 }  // namespace
 }  // namespace encore::bench
-
-BENCHMARK_MAIN();

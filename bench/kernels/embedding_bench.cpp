@@ -1,85 +1,87 @@
 #include <cmath>
 #include <map>
 
-#include "bench/kernels/op_batch.h"
-#include "kernels/ops/embedding.h"
+#include "bench/kernels/kernel_bench.h"
 
 namespace encore::bench {
 namespace {
 
-EmbeddingForward forward_arguments(OpBatch& b, DType dtype, float p) {
-  EmbeddingForward a{.ids = b.indices(kTokens, kVocabulary),
-                     .position_ids = b.indices(kTokens, kPositions),
-                     .word = b.make(dtype, kVocabulary, kHidden, 0),
-                     .position = b.make(dtype, kPositions, kHidden),
-                     .type = b.make(dtype, 1, kHidden),
-                     .gamma = b.make(DType::kF32, 1, kHidden),
-                     .beta = b.make(DType::kF32, 1, kHidden),
-                     .y = b.make(dtype, kTokens, kHidden, 2),  // and as many bytes of the word table are read
-                     .mean = b.make(DType::kF32, 1, kTokens),
-                     .rstd = b.make(DType::kF32, 1, kTokens)};
-  // Ids as frequent as in text: the chance of one falls with its rank.
-  for (int64_t t = 0; t < kTokens; ++t) {
-    const double u = double(a.ids.ptr<int32_t>()[t]) / kVocabulary;
-    a.ids.ptr<int32_t>()[t] = int32_t(std::pow(double(kVocabulary), u)) % int32_t(kVocabulary);
-    a.position_ids.ptr<int32_t>()[t] = int32_t(t % 512 + 2);
-  }
-  a.dropout = b.dropout(p);
-  return a;
-}
-
-RowSegments segments(OpBatch& b, const Tensor& ids) {
+RowSegments segments_of(Inputs& in, const std::vector<int32_t>& ids) {
   std::map<int32_t, std::vector<int32_t>> rows;
-  for (int64_t t = 0; t < ids.cols; ++t) rows[ids.ptr<int32_t>()[t]].push_back(int32_t(t));
-  const int64_t count = int64_t(rows.size());
-  RowSegments s{b.indices(ids.cols, 1), b.indices(count + 1, 1), b.indices(count, 1)};
-  int32_t at = 0, n = 0;
-  for (const auto& [row, tokens] : rows) {
-    s.row.ptr<int32_t>()[n] = row;
-    s.start.ptr<int32_t>()[n++] = at;
-    for (int32_t t : tokens) s.order.ptr<int32_t>()[at++] = t;
+  for (size_t t = 0; t < ids.size(); ++t) rows[ids[t]].push_back(int32_t(t));
+  std::vector<int32_t> order, start, row;
+  for (const auto& [id, tokens] : rows) {
+    row.push_back(id);
+    start.push_back(int32_t(order.size()));
+    order.insert(order.end(), tokens.begin(), tokens.end());
   }
-  s.start.ptr<int32_t>()[n] = at;
-  return s;
+  start.push_back(int32_t(order.size()));
+  return {in.given(order), in.given(start), in.given(row)};
 }
 
-// Arguments: bits of an activation, dropout in percent.
-void embedding_forward_4096x768(benchmark::State& state) {
-  OpBatch b;
-  const EmbeddingForward a = forward_arguments(b, dtype_of_bench(state), float(state.range(1)) / 100);
-  for (auto _ : state) embedding_forward(*b.backend, a);
-  b.report(state);
-}
-
-void embedding_backward_4096x768(benchmark::State& state) {
-  OpBatch b;
-  const DType dtype = dtype_of_bench(state);
-  EmbeddingBackward a{.dy = b.make(dtype, kTokens, kHidden, 4),
-                      .forward = forward_arguments(b, dtype, float(state.range(1)) / 100),
-                      .dword = b.make(DType::kF32, kVocabulary, kHidden, 0),
-                      .dposition = b.make(DType::kF32, kPositions, kHidden, 2),
-                      .dtype = b.make(DType::kF32, 1, kHidden),
-                      .dgamma = b.make(DType::kF32, 1, kHidden),
-                      .dbeta = b.make(DType::kF32, 1, kHidden),
-                      .padding_id = 1};
-  a.word_segments = segments(b, a.forward.ids);
-  a.position_segments = segments(b, a.forward.position_ids);
-  b.bytes += a.word_segments.row.cols * kHidden * 8;
-  embedding_forward(*b.backend, a.forward);
-  const Tensor dy = b.make(dtype, kTokens, kHidden, 0);  // the op destroys its own
-  for (auto _ : state) {
-    state.PauseTiming();
-    b.backend->copy_to_device(a.dy.data, dy.data, dy.bytes());
-    state.ResumeTiming();
-    embedding_backward(*b.backend, a);
+struct Problem {
+  Problem(Inputs& in, const ModelShape& m, const Sizes& s, DType t, float p) {
+    const int64_t length = s.lengths.front();
+    std::vector<int32_t> ids, positions;
+    for (int64_t i = 0; i < s.tokens; ++i) {
+      // As frequent as in text: the chance of an id falls with its rank.
+      const double u = double(in.random() % 1'000'003) / 1'000'003;
+      ids.push_back(int32_t(std::pow(double(s.vocabulary), u)) % int32_t(s.vocabulary));
+      positions.push_back(int32_t(i % length + 2));
+    }
+    forward = {.ids = in.given(ids),
+               .position_ids = in.given(positions),
+               .word = in.normal(t, s.vocabulary, m.hidden),
+               .position = in.normal(t, s.positions, m.hidden),
+               .type = in.normal(t, 1, m.hidden),
+               .gamma = in.vector(m.hidden),
+               .beta = in.vector(m.hidden),
+               .y = in.zero(t, s.tokens, m.hidden),
+               .mean = in.zero(DType::kF32, 1, s.tokens),
+               .rstd = in.zero(DType::kF32, 1, s.tokens),
+               .dropout = in.dropout(p, s.tokens, length)};
+    words = segments_of(in, ids);
+    places = segments_of(in, positions);
   }
-  b.report(state);
+  EmbeddingForward forward;
+  RowSegments words, places;
+};
+
+void cases_of_embedding(Cases& cases) {
+  const Sizes s = cases.sizes;
+  for (const ModelShape& m : s.models)
+    for (const DType t : cases.dtypes)
+      for (const float p : {0.0f, 0.1f}) {
+        const std::string name = path({m.name, text(t), dropout_text(p)});
+        cases.add("embedding_forward/" + name, t, [=](Inputs& in) -> Work {
+          Backend& b = in.backend;
+          const EmbeddingForward a = Problem(in, m, s, t, p).forward;
+          return {cost_of(a), [&b, a] { embedding_forward(b, a); }};
+        });
+        cases.add("embedding_backward/" + name, t, [=](Inputs& in) -> Work {
+          Backend& b = in.backend;
+          const Problem of(in, m, s, t, p);
+          embedding_forward(b, of.forward);
+          const Tensor dy = in.normal(t, s.tokens, m.hidden);
+          const auto sums = [&](int64_t rows) { return in.zero(DType::kF32, rows, m.hidden); };
+          const EmbeddingBackward a{.dy = in.zero(t, s.tokens, m.hidden),
+                                    .forward = of.forward,
+                                    .word_segments = of.words,
+                                    .position_segments = of.places,
+                                    .dword = sums(s.vocabulary),
+                                    .dposition = sums(s.positions),
+                                    .dtype = sums(1),
+                                    .dgamma = sums(1),
+                                    .dbeta = sums(1),
+                                    .padding_id = 1};
+          // The op destroys its dy.
+          const auto restore = [&b, a, dy] { b.copy_on_device(a.dy.data, dy.data, dy.bytes()); };
+          return {cost_of(a), [&b, a] { embedding_backward(b, a); }, restore};
+        });
+      }
 }
 
-BENCHMARK(embedding_forward_4096x768)->ArgsProduct({{16, 32}, {0, 10}})->UseRealTime()->Unit(benchmark::kMillisecond);
-BENCHMARK(embedding_backward_4096x768)->ArgsProduct({{16, 32}, {0, 10}})->UseRealTime()->Unit(benchmark::kMillisecond);
+const Registration embedding(cases_of_embedding);
 
 }  // namespace
 }  // namespace encore::bench
-
-BENCHMARK_MAIN();

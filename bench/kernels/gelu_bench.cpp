@@ -1,35 +1,32 @@
-#include "bench/kernels/op_batch.h"
-#include "kernels/ops/gelu.h"
+#include "bench/kernels/kernel_bench.h"
 
 namespace encore::bench {
 namespace {
 
-// Argument: bits of an activation.
-void gelu_forward_4096x3072(benchmark::State& state) {
-  OpBatch b;
-  const DType dtype = dtype_of_bench(state);
-  const GeluForward a{
-      .x = b.make(dtype, kTokens, kInner), .bias = b.make(DType::kF32, 1, kInner), .y = b.make(dtype, kTokens, kInner)};
-  for (auto _ : state) gelu_forward(*b.backend, a);
-  b.report(state);
+void cases_of_gelu(Cases& cases) {
+  const int64_t tokens = cases.sizes.tokens;
+  for (const ModelShape& m : cases.sizes.models)
+    for (const DType t : cases.dtypes) {
+      const std::string name = path({m.name, text(t)});
+      cases.add("gelu_forward/" + name, t, [=](Inputs& in) -> Work {
+        Backend& b = in.backend;
+        const GeluForward a{
+            .x = in.normal(t, tokens, m.inner), .bias = in.vector(m.inner), .y = in.zero(t, tokens, m.inner)};
+        return {cost_of(a), [&b, a] { gelu_forward(b, a); }};
+      });
+      cases.add("gelu_backward/" + name, t, [=](Inputs& in) -> Work {
+        Backend& b = in.backend;
+        const GeluBackward a{.dy = in.normal(t, tokens, m.inner),
+                             .x = in.normal(t, tokens, m.inner),
+                             .bias = in.vector(m.inner),
+                             .dx = in.zero(t, tokens, m.inner),
+                             .dbias = in.zero(DType::kF32, 1, m.inner)};
+        return {cost_of(a), [&b, a] { gelu_backward(b, a); }};
+      });
+    }
 }
 
-void gelu_backward_4096x3072(benchmark::State& state) {
-  OpBatch b;
-  const DType dtype = dtype_of_bench(state);
-  const GeluBackward a{.dy = b.make(dtype, kTokens, kInner),
-                       .x = b.make(dtype, kTokens, kInner),
-                       .bias = b.make(DType::kF32, 1, kInner),
-                       .dx = b.make(dtype, kTokens, kInner),
-                       .dbias = b.make(DType::kF32, 1, kInner)};
-  for (auto _ : state) gelu_backward(*b.backend, a);
-  b.report(state);
-}
-
-BENCHMARK(gelu_forward_4096x3072)->Arg(16)->Arg(32)->UseRealTime()->Unit(benchmark::kMillisecond);
-BENCHMARK(gelu_backward_4096x3072)->Arg(16)->Arg(32)->UseRealTime()->Unit(benchmark::kMillisecond);
+const Registration gelu(cases_of_gelu);
 
 }  // namespace
 }  // namespace encore::bench
-
-BENCHMARK_MAIN();

@@ -1,53 +1,75 @@
-#include "bench/kernels/op_batch.h"
-#include "kernels/ops/layernorm.h"
+#include "bench/kernels/kernel_bench.h"
 
 namespace encore::bench {
 namespace {
 
-// Arguments: bits of an activation, dropout in percent.
-void layernorm_forward_4096x768(benchmark::State& state) {
-  OpBatch b;
-  const DType dtype = dtype_of_bench(state);
-  const auto matrix = [&] { return b.make(dtype, kTokens, kHidden); };
-  const auto vector = [&](int64_t n) { return b.make(DType::kF32, 1, n); };
-  LayerNormForward a{.x = matrix(),
-                     .bias = vector(kHidden),
-                     .residual = matrix(),
-                     .gamma = vector(kHidden),
-                     .beta = vector(kHidden),
-                     .sum = matrix(),
-                     .y = matrix(),
-                     .mean = vector(kTokens),
-                     .rstd = vector(kTokens)};
-  a.dropout = b.dropout(float(state.range(1)) / 100);
-  for (auto _ : state) layernorm_forward(*b.backend, a);
-  b.report(state);
+// Bias, dropout, residual and LayerNorm in one pass, as after attention and after the feed-forward layer.
+LayerNormForward forward_of(Inputs& in, const ModelShape& m, const Sizes& s, DType t, float p) {
+  return {.x = in.normal(t, s.tokens, m.hidden),
+          .bias = in.vector(m.hidden),
+          .residual = in.normal(t, s.tokens, m.hidden),
+          .gamma = in.vector(m.hidden),
+          .beta = in.vector(m.hidden),
+          .sum = in.zero(t, s.tokens, m.hidden),
+          .y = in.zero(t, s.tokens, m.hidden),
+          .mean = in.zero(DType::kF32, 1, s.tokens),
+          .rstd = in.zero(DType::kF32, 1, s.tokens),
+          .dropout = in.dropout(p, s.tokens, s.lengths.front())};
 }
 
-void layernorm_backward_4096x768(benchmark::State& state) {
-  OpBatch b;
-  const DType dtype = dtype_of_bench(state);
-  const auto matrix = [&] { return b.make(dtype, kTokens, kHidden); };
-  const auto vector = [&](int64_t n) { return b.make(DType::kF32, 1, n); };
-  LayerNormBackward a{.dy = matrix(),
-                      .sum = matrix(),
-                      .gamma = vector(kHidden),
-                      .mean = vector(kTokens),
-                      .rstd = vector(kTokens),
-                      .dsum = matrix(),
-                      .dx = matrix(),
-                      .dgamma = vector(kHidden),
-                      .dbeta = vector(kHidden),
-                      .dbias = vector(kHidden)};
-  a.dropout = b.dropout(float(state.range(1)) / 100);
-  for (auto _ : state) layernorm_backward(*b.backend, a);
-  b.report(state);
+// F.layer_norm's work alone.
+LayerNormForward plain_of(Inputs& in, const ModelShape& m, const Sizes& s, DType t) {
+  LayerNormForward a = forward_of(in, m, s, t, 0);
+  a.bias = a.residual = {};
+  a.sum = a.x;
+  return a;
 }
 
-BENCHMARK(layernorm_forward_4096x768)->ArgsProduct({{16, 32}, {0, 10}})->UseRealTime()->Unit(benchmark::kMillisecond);
-BENCHMARK(layernorm_backward_4096x768)->ArgsProduct({{16, 32}, {0, 10}})->UseRealTime()->Unit(benchmark::kMillisecond);
+LayerNormBackward backward_of(Inputs& in, const LayerNormForward& f, const Sizes& s, DType t, bool plain) {
+  const int64_t hidden = f.y.cols;
+  LayerNormBackward a{.dy = in.normal(t, s.tokens, hidden),
+                      .sum = f.sum,
+                      .gamma = f.gamma,
+                      .mean = f.mean,
+                      .rstd = f.rstd,
+                      .dsum = in.zero(t, s.tokens, hidden),
+                      .dgamma = in.zero(DType::kF32, 1, hidden),
+                      .dbeta = in.zero(DType::kF32, 1, hidden),
+                      .dropout = f.dropout};
+  if (plain) return a;
+  a.dx = in.zero(t, s.tokens, hidden);
+  a.dbias = in.zero(DType::kF32, 1, hidden);
+  return a;
+}
+
+void cases_of_layernorm(Cases& cases) {
+  const Sizes s = cases.sizes;
+  for (const ModelShape& m : s.models)
+    for (const DType t : cases.dtypes) {
+      const auto add = [&](const std::string& name, bool plain, const std::function<LayerNormForward(Inputs&)>& make) {
+        const std::string where = path({m.name, text(t), name});
+        cases.add("layernorm_forward/" + where, t, [=](Inputs& in) -> Work {
+          Backend& b = in.backend;
+          const LayerNormForward a = make(in);
+          OpCost cost = cost_of(a);
+          if (a.sum.data == a.x.data) cost.bytes -= double(a.sum.bytes());  // in place and unchanged: not written
+          return {cost, [&b, a] { layernorm_forward(b, a); }};
+        });
+        cases.add("layernorm_backward/" + where, t, [=](Inputs& in) -> Work {
+          Backend& b = in.backend;
+          const LayerNormForward f = make(in);
+          layernorm_forward(b, f);
+          const LayerNormBackward a = backward_of(in, f, s, t, plain);
+          return {cost_of(a), [&b, a] { layernorm_backward(b, a); }};
+        });
+      };
+      add("plain", true, [=](Inputs& in) { return plain_of(in, m, s, t); });
+      for (const float p : {0.0f, 0.1f})
+        add("fused/" + dropout_text(p), false, [=](Inputs& in) { return forward_of(in, m, s, t, p); });
+    }
+}
+
+const Registration layernorm(cases_of_layernorm);
 
 }  // namespace
 }  // namespace encore::bench
-
-BENCHMARK_MAIN();
