@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels/base/dtype.h"
+#include "kernels/base/tensor.h"
 
 namespace encore::cuda {
 
@@ -73,5 +74,8 @@ cublasStatus_t multiply(const Room&, const Product&, const Plan&, const cublasLt
 // Where there is no memory for a second result the first candidate is returned untried.
 cublasLtMatmulAlgo_t fastest(const Room&, const Product&, const Plan&, const Operands&,
                              const std::vector<cublasLtMatmulHeuristicResult_t>& candidates);
+
+// out [1, N] in bf16 = bias [1, N] in fp32 rounded. A launch; out is 16-byte aligned.
+cudaError_t bias_to_bf16(const Tensor& bias, void* out, cudaStream_t);
 
 }  // namespace encore::cuda

@@ -1,8 +1,9 @@
+#include "kernels/cuda/gemm_timing.h"
+
 #include <algorithm>
 #include <limits>
 
 #include "kernels/cuda/cuda_backend.h"
-#include "kernels/cuda/gemm_timing.h"
 
 namespace encore::cuda {
 namespace {

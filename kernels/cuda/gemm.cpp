@@ -1,13 +1,13 @@
+#include "kernels/cuda/gemm.h"
+
 #include <cublasLt.h>
 
 #include <algorithm>
 #include <unordered_map>
 
 #include "kernels/base/check.h"
-#include "kernels/cuda/elementwise.cuh"
-#include "kernels/cuda/gemm.h"
+#include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/gemm_timing.h"
-#include "kernels/cuda/launching.h"
 
 namespace encore::cuda {
 namespace {
@@ -151,16 +151,7 @@ struct Gemm::State {
       check_cuda(cudaMalloc(&bias, size_t(b.cols) * sizeof(bf16)), "bias");
       bias_columns = b.cols;
     }
-    const MapArgs<float, __nv_bfloat16> args{rows_of<const float>(b),
-                                             {static_cast<__nv_bfloat16*>(bias), b.cols, true},
-                                             {},
-                                             nullptr,
-                                             nullptr,
-                                             1,
-                                             b.cols,
-                                             draws_of({})};
-    const unsigned grid = grid_size(div_up(div_up(b.cols, kUnit), kMapThreads));
-    check_cuda(launch(stream, {grid, kMapThreads}, map_kernel<float, __nv_bfloat16, Same>, args), "bias");
+    check_cuda(bias_to_bf16(b, bias, stream), "bias");
     return bias;
   }
 

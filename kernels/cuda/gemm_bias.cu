@@ -1,0 +1,18 @@
+#include "kernels/cuda/elementwise.cuh"
+#include "kernels/cuda/gemm_timing.h"
+#include "kernels/cuda/launching.h"
+
+namespace encore::cuda {
+
+cudaError_t bias_to_bf16(const Tensor& bias, void* out, cudaStream_t stream) {
+  MapArgs<float, __nv_bfloat16> args{};
+  args.x = rows_of<const float>(bias);
+  args.y = {static_cast<__nv_bfloat16*>(out), bias.cols, true};
+  args.rows = 1;
+  args.cols = bias.cols;
+  args.draws = draws_of({});
+  const unsigned grid = grid_size(div_up(div_up(bias.cols, kUnit), kMapThreads));
+  return launch(stream, {grid, kMapThreads}, map_kernel<float, __nv_bfloat16, Same>, args);
+}
+
+}  // namespace encore::cuda
