@@ -5,10 +5,12 @@
 //        kernels/simt/tests/{conformance.cpp,primitives.cu,matmul_mma.cu,matmul_wgmma.cu} -o conformance &&
 //        ./conformance
 //
-// Inputs are small integers, so fp32 sums are exact. The first two hashes are the executor's, which a card must repeat;
-// the products are compared with a plain loop.
+// Inputs are small integers, so fp32 sums are exact. The first three hashes are the executor's, which a card must
+// repeat; the products are compared with a plain loop, and 2^x, which may differ in its last bits, with the library's.
+// CMake builds it for cards as cuda_conformance (kernels/cuda/toolkit).
 #include <kernels.h>
 
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <vector>
@@ -94,6 +96,27 @@ void check(const char* name, size_t in_words, size_t out_words, uint64_t expecte
   std::printf("%-28s %016llx %s\n", name, static_cast<unsigned long long>(hash), hash == expected ? "ok" : "DIFFERS");
 }
 
+// Of 2^x on [-126, 126) and at -inf.
+void check_exp2() {
+  const int n = 64 * 64;
+  std::vector<float> x(n), y(n);
+  for (int i = 0; i < n; ++i) x[size_t(i)] = -126 + 252 * float(i) / float(n);
+  x[0] = -INFINITY;
+  float *dx = nullptr, *dy = nullptr;
+  const bool ran = good(cudaMalloc(&dx, n * 4), "2^x") && good(cudaMalloc(&dy, n * 4), "2^x") &&
+                   good(cudaMemcpy(dx, x.data(), n * 4, cudaMemcpyHostToDevice), "2^x") &&
+                   good(simt_test::run_exp2(dx, dy, n, nullptr), "2^x") &&
+                   good(cudaMemcpy(y.data(), dy, n * 4, cudaMemcpyDeviceToHost), "2^x");
+  cudaFree(dx);
+  cudaFree(dy);
+  if (!ran) return;
+  double worst = y[0] == 0 ? 0 : INFINITY;
+  for (size_t i = 1; i < y.size(); ++i) worst = std::fmax(worst, std::fabs(y[i] / std::exp2(double(x[i])) - 1));
+  const bool ok = worst <= 0x1p-21;
+  failures += !ok;
+  std::printf("%-28s worst relative error %.2g %s\n", "2^x", worst, ok ? "ok" : "DIFFERS");
+}
+
 }  // namespace
 
 int main() {
@@ -102,6 +125,9 @@ int main() {
         [](uint32_t*, uint32_t* o) { return run_shuffles(o, nullptr); });
   check("cp.async, ldmatrix, mma", 64 * 32, 12 * 32, 0x1623607c45b885c3,
         [](uint32_t* i, uint32_t* o) { return run_warp_matrix(i, o, nullptr); });
+  check("barriers, ldmatrix x1 x2", 256, 7 * 32, 0xef9226bbeaa4e9c3,
+        [](uint32_t* i, uint32_t* o) { return run_hand_over(i, o, nullptr); });
+  check_exp2();
   const int m = 72, n = 136, k = 192;
   auto product = [&](const char* name, uint64_t expected, auto go) {
     check(name, size_t(m + n) * k / 2, size_t(m) * n, expected, [&](uint32_t* i, uint32_t* o) {

@@ -67,6 +67,10 @@ cudaError_t run_fault(Fault, float* out, const float* in, cudaStream_t);
 // in [64 * 32]. The values of a run on hardware must be the same.
 cudaError_t run_shuffles(uint32_t* out, cudaStream_t);
 cudaError_t run_warp_matrix(const uint32_t* in, uint32_t* out, cudaStream_t);
+// Named barrier, mbarrier, ldmatrix x1 and x2, rounding to bf16: [7 * 32] words from in [256]. Likewise.
+cudaError_t run_hand_over(const uint32_t* in, uint32_t* out, cudaStream_t);
+// out[i] = 2^in[i], approximately. n is a multiple of 64.
+cudaError_t run_exp2(const float* in, float* out, int n, cudaStream_t);
 // out[i] = in[i] in 16-byte steps; with stride > 1 the lanes go through shared memory that many words apart.
 cudaError_t run_copy(const float* in, float* out, int n, int stride, cudaStream_t);
 // Adds 1 to counter[0] from every thread; sums block-wide into counter[1 + block] through __syncthreads_count.

@@ -4,7 +4,9 @@
 
 #include <device/cp_async.cuh>
 #include <device/ldmatrix.cuh>
+#include <device/mbarrier.cuh>
 #include <device/mma.cuh>
+#include <device/named_barrier.cuh>
 
 namespace simt_test {
 namespace {
@@ -42,6 +44,40 @@ __global__ void warp_matrix_kernel(const uint32_t* in, uint32_t* out) {
   }
 }
 
+// Two warps: the first writes shared memory and hands it over by a named barrier at which it does not wait; the second
+// loads it by every ldmatrix that warp_matrix_kernel lacks, and hands what it packed back by an mbarrier.
+__global__ void hand_over_kernel(const uint32_t* in, uint32_t* out) {
+  auto* words = dynamic_smem<uint32_t>();
+  uint64_t* barrier = &static_smem<uint64_t>();
+  const uint32_t warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  if (threadIdx.x == 0) ptx::mbarrier_init(barrier, 32);
+  __syncthreads();
+  if (warp == 0) {
+    for (uint32_t i = lane; i < 256; i += 32) words[i] = in[i];
+    ptx::named_barrier_arrive(1, 64);
+    ptx::mbarrier_wait_parity(barrier, 0);
+    out[6 * 32 + lane] = words[256 + (lane + 5) % 32];
+    return;
+  }
+  ptx::named_barrier_sync(1, 64);
+  const uint32_t s = ptx::shared_address(words);
+  uint32_t one, two[2], crossed[2];
+  ptx::ldmatrix_x1(one, s + (lane & 7) * 32);
+  ptx::ldmatrix_x2(two, s + 256 + (lane & 15) * 32);
+  ptx::ldmatrix_x2_trans(crossed, s + 256 + (lane & 15) * 32 + 16);
+  const uint32_t loaded[5] = {one, two[0], two[1], crossed[0], crossed[1]};
+  for (uint32_t i = 0; i < 5; ++i) out[i * 32 + lane] = loaded[i];
+  // Halves of 1/256 between bf16 values: ties and both directions.
+  words[256 + lane] = ptx::pack_bf16x2(1 + float(lane) / 512, -1 - float(lane) / 384);
+  out[5 * 32 + lane] = words[256 + lane];
+  ptx::mbarrier_arrive(barrier);
+}
+
+__global__ void exp2_kernel(const float* in, float* out) {
+  const uint32_t i = blockIdx.x * blockDim.x + threadIdx.x;
+  out[i] = ptx::exp2_approx(in[i]);
+}
+
 __global__ void copy_kernel(const float* in, float* out, int n, int stride) {
   auto* s = dynamic_smem<float>();
   const int t = int(threadIdx.x), i = int(blockIdx.x * blockDim.x + threadIdx.x);
@@ -68,6 +104,12 @@ cudaError_t run_shuffles(uint32_t* out, cudaStream_t stream) {
 }
 cudaError_t run_warp_matrix(const uint32_t* in, uint32_t* out, cudaStream_t stream) {
   return launch(stream, {dim3(1), dim3(32), 8192}, warp_matrix_kernel, in, out);
+}
+cudaError_t run_hand_over(const uint32_t* in, uint32_t* out, cudaStream_t stream) {
+  return launch(stream, {dim3(1), dim3(64), 288 * 4}, hand_over_kernel, in, out);
+}
+cudaError_t run_exp2(const float* in, float* out, int n, cudaStream_t stream) {
+  return launch(stream, {dim3(unsigned(n / 64)), dim3(64), 0}, exp2_kernel, in, out);
 }
 cudaError_t run_copy(const float* in, float* out, int n, int stride, cudaStream_t stream) {
   const unsigned threads = 128, blocks = unsigned(n / 4 + int(threads) - 1) / threads;
