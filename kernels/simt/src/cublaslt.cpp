@@ -2,6 +2,7 @@
 #include <cuda_bf16.h>
 #include <simt/executor.h>
 #include <src/memory.h>
+#include <src/stream.h>
 
 #include <algorithm>
 #include <cstring>
@@ -197,16 +198,23 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t op, 
       (keep != 0 && !simt::usable(c, *lc, algorithm->data[2] >> 32)) ||
       (biased && !simt::is_device_range(op->bias, p.m * simt::size_of(op->bias_type))))
     return CUBLAS_STATUS_EXECUTION_FAILED;
-  const std::vector<float> rows = simt::lines_of(a, *la, op->a == CUBLAS_OP_T);
-  const std::vector<float> columns = simt::lines_of(b, *lb, op->b == CUBLAS_OP_N);
-  simt::over_columns(p.n, [&](size_t first, size_t last) {
-    for (size_t j = first; j < last; ++j)
-      for (size_t i = 0; i < p.m; ++i) {
-        float sum = scale * simt::dot(&rows[i * p.k], &columns[j * p.k], p.k);
-        if (keep != 0) sum += keep * simt::read(c, lc->type, j * size_t(lc->ld) + i);
-        if (biased) sum += simt::read(op->bias, op->bias_type, i);
-        simt::write(d, ld->type, j * size_t(ld->ld) + i, sum);
-      }
-  });
-  return CUBLAS_STATUS_SUCCESS;
+  const auto compute = [=, op = *op, la = *la, lb = *lb, lc = *lc, ld = *ld] {
+    const std::vector<float> rows = simt::lines_of(a, la, op.a == CUBLAS_OP_T);
+    const std::vector<float> columns = simt::lines_of(b, lb, op.b == CUBLAS_OP_N);
+    simt::over_columns(p.n, [&](size_t first, size_t last) {
+      for (size_t j = first; j < last; ++j)
+        for (size_t i = 0; i < p.m; ++i) {
+          float sum = scale * simt::dot(&rows[i * p.k], &columns[j * p.k], p.k);
+          if (keep != 0) sum += keep * simt::read(c, lc.type, j * size_t(lc.ld) + i);
+          if (biased) sum += simt::read(op.bias, op.bias_type, i);
+          simt::write(d, ld.type, j * size_t(ld.ld) + i, sum);
+        }
+    });
+    return cudaSuccess;
+  };
+  std::vector<simt::Use> uses;
+  if (simt::outlives_call(stream))
+    for (const void* operand : {a, b, c, static_cast<const void*>(d), op->bias}) simt::add_use(uses, operand);
+  const cudaError_t e = simt::submit(stream, {[] { return std::string("cublasLtMatmul"); }, compute, std::move(uses)});
+  return e == cudaSuccess ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;
 }

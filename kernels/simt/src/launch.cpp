@@ -1,5 +1,6 @@
 #include <src/block.h>
 #include <src/launch.h>
+#include <src/stream.h>
 
 #include <algorithm>
 #include <cstring>
@@ -23,6 +24,9 @@ struct KernelTotal {
   KernelStats stats;  // named when asked for
 };
 std::vector<KernelTotal> by_kernel;
+int64_t launches_begun = 0;
+bool device_lost = false;
+cudaError_t execute(const Grid&);
 
 cudaError_t refuse(const Grid& g, cudaError_t code, const std::string& why) {
   std::lock_guard lock(mutex);
@@ -150,18 +154,43 @@ size_t max_dynamic_shared(int arch) {
   return arch >= 90 ? 227 * 1024 : 163 * 1024;
 }
 
+void remember_message(const std::string& text) {
+  std::lock_guard lock(mutex);
+  last_message = text;
+}
+
+cudaError_t lost_device() {
+  return device_lost ? cudaErrorIllegalAddress : cudaSuccess;
+}
+
 cudaError_t run_grid(const Grid& g) {
   const Options& o = options();
-  {
-    std::lock_guard lock(mutex);
-    last_message.clear();
-  }
+  if (!device_lost) remember_message("");
   if (std::string why = wrong_shape(g.config); !why.empty()) return refuse(g, cudaErrorInvalidConfiguration, why);
   if (std::string why = wrong_memory(g, o); !why.empty()) return refuse(g, cudaErrorInvalidValue, why);
   if ((o.race || o.traffic) && !hooks_linked) {
     return refuse(g, cudaErrorNotSupported, "options race and traffic need kernels built in mode \"race\"");
   }
   if (current_block) return refuse(g, cudaErrorNotSupported, "a kernel may not launch kernels here");
+  if (!outlives_call(g.config.stream)) return device_lost ? note_error(lost_device()) : execute(g);
+  // The arguments live on the caller's stack.
+  const std::shared_ptr<void> copy(::operator new(g.argument_bytes, std::align_val_t(64)),
+                                   [](void* p) { ::operator delete(p, std::align_val_t(64)); });
+  std::memcpy(copy.get(), g.arguments, g.argument_bytes);
+  Grid kept = g;
+  kept.arguments = copy.get();
+  return submit(g.config.stream, {[kernel = g.kernel] { return "launch of " + function_name(kernel); },
+                                  [kept, copy] { return execute(kept); }, uses_of(copy.get(), g.argument_bytes)});
+}
+
+namespace {
+
+cudaError_t execute(const Grid& g) {
+  const Options& o = options();
+  if (++launches_begun == o.fail_launch) {
+    device_lost = true;
+    return refuse(g, cudaErrorIllegalAddress, "an illegal memory access was encountered");
+  }
   const uint64_t calls = instrumented_calls;
   Launch launch(g, o);
   launch.run();
@@ -176,6 +205,8 @@ cudaError_t run_grid(const Grid& g) {
   }
   return cudaSuccess;
 }
+
+}  // namespace
 
 void count_memset(size_t bytes) {
   std::lock_guard lock(mutex);

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string>
 
 namespace simt {
 
@@ -15,6 +16,8 @@ extern std::atomic<uint64_t> instrumented_calls;
 extern bool hooks_linked;
 // Remembers `e` for cudaGetLastError, and returns it.
 cudaError_t note_error(cudaError_t e);
+// What last_error() says from now on.
+void remember_message(const std::string&);
 void count_memset(size_t bytes);
 // Opt-in of a kernel to dynamic shared memory above 48 KiB, in bytes; 0 when it has none.
 size_t shared_opt_in(const void* kernel);

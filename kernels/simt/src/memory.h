@@ -48,6 +48,12 @@ class WorkerMemory {
 // Whether all of it lies in one allocation that was not freed.
 bool is_device_range(const void* p, size_t bytes);
 
+// The start of the live allocation that p lies in, or null; what distinguishes an allocation from all that were and
+// will be at its address (0: none begins there); whether p lies in pinned host memory.
+const char* allocation_of(const void* p);
+uint64_t allocation_id(const void* base);
+bool is_pinned(const void* p);
+
 // Borrow and return: the mappings outlive the OS threads of a launch.
 WorkerMemory* borrow_memory();
 void return_memory(WorkerMemory*);

@@ -51,6 +51,10 @@ Options from_environment() {
   read_choice("SIMT_POISON", o.poison, flag);
   read_choice("SIMT_RACE", o.race, flag);
   read_choice("SIMT_TRAFFIC", o.traffic, flag);
+  read_choice("SIMT_LATE_STREAMS", o.late_streams, flag);
+  read_number("SIMT_FAIL_LAUNCH", o.fail_launch, uint64_t(1) << 62);
+  read_number("SIMT_MEMORY", o.memory, uint64_t(1) << 50);
+  read_number("SIMT_OCCUPIED", o.occupied, o.memory);
   read_choice<int>("SIMT_ARCH", o.arch, {{"80", 80}, {"90", 90}});
   return o;
 }

@@ -2,56 +2,76 @@
 #include <simt/executor.h>
 #include <src/launch.h>
 #include <src/memory.h>
+#include <src/stream.h>
 
-#include <chrono>
 #include <cstring>
 #include <map>
 #include <mutex>
 #include <new>
 #include <string>
 #include <unordered_map>
-
-struct simt_stream {};
-struct simt_event {
-  std::chrono::steady_clock::time_point time;
-  bool recorded = false, timed = true;
-};
+#include <vector>
 
 namespace simt {
 namespace {
 
-constexpr size_t kTotalBytes = size_t(80) << 30;  // what cudaMemGetInfo pretends
-constexpr int kCudaVersion = 13000;               // whose headers the stand-ins follow
+constexpr int kCudaVersion = 13000;  // whose headers the stand-ins follow
 constexpr auto kAlign = std::align_val_t(256);
 
 std::mutex mutex;
-std::map<const char*, size_t> allocations;
+struct Allocation {
+  size_t bytes;
+  uint64_t id;
+  bool pinned;
+};
+std::map<const char*, Allocation> allocations;
+uint64_t allocations_made = 0;
 std::unordered_map<const void*, size_t> opt_ins;
 size_t allocated = 0;
 thread_local cudaError_t last = cudaSuccess;
 
-cudaError_t allocate(void** p, size_t bytes) {
+size_t free_bytes() {
+  const size_t taken = options().occupied + allocated;
+  return taken < options().memory ? options().memory - taken : 0;
+}
+
+cudaError_t allocate(void** p, size_t bytes, const char* call, bool pinned = false) {
   if (!p) return note_error(cudaErrorInvalidValue);
   *p = nullptr;
+  if (const cudaError_t e = outside_capture(call); e != cudaSuccess) return e;
   if (!bytes) return cudaSuccess;
   std::lock_guard lock(mutex);
-  if (bytes > kTotalBytes - allocated) return note_error(cudaErrorMemoryAllocation);
+  if (!pinned && bytes > free_bytes()) return note_error(cudaErrorMemoryAllocation);
   *p = ::operator new(bytes, kAlign, std::nothrow);
   if (!*p) return note_error(cudaErrorMemoryAllocation);
   if (options().poison) std::memset(*p, 0xff, bytes);  // NaN in every float format
-  allocations[static_cast<const char*>(*p)] = bytes;
-  allocated += bytes;
+  allocations[static_cast<const char*>(*p)] = {bytes, ++allocations_made, pinned};
+  if (!pinned) allocated += bytes;
   return cudaSuccess;
 }
 
-cudaError_t release(void* p) {
+// Waits for all streams first, as the device does.
+cudaError_t release(void* p, const char* call) {
   if (!p) return cudaSuccess;
+  if (const cudaError_t e = outside_capture(call); e != cudaSuccess) return e;
+  if (const cudaError_t e = finish_streams(); e != cudaSuccess) return e;
   std::lock_guard lock(mutex);
   auto it = allocations.find(static_cast<const char*>(p));
   if (it == allocations.end()) return note_error(cudaErrorInvalidDevicePointer);
-  allocated -= it->second;
+  if (!it->second.pinned) allocated -= it->second.bytes;
   allocations.erase(it);
   ::operator delete(p, kAlign);
+  return cudaSuccess;
+}
+
+cudaError_t copy_now(void* to, const void* from, size_t bytes) {
+  if (bytes) std::memmove(to, from, bytes);
+  return cudaSuccess;
+}
+
+cudaError_t set_now(void* p, int value, size_t bytes) {
+  if (bytes) std::memset(p, value, bytes);
+  count_memset(bytes);
   return cudaSuccess;
 }
 
@@ -62,13 +82,34 @@ cudaError_t note_error(cudaError_t e) {
   return e;
 }
 
+const char* allocation_of(const void* p) {
+  const char* at = static_cast<const char*>(p);
+  std::lock_guard lock(mutex);
+  auto it = allocations.upper_bound(at);
+  if (it == allocations.begin()) return nullptr;
+  --it;
+  return size_t(at - it->first) < it->second.bytes ? it->first : nullptr;
+}
+
+uint64_t allocation_id(const void* base) {
+  std::lock_guard lock(mutex);
+  const auto it = allocations.find(static_cast<const char*>(base));
+  return it == allocations.end() ? 0 : it->second.id;
+}
+
+bool is_pinned(const void* p) {
+  const char* base = allocation_of(p);
+  std::lock_guard lock(mutex);
+  return base && allocations.at(base).pinned;
+}
+
 bool is_device_range(const void* p, size_t bytes) {
   const char* first = static_cast<const char*>(p);
   std::lock_guard lock(mutex);
   auto it = allocations.upper_bound(first);
   if (it == allocations.begin()) return false;
   --it;
-  return bytes <= it->second && size_t(first - it->first) <= it->second - bytes;
+  return bytes <= it->second.bytes && size_t(first - it->first) <= it->second.bytes - bytes;
 }
 
 size_t shared_opt_in(const void* kernel) {
@@ -82,103 +123,73 @@ size_t shared_opt_in(const void* kernel) {
 using simt::note_error;
 
 cudaError_t cudaMalloc(void** p, size_t bytes) {
-  return simt::allocate(p, bytes);
+  return simt::allocate(p, bytes, "cudaMalloc");
 }
 cudaError_t cudaFree(void* p) {
-  return simt::release(p);
+  return simt::release(p, "cudaFree");
 }
 cudaError_t cudaMallocHost(void** p, size_t bytes) {
-  return simt::allocate(p, bytes);
+  return simt::allocate(p, bytes, "cudaMallocHost", true);
 }
 cudaError_t cudaHostAlloc(void** p, size_t bytes, unsigned) {
-  return simt::allocate(p, bytes);
+  return simt::allocate(p, bytes, "cudaHostAlloc", true);
 }
 cudaError_t cudaFreeHost(void* p) {
-  return simt::release(p);
+  return simt::release(p, "cudaFreeHost");
 }
 cudaError_t cudaMallocAsync(void** p, size_t bytes, cudaStream_t) {
-  return simt::allocate(p, bytes);
+  return simt::allocate(p, bytes, "cudaMallocAsync");
 }
 cudaError_t cudaFreeAsync(void* p, cudaStream_t) {
-  return simt::release(p);
+  return simt::release(p, "cudaFreeAsync");
 }
 cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* total_bytes) {
   std::lock_guard lock(simt::mutex);
-  *free_bytes = simt::kTotalBytes - simt::allocated;
-  *total_bytes = simt::kTotalBytes;
+  *free_bytes = simt::free_bytes();
+  *total_bytes = simt::options().memory;
   return cudaSuccess;
 }
 cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind) {
   if (bytes && (!to || !from)) return note_error(cudaErrorInvalidValue);
-  if (bytes) std::memmove(to, from, bytes);
-  return cudaSuccess;
+  if (const cudaError_t e = simt::outside_capture("cudaMemcpy"); e != cudaSuccess) return e;
+  return simt::copy_now(to, from, bytes);
 }
-cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t) {
-  return cudaMemcpy(to, from, bytes, kind);
+// Copies between a device and pageable memory are done, on the host's side, when the call returns; a capture could
+// only hold the address.
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
+  if (bytes && (!to || !from)) return note_error(cudaErrorInvalidValue);
+  const auto name = [] { return std::string("cudaMemcpyAsync"); };
+  if (!simt::outlives_call(stream))
+    return simt::submit(stream, {name, [=] { return simt::copy_now(to, from, bytes); }, {}});
+  const void* host = kind == cudaMemcpyHostToDevice ? from : kind == cudaMemcpyDeviceToHost ? to : nullptr;
+  std::vector<simt::Use> uses;
+  simt::add_use(uses, to);
+  simt::add_use(uses, from);
+  if (!host || simt::is_pinned(host))
+    return simt::submit(stream, {name, [=] { return simt::copy_now(to, from, bytes); }, std::move(uses)});
+  if (const cudaError_t e = simt::outside_capture("cudaMemcpyAsync of pageable memory"); e != cudaSuccess) return e;
+  if (kind == cudaMemcpyDeviceToHost) {
+    const cudaError_t e = cudaStreamSynchronize(stream);
+    return e != cudaSuccess ? e : simt::copy_now(to, from, bytes);
+  }
+  const char* bytes_now = static_cast<const char*>(from);
+  return simt::submit(stream, {name,
+                               [to, kept = std::vector<char>(bytes_now, bytes_now + bytes)] {
+                                 return simt::copy_now(to, kept.data(), kept.size());
+                               },
+                               std::move(uses)});
 }
 cudaError_t cudaMemset(void* p, int value, size_t bytes) {
   if (bytes && !p) return note_error(cudaErrorInvalidValue);
-  if (bytes) std::memset(p, value, bytes);
-  simt::count_memset(bytes);
-  return cudaSuccess;
+  if (const cudaError_t e = simt::outside_capture("cudaMemset"); e != cudaSuccess) return e;
+  return simt::set_now(p, value, bytes);
 }
-cudaError_t cudaMemsetAsync(void* p, int value, size_t bytes, cudaStream_t) {
-  return cudaMemset(p, value, bytes);
-}
-
-cudaError_t cudaStreamCreate(cudaStream_t* s) {
-  *s = new simt_stream;
-  return cudaSuccess;
-}
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* s, unsigned) {
-  return cudaStreamCreate(s);
-}
-cudaError_t cudaStreamDestroy(cudaStream_t s) {
-  if (!s) return note_error(cudaErrorInvalidResourceHandle);
-  delete s;
-  return cudaSuccess;
-}
-cudaError_t cudaStreamSynchronize(cudaStream_t) {
-  return cudaSuccess;
-}
-cudaError_t cudaStreamQuery(cudaStream_t) {
-  return cudaSuccess;
-}
-cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t e, unsigned) {
-  return e ? cudaSuccess : note_error(cudaErrorInvalidResourceHandle);
-}
-cudaError_t cudaEventCreate(cudaEvent_t* e) {
-  *e = new simt_event;
-  return cudaSuccess;
-}
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t* e, unsigned flags) {
-  *e = new simt_event;
-  (*e)->timed = !(flags & cudaEventDisableTiming);
-  return cudaSuccess;
-}
-cudaError_t cudaEventDestroy(cudaEvent_t e) {
-  if (!e) return note_error(cudaErrorInvalidResourceHandle);
-  delete e;
-  return cudaSuccess;
-}
-cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t) {
-  if (!e) return note_error(cudaErrorInvalidResourceHandle);
-  e->time = std::chrono::steady_clock::now();
-  e->recorded = true;
-  return cudaSuccess;
-}
-cudaError_t cudaEventSynchronize(cudaEvent_t e) {
-  return e ? cudaSuccess : note_error(cudaErrorInvalidResourceHandle);
-}
-cudaError_t cudaEventQuery(cudaEvent_t e) {
-  return e ? cudaSuccess : note_error(cudaErrorInvalidResourceHandle);
-}
-cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t stop) {
-  if (!start || !stop || !start->recorded || !stop->recorded || !start->timed || !stop->timed) {
-    return note_error(cudaErrorInvalidResourceHandle);
-  }
-  *milliseconds = std::chrono::duration<float, std::milli>(stop->time - start->time).count();
-  return cudaSuccess;
+cudaError_t cudaMemsetAsync(void* p, int value, size_t bytes, cudaStream_t stream) {
+  if (bytes && !p) return note_error(cudaErrorInvalidValue);
+  std::vector<simt::Use> uses;
+  if (simt::outlives_call(stream)) simt::add_use(uses, p);
+  return simt::submit(stream, {[] { return std::string("cudaMemsetAsync"); },
+                               [=] { return simt::set_now(p, value, bytes); }, std::move(uses)});
 }
 
 cudaError_t cudaDriverGetVersion(int* version) {
@@ -205,7 +216,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
   const int arch = simt::options().arch;
   *p = cudaDeviceProp{};
   std::strcpy(p->name, "host executor");
-  p->totalGlobalMem = simt::kTotalBytes;
+  p->totalGlobalMem = simt::options().memory;
   p->sharedMemPerBlock = simt::kStaticMax;
   p->sharedMemPerBlockOptin = simt::max_dynamic_shared(arch);
   p->major = arch / 10;
@@ -230,10 +241,6 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
   }
   return cudaSuccess;
 }
-cudaError_t cudaDeviceSynchronize() {
-  return cudaSuccess;
-}
-
 cudaError_t cudaGetLastError() {
   const cudaError_t e = simt::last;
   simt::last = cudaSuccess;

@@ -1,6 +1,7 @@
 // The host half of the CUDA runtime that launchers and the device layer use. Device memory is host memory, one heap
-// block per allocation, so AddressSanitizer sees its ends. Streams execute at once, in the order of the calls: every
-// order that CUDA promises holds, and no order that it does not promise is ever seen broken.
+// block per allocation, so AddressSanitizer sees its ends. Streams execute at once, in the order of the calls, or at
+// the last moment that the caller's waits allow (option late_streams): then a missing wait reads what was there before,
+// as on a device that is slow. Captures are recorded and replayed, and refuse what CUDA refuses.
 #pragma once
 
 #include <simt/vector_types.h>
@@ -22,8 +23,11 @@ enum cudaError_t {
   cudaErrorInvalidDevice = 101,
   cudaErrorInvalidResourceHandle = 400,
   cudaErrorNotReady = 600,
+  cudaErrorIllegalAddress = 700,
   cudaErrorLaunchFailure = 719,
   cudaErrorNotSupported = 801,
+  cudaErrorStreamCaptureUnsupported = 900,
+  cudaErrorStreamCaptureInvalidated = 901,
 };
 enum cudaMemcpyKind {
   cudaMemcpyHostToHost = 0,
@@ -52,6 +56,10 @@ struct cudaLaunchAttribute {
 
 using cudaStream_t = struct simt_stream*;
 using cudaEvent_t = struct simt_event*;
+using cudaGraph_t = struct simt_graph*;
+using cudaGraphExec_t = struct simt_graph_exec*;
+using cudaGraphNode_t = struct simt_graph_node*;
+enum cudaStreamCaptureMode { cudaStreamCaptureModeGlobal = 0, cudaStreamCaptureModeThreadLocal = 1 };
 inline constexpr unsigned cudaStreamNonBlocking = 1, cudaStreamDefault = 0;
 inline constexpr unsigned cudaEventDefault = 0, cudaEventDisableTiming = 2;
 inline constexpr unsigned cudaHostAllocDefault = 0;
@@ -95,6 +103,15 @@ cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t = nullptr);
 cudaError_t cudaEventSynchronize(cudaEvent_t);
 cudaError_t cudaEventQuery(cudaEvent_t);
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t stop);
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode);
+cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t*);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t*, cudaGraph_t, unsigned long long flags = 0);
+cudaError_t cudaGraphGetNodes(cudaGraph_t, cudaGraphNode_t* nodes, size_t* count);  // the count alone
+cudaError_t cudaGraphUpload(cudaGraphExec_t, cudaStream_t);
+cudaError_t cudaGraphLaunch(cudaGraphExec_t, cudaStream_t);
+cudaError_t cudaGraphDestroy(cudaGraph_t);
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t);
 
 cudaError_t cudaDriverGetVersion(int*);
 cudaError_t cudaRuntimeGetVersion(int*);
