@@ -45,10 +45,14 @@ void Profiler::OpTotals::add(const OpTotals& o) {
 }
 
 Profiler::Profiler(std::string trace_file, Clock clock)
-    : trace_file_(std::move(trace_file)), clock_(clock ? std::move(clock) : steady_seconds), start_(clock_()) {}
+    : trace_file_(std::move(trace_file)),
+      own_clock_(clock != nullptr),
+      clock_(clock ? std::move(clock) : steady_seconds),
+      start_(clock_()) {}
 
 std::unique_ptr<Backend> Profiler::wrap(std::unique_ptr<Backend> inner) {
   device_ = inner->description();
+  if (!own_clock_) marks_ = inner.get();
   // The hook reads the cost from the backend that calls it.
   auto self = std::make_shared<ForwardingBackend*>(nullptr);
   auto outer = std::make_unique<OwningBackend>(
@@ -72,11 +76,13 @@ void Profiler::begin(const char* phase) {
   if (fresh) order_.push_back(open_);
   const int64_t before = fresh ? 0 : entry->second.count + 1;
   traced_ = before < kTraced && events_.size() < kMostEvents;
+  if (marks_) open_mark_ = marks_->mark();
   open_since_ = now();
 }
 
 void Profiler::end() {
   if (--depth_ > 0) return;
+  settle();
   const double seconds = now() - open_since_;
   PhaseTotals& p = phases_.at(open_);
   if (traced_) events_.push_back({open_, open_since_, seconds, std::nullopt});
@@ -94,12 +100,29 @@ void Profiler::end() {
 
 void Profiler::call(const char* name, const OpCost& cost, const ForwardingBackend::Call& call) {
   const OpCost mine = cost;
+  if (depth_ == 0) return call();
+  if (marks_) {
+    auto from = marks_->mark();
+    call();
+    pending_.push_back({name, mine, std::move(from), marks_->mark()});
+    return;
+  }
   const double start = now();
   call();
-  const double seconds = now() - start;
-  if (depth_ == 0) return;
-  open_ops_[name].add({1, seconds, mine.flops, mine.bytes});
-  if (traced_ && events_.size() < kMostEvents) events_.push_back({name, start, seconds, mine});
+  count(name, mine, start, now() - start);
+}
+
+void Profiler::count(const std::string& name, const OpCost& cost, double start, double seconds) {
+  open_ops_[name].add({1, seconds, cost.flops, cost.bytes});
+  if (traced_ && events_.size() < kMostEvents) events_.push_back({name, start, seconds, cost});
+}
+
+void Profiler::settle() {
+  for (const Pending& p : pending_) {
+    const double seconds = marks_->seconds_between(*p.from, *p.to);
+    count(p.name, p.cost, open_since_ + marks_->seconds_between(*open_mark_, *p.from), seconds);
+  }
+  pending_.clear();
 }
 
 double Profiler::rest(double wall) const {
@@ -141,6 +164,20 @@ std::string Profiler::report() const {
   share("everything else", rest(wall));
   for (const std::string& name : order_) text += phase_text(name, phases_.at(name));
   return text;
+}
+
+nlohmann::json Profiler::json() const {
+  nlohmann::json phases = nlohmann::json::object();
+  for (const auto& [name, p] : phases_) {
+    const bool repeated = p.count > 0;
+    nlohmann::json& phase = phases[name];
+    phase = {{"count", repeated ? p.count : 1},
+             {"seconds", repeated ? p.seconds : p.first_seconds},
+             {"ops", nlohmann::json::object()}};
+    for (const auto& [op, t] : repeated ? p.ops : p.first_ops)
+      phase["ops"][op] = {{"calls", t.calls}, {"seconds", t.seconds}, {"flops", t.flops}, {"bytes", t.bytes}};
+  }
+  return phases;
 }
 
 std::string Profiler::trace() const {

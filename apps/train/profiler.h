@@ -1,7 +1,8 @@
 // --profile and --trace: where the time of a program goes, by phase (a training step, an evaluation, ...) and by op.
 //
 // A profiler puts itself between the model and its backend, so a program that does not ask for one pays nothing. Times
-// are those of the calls: on a device that computes behind the program's back they would be those of the launches.
+// of ops are the backend's own (Backend::mark), also where it computes behind the program's back; what a phase spends
+// outside ops is then the time in which the device had nothing to do.
 #pragma once
 
 #include <functional>
@@ -19,7 +20,7 @@ namespace encore {
 
 class Profiler {
  public:
-  using Clock = std::function<double()>;  // seconds, rising
+  using Clock = std::function<double()>;  // seconds, rising; one that is given times the ops' calls too
   // The trace keeps this many occurrences of every phase, of which the first is the warm-up.
   static constexpr int64_t kTraced = 6;
 
@@ -46,6 +47,9 @@ class Profiler {
   std::string report() const;
   // In the Trace Event Format of chrome://tracing and Perfetto.
   std::string trace() const;
+  // {phase: {"count", "seconds", "ops": {op: {"calls", "seconds", "flops", "bytes"}}}}, of all but the first occurrence
+  // where there is another.
+  nlohmann::json json() const;
   // Prints the report and writes the trace, if one was asked for.
   void finish(std::FILE* out) const;
 
@@ -66,15 +70,23 @@ class Profiler {
     double start, seconds;
     std::optional<OpCost> cost;  // of an op
   };
+  struct Pending {  // an op whose time the backend may not know yet
+    std::string name;
+    OpCost cost;
+    std::unique_ptr<Mark> from, to;
+  };
 
   void begin(const char* phase);
   void end();
   void call(const char* name, const OpCost& cost, const ForwardingBackend::Call& call);
+  void count(const std::string& name, const OpCost& cost, double start, double seconds);
+  void settle();  // the pending ops; waits for the backend
   double now() const { return clock_() - start_; }
   double rest(double wall) const;  // outside all phases
   std::string phase_text(const std::string& name, const PhaseTotals&) const;
 
   std::string trace_file_;
+  bool own_clock_;
   Clock clock_;
   double start_;
   std::string device_;
@@ -86,6 +98,9 @@ class Profiler {
   std::string open_;
   double open_since_ = 0;
   Ops open_ops_;
+  Backend* marks_ = nullptr;  // null: ops are timed by the clock
+  std::unique_ptr<Mark> open_mark_;
+  std::vector<Pending> pending_;
   bool traced_ = false;  // the open phase goes into the trace
 };
 

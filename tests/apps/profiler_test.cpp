@@ -68,6 +68,45 @@ TEST(ProfilerTest, RatesAreWorkOverTime) {
   EXPECT_NE(text.find("3.0 GB/s"), std::string::npos) << "3000 bytes in a microsecond\n" << text;
 }
 
+// A device that is a quarter of a second at every call, and says so only when it is asked for a time.
+class Device : public ForwardingBackend {
+ public:
+  explicit Device(Backend& to)
+      : ForwardingBackend(to, [this](const char*, const Call& call) { call(), time_ += 0.25; }) {}
+  std::unique_ptr<Mark> mark() override {
+    auto m = std::make_unique<At>();
+    m->time = time_;
+    return m;
+  }
+  double seconds_between(const Mark& from, const Mark& to) override {
+    return static_cast<const At&>(to).time - static_cast<const At&>(from).time;
+  }
+
+ private:
+  struct At : Mark {
+    double time = 0;
+  };
+  double time_ = 0;
+};
+
+TEST(ProfilerTest, WithoutAClockOfItsOwnItAsksTheBackendForTheTimesOfOps) {
+  const auto cpu = make_backend("cpu", 1);
+  Profiler profiler;
+  const auto backend = profiler.wrap(std::make_unique<Device>(*cpu));
+  zero(*backend, 1);  // outside all phases
+  {
+    const Profiler::Phase phase(&profiler, "step");
+    zero(*backend, 3);
+  }
+  const json step = profiler.json()["step"];
+  EXPECT_EQ(step["ops"]["fill_zero"], (json{{"calls", 3}, {"seconds", 0.75}, {"flops", 0.0}, {"bytes", 9000.0}}));
+  EXPECT_EQ(step["count"], 1);
+  EXPECT_LT(step["seconds"], 0.5) << "the phase is timed by the clock on the wall";
+  const json trace = json::parse(profiler.trace())["traceEvents"];
+  ASSERT_EQ(trace.size(), 4u);
+  EXPECT_NEAR(trace[2]["ts"].get<double>() - trace[1]["ts"].get<double>(), trace[1]["dur"].get<double>(), 1);
+}
+
 TEST(ProfilerTest, TheTraceHoldsTheFirstPhasesAndTheirOps) {
   Ticking ticking;
   Profiler profiler("", ticking.clock());
