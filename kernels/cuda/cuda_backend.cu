@@ -34,7 +34,9 @@ CudaBackend::CudaBackend(int device) : device_(device) {
   shared_limit_ = size_t(bytes);
   check_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cuda stream");
   flag_ = allocate(sizeof(int64_t));
-  gemm_ = std::make_unique<cuda::Gemm>(stream_);
+  cudaDeviceProp properties{};
+  check_cuda(cudaGetDeviceProperties(&properties, device), "cuda device");
+  gemm_ = std::make_unique<cuda::Gemm>(stream_, properties.name);
 }
 
 CudaBackend::~CudaBackend() {

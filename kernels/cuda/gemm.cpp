@@ -7,6 +7,7 @@
 
 #include "kernels/base/check.h"
 #include "kernels/cuda/cuda_backend.h"
+#include "kernels/cuda/gemm_cache.h"
 #include "kernels/cuda/gemm_timing.h"
 
 namespace encore::cuda {
@@ -89,11 +90,12 @@ struct Gemm::State {
   cudaStream_t stream;
   cublasLtHandle_t handle = nullptr;
   std::unordered_map<Product, Plan, ProductHash> plans;
+  AlgorithmCache cache;
   void* workspace = nullptr;
   void* bias = nullptr;  // of the running product, in bf16
   int64_t bias_columns = 0;
 
-  explicit State(cudaStream_t s) : stream(s) {
+  State(cudaStream_t s, const std::string& device) : stream(s), cache(device, cublasLtGetVersion()) {
     const cublasStatus_t status = cublasLtCreate(&handle);
     if (status != CUBLAS_STATUS_SUCCESS)
       throw DeviceError(fmt::format("cuBLASLt cannot be used: status {}; use --device cpu", int(status)));
@@ -136,9 +138,32 @@ struct Gemm::State {
     auto found = plans.find(p);
     if (found == plans.end()) {
       found = plans.emplace(p, Plan(p)).first;
-      found->second.algorithm = candidates(p, found->second).front().algo;
+      if (!recall(p, found->second)) found->second.algorithm = candidates(p, found->second).front().algo;
     }
     return found->second;
+  }
+
+  // An algorithm that an earlier program chose, if the library still serves it.
+  bool recall(const Product& p, Plan& plan) {
+    const auto kept = cache.find(p);
+    if (!kept) return false;
+    cublasLtMatmulHeuristicResult_t result{};
+    if (cublasLtMatmulAlgoCheck(handle, plan.operation.get(), plan.a.get(), plan.b.get(), plan.d.get(), plan.d.get(),
+                                &*kept, &result) != CUBLAS_STATUS_SUCCESS ||
+        result.workspaceSize > kWorkspace)
+      return false;
+    plan.algorithm = *kept;
+    plan.settled = true;
+    return true;
+  }
+
+  void settle(const Room& room, const Product& p, Plan& plan, const Operands& operands) {
+    cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
+    check_cuda(cudaStreamIsCapturing(stream, &capture), "trial of matrix products");
+    if (capture != cudaStreamCaptureStatusNone) return;  // nothing can be timed now
+    plan.settled = true;
+    plan.algorithm = fastest(room, p, plan, operands, candidates(p, plan));
+    cache.add(p, plan.algorithm);
   }
 
   // The bias in the dtype of the product: cuBLASLt adds no fp32 bias to a bf16 result.
@@ -162,12 +187,12 @@ struct Gemm::State {
                                                   &operands.bias, sizeof operands.bias),
                    p, "bias");
     const Room room{handle, stream, workspace, kWorkspace};
-    if (++plan.uses == kTimedAfter) plan.algorithm = fastest(room, p, plan, operands, candidates(p, plan));
+    if (!plan.settled && ++plan.uses >= kTimedAfter) settle(room, p, plan, operands);
     check_cublas(multiply(room, p, plan, plan.algorithm, operands, operands.d), p, "launch");
   }
 };
 
-Gemm::Gemm(cudaStream_t stream) : state_(std::make_unique<State>(stream)) {}
+Gemm::Gemm(cudaStream_t stream, const std::string& device) : state_(std::make_unique<State>(stream, device)) {}
 Gemm::~Gemm() = default;
 
 void Gemm::forward(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& y) {

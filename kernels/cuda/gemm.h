@@ -7,6 +7,7 @@
 #include <cuda_runtime.h>
 
 #include <memory>
+#include <string>
 
 #include "kernels/base/tensor.h"
 
@@ -14,8 +15,9 @@ namespace encore::cuda {
 
 class Gemm {
  public:
-  // Throws DeviceError when cuBLASLt cannot be used. stream: where every product runs.
-  explicit Gemm(cudaStream_t stream);
+  // Throws DeviceError when cuBLASLt cannot be used. stream: where every product runs. device: its model's name, for
+  // the algorithms kept on disk (gemm_cache.h).
+  Gemm(cudaStream_t stream, const std::string& device);
   ~Gemm();
   Gemm(const Gemm&) = delete;
   Gemm& operator=(const Gemm&) = delete;

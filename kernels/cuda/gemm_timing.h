@@ -48,6 +48,7 @@ struct Plan {
   std::unique_ptr<std::remove_pointer_t<cublasLtMatrixLayout_t>, Destroy> a, b, d;
   cublasLtMatmulAlgo_t algorithm{};
   int uses = 0;
+  bool settled = false;  // the algorithm was chosen by trial, now or by an earlier program
 };
 
 struct Operands {

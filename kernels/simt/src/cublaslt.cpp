@@ -1,6 +1,7 @@
 #include <cublasLt.h>
 #include <cuda_bf16.h>
 #include <simt/executor.h>
+#include <src/launch.h>
 #include <src/memory.h>
 #include <src/stream.h>
 
@@ -183,6 +184,16 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
   return CUBLAS_STATUS_SUCCESS;
 }
 
+cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t handle, cublasLtMatmulDesc_t op, cublasLtMatrixLayout_t a,
+                                       cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
+                                       const cublasLtMatmulAlgo_t* algorithm, cublasLtMatmulHeuristicResult_t* result) {
+  if (!handle || !op || !a || !b || !c || !d || !algorithm || !result) return CUBLAS_STATUS_INVALID_VALUE;
+  if (algorithm->data[0] != simt::signature(*op, *a, *b, *d)) return CUBLAS_STATUS_INVALID_VALUE;
+  result->workspaceSize = 0;
+  result->state = CUBLAS_STATUS_SUCCESS;
+  return CUBLAS_STATUS_SUCCESS;
+}
+
 cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t op, const void* alpha, const void* a,
                               cublasLtMatrixLayout_t la, const void* b, cublasLtMatrixLayout_t lb, const void* beta,
                               const void* c, cublasLtMatrixLayout_t lc, void* d, cublasLtMatrixLayout_t ld,
@@ -199,6 +210,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t op, 
       (biased && !simt::is_device_range(op->bias, p.m * simt::size_of(op->bias_type))))
     return CUBLAS_STATUS_EXECUTION_FAILED;
   const auto compute = [=, op = *op, la = *la, lb = *lb, lc = *lc, ld = *ld] {
+    simt::count_product();
     const std::vector<float> rows = simt::lines_of(a, la, op.a == CUBLAS_OP_T);
     const std::vector<float> columns = simt::lines_of(b, lb, op.b == CUBLAS_OP_N);
     simt::over_columns(p.n, [&](size_t first, size_t last) {

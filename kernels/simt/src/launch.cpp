@@ -208,6 +208,11 @@ cudaError_t execute(const Grid& g) {
 
 }  // namespace
 
+void count_product() {
+  std::lock_guard lock(mutex);
+  ++total.products;
+}
+
 void count_memset(size_t bytes) {
   std::lock_guard lock(mutex);
   total.memset_bytes += bytes;

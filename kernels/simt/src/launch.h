@@ -19,6 +19,7 @@ cudaError_t note_error(cudaError_t e);
 // What last_error() says from now on.
 void remember_message(const std::string&);
 void count_memset(size_t bytes);
+void count_product();
 // Opt-in of a kernel to dynamic shared memory above 48 KiB, in bytes; 0 when it has none.
 size_t shared_opt_in(const void* kernel);
 

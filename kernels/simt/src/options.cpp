@@ -96,6 +96,7 @@ std::string to_json(const Stats& s) {
   add("global_store_distinct", s.global_store_distinct);
   for (int i = 0; i < 5; ++i) add(("global_width_" + std::to_string(1 << i)).c_str(), s.global_width[i]);
   add("memset_bytes", s.memset_bytes);
+  add("products", s.products);
   add("shared_load_bytes", s.shared_load_bytes);
   add("shared_store_bytes", s.shared_store_bytes);
   add("shared_wavefronts", s.shared_wavefronts);

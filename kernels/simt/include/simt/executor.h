@@ -56,6 +56,7 @@ struct Stats {
   uint64_t global_load_distinct, global_store_distinct;
   uint64_t global_width[5];  // warp accesses to global memory by bytes a lane: 1, 2, 4, 8, 16
   uint64_t memset_bytes;     // by cudaMemset and cudaMemsetAsync: no kernel's
+  uint64_t products;         // by cublasLtMatmul
   uint64_t shared_load_bytes, shared_store_bytes, shared_wavefronts, shared_ideal_wavefronts;
 };
 Stats stats();
