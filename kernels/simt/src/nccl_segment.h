@@ -1,0 +1,57 @@
+// The memory that the ranks of a communicator share, and how they meet in it.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace simt {
+
+constexpr int kNcclRanks = 64;
+constexpr size_t kNcclChunk = size_t(64) << 10;  // bytes of a rank's data in the segment at a time
+
+// What a rank calls, as the others must call it too.
+struct NcclCall {
+  int32_t kind = 0, type = 0, op = 0, unused = 0;
+  uint64_t count = 0;
+  bool operator==(const NcclCall&) const = default;
+};
+std::string to_text(const NcclCall&);
+
+struct NcclSegment {
+  std::atomic<uint32_t> joined, arrived, generation, failed;
+  std::atomic<uint64_t> calls[kNcclRanks];
+  NcclCall call[kNcclRanks];
+};
+
+// A process's view of the segment named by an id. The last rank to come takes the name away, so that nothing is left
+// behind.
+class NcclMeeting {
+ public:
+  // Makes a segment under a fresh name. Empty: the system refused.
+  static std::string create();
+  // Maps it and waits for the other ranks. Check failure() afterwards.
+  NcclMeeting(const std::string& name, int rank, int ranks);
+  ~NcclMeeting();
+  NcclMeeting(const NcclMeeting&) = delete;
+  NcclMeeting& operator=(const NcclMeeting&) = delete;
+
+  // All ranks announce a call; false, with failure(), when they differ or one does not come.
+  bool agree(const NcclCall&);
+  // Waits for all ranks. False when one does not come.
+  bool meet(const char* what);
+  char* data(int rank) const;  // kNcclChunk bytes
+  int rank() const { return rank_; }
+  int ranks() const { return ranks_; }
+  const std::string& failure() const { return failure_; }
+
+ private:
+  bool fail(std::string why);
+
+  NcclSegment* segment_ = nullptr;
+  int rank_, ranks_;
+  std::string failure_;
+};
+
+}  // namespace simt
