@@ -2,13 +2,13 @@
 
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 
 #include "kernels/base/atomic_file.h"
 #include "kernels/base/check.h"
 #include "kernels/base/file_checksum.h"
+#include "model/json_text.h"
 
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -26,8 +26,8 @@ std::string damage_of(const std::string& path, const json& expected) {
   std::error_code error;
   if (!fs::exists(path, error)) return fmt::format("{}: is missing", path);
   const FileChecksum sum = file_checksum(path);
-  if (sum.bytes != expected.at("bytes").get<uint64_t>())
-    return fmt::format("{}: has {} bytes, not {}", path, sum.bytes, expected.at("bytes").get<uint64_t>());
+  if (const uint64_t bytes = uint64_t(whole_number(expected.at("bytes"))); sum.bytes != bytes)
+    return fmt::format("{}: has {} bytes, not {}", path, sum.bytes, bytes);
   return sum.hex() == expected.at("crc32") ? "" : fmt::format("{}: is damaged (checksum)", path);
 }
 

@@ -36,6 +36,8 @@ class Fields {
   template <class T>
   void integer(const char* key, T& value, int64_t low, int64_t high) {
     const json* found = find_or_note(key, value);
+    check(found || (value >= low && value <= high),
+          "{}: {} is missing, and the class default {} does not lie from {} to {}", file_, key, value, low, high);
     if (!found) return;
     const bool fits =
         found->is_number_integer() && (!found->is_number_unsigned() || found->get<uint64_t>() <= INT64_MAX);

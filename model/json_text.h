@@ -12,4 +12,9 @@ namespace encore {
 nlohmann::json parse_json_object(std::string_view text, const std::string& file, const char* what = "",
                                  int max_depth = 64);
 
+// A whole number. Throws json::type_error for everything else; json::get would convert a float, whatever its size.
+inline int64_t whole_number(const nlohmann::json& value) {
+  return value.get_ref<const nlohmann::json::number_integer_t&>();
+}
+
 }  // namespace encore

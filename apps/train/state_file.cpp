@@ -78,21 +78,21 @@ json to_json(const RunState& s) {
 RunState from_json(const json& j) {
   const auto fingerprint = [&](const char* key) { return std::stoull(j.at(key).get<std::string>(), nullptr, 16); };
   RunState s;
-  s.step = j.at("step");
+  s.step = whole_number(j.at("step"));
   s.seconds = j.at("seconds");
-  s.tokens = j.at("tokens");
+  s.tokens = whole_number(j.at("tokens"));
   s.flops = j.at("flops");
-  s.last_eval_step = j.at("last_eval_step");
+  s.last_eval_step = whole_number(j.at("last_eval_step"));
   s.first_eval_loss = number_or(j.at("first_eval_loss"), s.first_eval_loss);
   s.last_eval_loss = number_or(j.at("last_eval_loss"), s.last_eval_loss);
   s.best_loss = number_or(j.at("best_loss"), s.best_loss);
-  s.best_step = j.at("best_step");
+  s.best_step = whole_number(j.at("best_step"));
   // Absent from states that were saved before steps could be skipped.
-  s.skipped = j.value("skipped", int64_t(0));
-  s.skipped_in_row = j.value("skipped_in_row", int64_t(0));
-  s.log_bytes = j.at("log_bytes");
+  s.skipped = whole_number(j.value("skipped", json(0)));
+  s.skipped_in_row = whole_number(j.value("skipped_in_row", json(0)));
+  s.log_bytes = whole_number(j.at("log_bytes"));
   s.events_file = j.at("events_file");
-  s.events_bytes = j.at("events_bytes");
+  s.events_bytes = whole_number(j.at("events_bytes"));
   s.train_fingerprint = fingerprint("train_fingerprint");
   s.eval_fingerprint = fingerprint("eval_fingerprint");
   s.model_fingerprint = fingerprint("model_fingerprint");
@@ -117,8 +117,8 @@ json read_json(const std::string& dir) {
   }
   if (!whole.contains("state") || !whole.contains("crc32")) damaged(file, "is damaged (not a state's JSON)");
   if (whole["crc32"] != fmt::format("{:08x}", crc(whole["state"].dump()))) damaged(file, "is damaged (checksum)");
-  check(whole["state"].value("version", 0) == kVersion, "{}: is of version {}, this program reads {}", file,
-        whole["state"].value("version", 0), kVersion);
+  const json version = whole["state"].value("version", json(0));
+  check(version == kVersion, "{}: is of version {}, this program reads {}", file, version.dump(), kVersion);
   return whole["state"];
 }
 
@@ -144,7 +144,7 @@ void read_buffer(const std::string& dir, const Buffer& buffer, const json& expec
   if (!in) damaged(path, fmt::format("cannot be read: {}", std::strerror(errno)));
   std::error_code error;
   const uint64_t bytes = fs::file_size(path, error);
-  if (bytes != expected.at("bytes").get<uint64_t>() || bytes != buffer.tensor.bytes())
+  if (bytes != uint64_t(whole_number(expected.at("bytes"))) || bytes != buffer.tensor.bytes())
     damaged(path, fmt::format("has {} bytes, not {}", bytes, buffer.tensor.bytes()));
   std::vector<float> host;
   uint32_t checksum = 0;
@@ -166,7 +166,7 @@ std::vector<std::pair<std::string, FileChecksum>> expected_files(const std::stri
   const json listed = read_json(dir).at("files");
   for (const auto& [name, sum] : listed.items())
     files.push_back({dir + "/" + name,
-                     {.bytes = sum.at("bytes").get<uint64_t>(),
+                     {.bytes = uint64_t(whole_number(sum.at("bytes"))),
                       .crc32 = uint32_t(std::stoul(sum.at("crc32").get<std::string>(), nullptr, 16))}});
   return files;
 }
