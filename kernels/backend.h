@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 
+#include "kernels/collectives.h"
 #include "kernels/ops/adamw.h"
 #include "kernels/ops/attention.h"
 #include "kernels/ops/cast.h"
@@ -73,6 +74,16 @@ class Backend {
   // largest step has run.
   virtual size_t workspace_bytes() const = 0;
 
+  // The card, by a name that differs from every other card's; empty: computes in the memory of the process.
+  virtual std::string device_identity() const { return ""; }
+  // The library that sums over the devices of several ranks ("NCCL 2.28.9"); empty: there is none, sums go through the
+  // host.
+  virtual std::string collectives_library() const { return ""; }
+  // REQUIRES: a library. One rank draws the id, and every rank joins under it; join_collectives waits for all of them.
+  // Throws DeviceError naming what the library said.
+  virtual CollectiveId new_collective_id() { return {}; }
+  virtual std::unique_ptr<Collectives> join_collectives(const CollectiveId&, int rank, int ranks);
+
   virtual void linear_forward(const LinearForward&) = 0;
   virtual void linear_backward_input(const LinearBackwardInput&) = 0;
   virtual void linear_backward_weight(const LinearBackwardWeight&) = 0;
@@ -95,5 +106,9 @@ class Backend {
   virtual void cast(const Cast&) = 0;
   virtual void adamw(const AdamW&) = 0;
 };
+
+inline std::unique_ptr<Collectives> Backend::join_collectives(const CollectiveId&, int, int) {
+  return nullptr;
+}
 
 }  // namespace encore

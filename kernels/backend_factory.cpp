@@ -12,17 +12,20 @@ namespace {
 
 // Exported by libencore_cuda.so (a GPU) and libencore_simt.so (the same kernels on the host executor). Throws
 // DeviceError or Error when the machine has no usable GPU.
-using MakeBackend = Backend* (*)();
+using MakeBackend = Backend* (*)(int local_rank, int local_ranks);
+struct Place {
+  int local_rank, local_ranks;
+};
 
 // Null when the library is not there; throws when it is there and cannot be used.
-std::unique_ptr<Backend> open_backend(const char* file) {
+std::unique_ptr<Backend> open_backend(const char* file, Place place) {
   const std::string path = plugin_path(file);
   if (path.empty()) return nullptr;
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);  // stays open: the backend's code lies in it
   if (!library) fail("{} cannot be opened ({}); use --device cpu", path, dlerror());
   const auto make = reinterpret_cast<MakeBackend>(dlsym(library, "encore_make_backend"));
   check(make != nullptr, "{} has no encore_make_backend; use --device cpu", path);
-  return std::unique_ptr<Backend>(make());
+  return std::unique_ptr<Backend>(make(place.local_rank, place.local_ranks));
 }
 
 // Opening cuBLASLt takes a tenth of a second: not where there is no driver.
@@ -32,8 +35,8 @@ bool has_driver() {
 }
 
 // The backend of a library that was asked for by name.
-std::unique_ptr<Backend> required_backend(std::string_view device, const char* file) {
-  auto backend = open_backend(file);
+std::unique_ptr<Backend> required_backend(std::string_view device, const char* file, Place place) {
+  auto backend = open_backend(file, place);
   check(backend != nullptr, "device {} is not usable: there is no {} beside the program; use --device cpu", device,
         file);
   return backend;
@@ -41,15 +44,16 @@ std::unique_ptr<Backend> required_backend(std::string_view device, const char* f
 
 }  // namespace
 
-std::unique_ptr<Backend> make_backend(std::string_view device, int threads) {
+std::unique_ptr<Backend> make_backend(std::string_view device, int threads, int local_rank, int local_ranks) {
+  const Place place{local_rank, local_ranks};
   check(threads >= 0, "--threads {} is negative", threads);
   if (device == "cpu") return std::make_unique<CpuBackend>(threads);
-  if (device == "cuda") return required_backend(device, "libencore_cuda.so");
-  if (device == "simt") return required_backend(device, "libencore_simt.so");
+  if (device == "cuda") return required_backend(device, "libencore_cuda.so", place);
+  if (device == "simt") return required_backend(device, "libencore_simt.so", place);
   check(device == "auto", "unknown device '{}': it may be auto, cpu, cuda or simt", device);
   try {
     if (has_driver())
-      if (auto backend = open_backend("libencore_cuda.so")) return backend;
+      if (auto backend = open_backend("libencore_cuda.so", place)) return backend;
   } catch (const Error&) {
     // No usable GPU: that is what "auto" is for.
   }

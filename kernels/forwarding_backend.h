@@ -59,6 +59,12 @@ class ForwardingBackend : public Backend {
   void set_index_checks(bool on) override { to_.set_index_checks(on); }
   void weights_changed() override { to_.weights_changed(); }
   size_t workspace_bytes() const override { return to_.workspace_bytes(); }
+  std::string device_identity() const override { return to_.device_identity(); }
+  std::string collectives_library() const override { return to_.collectives_library(); }
+  CollectiveId new_collective_id() override { return to_.new_collective_id(); }
+  std::unique_ptr<Collectives> join_collectives(const CollectiveId& id, int rank, int ranks) override {
+    return to_.join_collectives(id, rank, ranks);
+  }
 
   void linear_forward(const LinearForward& a) override { pass("linear_forward", &Backend::linear_forward, a); }
   void linear_backward_input(const LinearBackwardInput& a) override {

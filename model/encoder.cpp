@@ -9,8 +9,10 @@ Encoder::Encoder(const RobertaConfig& config, ParamStore& params, const std::str
   check(config.num_hidden_layers >= 1, "config: num_hidden_layers is {}; an encoder has at least one layer",
         config.num_hidden_layers);
   layers_.reserve(size_t(config.num_hidden_layers));
-  for (int i = 0; i < config.num_hidden_layers; ++i)
+  for (int i = 0; i < config.num_hidden_layers; ++i) {
+    first_parameter_.push_back(int(params.parameters().size()));
     layers_.emplace_back(config, params, fmt::format("{}.encoder.layer.{}", prefix, i), i);
+  }
 }
 
 LayerRows Encoder::layer_rows(const EncoderRows& rows, size_t layer) const {
@@ -56,8 +58,10 @@ void Encoder::forward(Step& step, const Saved& s, const Visitor& visit) const {
 }
 
 void Encoder::backward(Step& step, const Saved& s, Tensor dlast, Tensor d) const {
-  for (size_t i = layers_.size(); i-- > 0;)
+  for (size_t i = layers_.size(); i-- > 0;) {
     layers_[i].backward(step, s.layers[i], s.hidden[i], i + 1 == layers_.size() ? dlast : d, d);
+    if (step.gradients_final) (*step.gradients_final)(layer_offset(i));
+  }
   embeddings_.backward(step, s.embeddings, d);
 }
 

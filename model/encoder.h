@@ -41,6 +41,8 @@ class Encoder {
   void backward(Step&, const Saved&, Tensor dlast, Tensor d) const;
 
   int word_embeddings() const { return embeddings_.word(); }
+  // The element of the flat buffer at which a layer's parameters begin; those before layer 0 are the embeddings'.
+  int64_t layer_offset(size_t layer) const { return params_.parameters()[size_t(first_parameter_[layer])].offset; }
 
  private:
   LayerRows layer_rows(const EncoderRows&, size_t layer) const;
@@ -49,6 +51,7 @@ class Encoder {
   int64_t hidden_;
   Embeddings embeddings_;
   std::vector<EncoderLayer> layers_;
+  std::vector<int> first_parameter_;  // of each layer
 };
 
 }  // namespace encore

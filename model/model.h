@@ -58,6 +58,13 @@ class Model {
   // REQUIRES reserve(..., kTraining). Throws Error when the batch exceeds the capacity or lacks labels.
   virtual void forward_backward(const PackedBatch&, float grad_scale, uint64_t seed) = 0;
 
+  // Told, during each forward_backward() from here on, the element of the flat buffer from which on this pass has added
+  // all it adds to the gradients: after each layer, from the last to the first. The embeddings' come last, with the
+  // return. Empty: nobody is told.
+  void tell_gradients_final(std::function<void(int64_t from)> listener) { gradients_final_ = std::move(listener); }
+  // Elements of the flat buffer, from 0 on, that are the embeddings'.
+  virtual int64_t embedding_elements() const = 0;
+
   // The same with dropout off and no gradient. target_loss, if given, receives each target's loss in order.
   virtual void evaluate(const PackedBatch&, std::vector<float>* target_loss = nullptr) = 0;
 
@@ -70,6 +77,10 @@ class Model {
   // Reads the device's totals since the last call and clears them. Waits.
   virtual LossTotals take_totals() = 0;
 
+  // Where the totals accumulate until then, on the backend: [1, 1] fp64 and i64.
+  virtual Tensor loss_sum() const = 0;
+  virtual Tensor correct() const = 0;
+
   // Everything a checker wants, dropout off: visits "hidden.0".."hidden.L", "logits", "loss" with shape and values, and
   // leaves the gradient of the mean loss in params().gradients() (which must be zero before). Hidden states are
   // complete: the last layer computes every row.
@@ -77,6 +88,7 @@ class Model {
   virtual void trace(const PackedBatch&, const Visitor&) = 0;
 
  protected:
+  std::function<void(int64_t)> gradients_final_;
   RobertaConfig config_;
   ParamStore params_;
 };

@@ -189,6 +189,7 @@ void RobertaModel::forward_backward(const PackedBatch& b, float grad_scale, uint
             .grad_scale = grad_scale});
   if (batch_.read == 0) return;
   Step step{.backend = backend_, .scratch = scratch_, .batch = batch_, .seed = seed, .dropout = true};
+  if (gradients_final_) step.gradients_final = &gradients_final_;
   const Tensor x = run_encoder(step);
   head_->forward(step, layout_.head, x);
   head_->backward(step, layout_.head, x, loss_at(totals_, layout_.row_loss), layout_.dread);
@@ -233,6 +234,13 @@ void RobertaModel::hidden_states(const PackedBatch& b, std::vector<float>& out) 
   Step step{.backend = backend_, .scratch = scratch_, .batch = batch_};
   encoder_->forward(step, layout_.encoder);
   out = read_as_f32(backend_, layout_.encoder.hidden.back());
+}
+
+Tensor RobertaModel::loss_sum() const {
+  return loss_at(totals_, Tensor()).loss_sum;
+}
+Tensor RobertaModel::correct() const {
+  return loss_at(totals_, Tensor()).correct;
 }
 
 LossTotals RobertaModel::take_totals() {

@@ -24,6 +24,9 @@ class RobertaModel : public Model {
   void logits(const PackedBatch&, std::vector<float>& out) override;
   void hidden_states(const PackedBatch&, std::vector<float>& out) override;
   LossTotals take_totals() override;
+  Tensor loss_sum() const override;
+  Tensor correct() const override;
+  int64_t embedding_elements() const override { return encoder_->layer_offset(0); }
   void trace(const PackedBatch&, const Visitor&) override;
 
   // Whether forward_backward() computes rows of the last layer that nobody reads. The results are the same; the default

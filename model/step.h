@@ -1,6 +1,8 @@
 // What every module needs while it runs over one micro-batch.
 #pragma once
 
+#include <functional>
+
 #include "kernels/backend.h"
 #include "kernels/base/arena.h"
 #include "model/device_batch.h"
@@ -13,6 +15,8 @@ struct Step {
   const DeviceBatch& batch;
   uint64_t seed = 0;
   bool dropout = false;
+  // Told the element of the flat buffer from which on the gradients are complete, as the backward pass gets there.
+  const std::function<void(int64_t)>* gradients_final = nullptr;
 
   float p(float probability) const { return dropout ? probability : 0.0f; }
   RowDropout row_dropout(float probability, int layer, Site site, const RowKeys& rows) const {

@@ -8,6 +8,8 @@
 
 namespace encore {
 
+class Collectives;
+
 class Communicator {
  public:
   virtual ~Communicator() = default;
@@ -24,6 +26,8 @@ class Communicator {
   virtual void all_reduce_max(std::span<int64_t>) = 0;
   virtual void broadcast(std::span<char>, int from) = 0;
   virtual void barrier() = 0;
+  // Sums on the ranks' devices; null where there are none.
+  virtual Collectives* collectives() { return nullptr; }
   // Ends every rank of the run with this exit code; used when one rank fails where the others would wait for ever.
   [[noreturn]] virtual void abort(int exit_code) = 0;
   // For people: "1 process", "8 ranks over MPI (Open MPI 4.1.4)".

@@ -19,10 +19,10 @@ void add_device_flags(Cli& cli) {
   cli.integer(kSpeedFlags, "threads", "worker threads; 0: the cores this process may use", 0, 0, 4096);
 }
 
-Device open_device(const Cli& cli, int threads) {
+Device open_device(const Cli& cli, int threads, int local_rank, int local_ranks) {
   Device d;
   const int asked = int(cli.get_integer("threads"));
-  d.backend = make_backend(cli.get("device"), asked > 0 ? asked : threads);
+  d.backend = make_backend(cli.get("device"), asked > 0 ? asked : threads, local_rank, local_ranks);
   d.threads = asked > 0 ? asked : threads;
   const std::string dtype = cli.get("dtype");
   check(dtype != "bf16" || d.backend->native_bf16(),

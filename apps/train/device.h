@@ -25,7 +25,8 @@ inline constexpr const char* kSpeedFlags = "Memory and speed";
 void add_device_flags(Cli&);
 
 // threads: what this process may use when --threads is not given (0: all cores of its affinity mask).
-Device open_device(const Cli&, int threads = 0);
+// local_rank, local_ranks: of this process on its machine; each rank takes a card of its own.
+Device open_device(const Cli&, int threads = 0, int local_rank = 0, int local_ranks = 1);
 
 // The length in force: the flag's value where it was given, else the smaller of its default and what the model can do.
 // Throws Error when the flag asks for more positions than the model has.

@@ -52,7 +52,7 @@ EvalResult Evaluator::run(Reservation& reservation, Communicator& comm, bool per
     model.evaluate(batch, per_document ? &target_loss : nullptr);
     if (per_document) add_by_document(part, *set_, batch, target_loss, documents);
   }
-  const LossTotals totals = reservation.take_totals();
+  const LossTotals totals = reservation.model().take_totals();
   std::array<double, 1> loss{totals.loss_sum};
   std::array<int64_t, 3> counts{totals.targets, totals.correct, tokens};
   comm.all_reduce_sum(std::span<double>(loss));

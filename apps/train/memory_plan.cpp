@@ -58,6 +58,8 @@ MemoryPlan plan_run(const Model& model, const PlannedRun& run) {
   const ParamStore& params = model.params();
   MemoryPlan plan = model.plan(run.capacity, params.compute_dtype(), Mode::kTraining);
   plan.regions.push_back({"AdamW moments (fp32)", Optimizer::bytes(params.length())});
+  if (const size_t bytes = GradientReducer::bytes(params.length(), run.step.reduce_dtype, run.ranks))
+    plan.regions.push_back({"gradients between ranks (bf16)", bytes});
 
   const int64_t eval_batches = (run.eval_tokens / run.ranks + run.capacity.tokens - 1) / run.capacity.tokens;
   // A weight that is used twice between two updates is kept packed, one way for the forward pass, one for the backward.

@@ -4,14 +4,6 @@
 #include <cmath>
 
 namespace encore {
-namespace {
-
-LossTotals operator+(const LossTotals& a, const LossTotals& b) {
-  return {.loss_sum = a.loss_sum + b.loss_sum, .targets = a.targets + b.targets, .correct = a.correct + b.correct};
-}
-
-}  // namespace
-
 BatchCapacity plan_capacity(int64_t tokens, double mlm_probability) {
   const double mean = mlm_probability * double(tokens);
   const double spread = 6 * std::sqrt(mean * (1 - mlm_probability));
@@ -34,14 +26,7 @@ void Reservation::fit(const PackedBatch& batch) {
       .tokens = std::max(capacity_.tokens, batch.tokens()),
       .sequences = grown(capacity_.sequences, batch.sequences()),
       .targets = std::min(std::max(capacity_.tokens, batch.tokens()), grown(capacity_.targets, batch.targets()))};
-  carried_ = carried_ + model_.take_totals();
   model_.reserve(capacity_, mode_);
-}
-
-LossTotals Reservation::take_totals() {
-  const LossTotals totals = carried_ + model_.take_totals();
-  carried_ = {};
-  return totals;
 }
 
 }  // namespace encore

@@ -15,9 +15,6 @@ class Reservation {
 
   // Makes room for the batch where it is larger than anything before.
   void fit(const PackedBatch&);
-  // Model::take_totals, with what was counted before the memory was laid out anew.
-  LossTotals take_totals();
-
   Model& model() const { return model_; }
   const BatchCapacity& capacity() const { return capacity_; }
 
@@ -25,7 +22,6 @@ class Reservation {
   Model& model_;
   BatchCapacity capacity_;
   Mode mode_;
-  LossTotals carried_;
 };
 
 }  // namespace encore

@@ -21,6 +21,7 @@
 #include "kernels/base/atomic_file.h"
 #include "kernels/base/program_path.h"
 #include "model/checkpoint.h"
+#include "optim/device_communicator.h"
 
 namespace encore {
 namespace {
@@ -158,14 +159,16 @@ std::string complete_flags(Cli& cli, Opening& opening) {
   return model_dir;
 }
 
-RunEnd run(Recipe recipe, Cli& cli, Communicator& comm) {
+RunEnd run(Recipe recipe, Cli& cli, Communicator& processes) {
   Opening opening;
   const std::string model_dir = complete_flags(cli, opening);
   RobertaConfig config = load_config(model_dir);
   apply_model_flags(cli, config);
   const Tokenizer tokenizer = Tokenizer::load(model_dir);
   check_vocabulary(config, tokenizer, model_dir);
-  Device device = open_device(cli, threads_for_rank(comm));
+  Device device = open_device(cli, threads_for_rank(processes), processes.local_rank(), processes.local_size());
+  const std::unique_ptr<Communicator> devices = over_devices(processes, *device.backend);
+  Communicator& comm = devices ? *devices : processes;
   cli.set("dtype", std::string(name_of(device.dtype)));
   const std::unique_ptr<Profiler> profiler = comm.root() ? make_profiler(cli, device) : nullptr;
   opening.say("{}; {}", device.description(), comm.description());

@@ -11,6 +11,7 @@
 #include "apps/train/reservation.h"
 #include "data/batching.h"
 #include "optim/communicator.h"
+#include "optim/gradient_reducer.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 
@@ -25,6 +26,7 @@ struct StepOptions {
   Schedule schedule;  // total_steps and warmup_steps are filled in by the trainer
   AdamWOptions adamw;
   OnNonFinite on_nonfinite = OnNonFinite::kStop;
+  DType reduce_dtype = DType::kF32;  // in which gradients travel between GPUs
 };
 
 struct StepResult {
@@ -68,7 +70,7 @@ class Trainer {
   StepResult train_on(const std::vector<PackedBatch>&);
 
  private:
-  void reduce_gradients();
+  void accumulate(const std::vector<PackedBatch>&, float grad_scale);
   StepResult compute(const std::vector<PackedBatch>&);  // loss and gradients of all ranks; no update
   std::string fault(const StepResult&) const;           // of the loss and the gradients as they stand; empty: none
   StepResult skip(StepResult, const std::string& why);
@@ -83,7 +85,7 @@ class Trainer {
   StepOrder order_;
   Optimizer optimizer_;
   int64_t skipped_ = 0, skipped_in_row_ = 0;
-  std::vector<float> transfer_;  // gradients on their way between device and communicator
+  GradientReducer reducer_;
 };
 
 }  // namespace encore

@@ -88,6 +88,9 @@ void declare_speed(Cli& cli) {
               1 << 26);
   add_device_flags(cli);
   add_profile_flags(cli);
+  cli.choice(kSpeedFlags, "reduce-dtype",
+             "precision in which gradients travel between GPUs; bf16 halves the traffic and rounds the sums",
+             {"fp32", "bf16"}, "fp32");
   cli.text(kSpeedFlags, "cache-dir", "where tokenized corpora are kept [$ENCORE_CACHE, else ~/.cache/encore]", "DIR");
   cli.flag(kSpeedFlags, "verify-cache", "rehash the files instead of trusting path, size and time");
 }
@@ -248,6 +251,7 @@ StepOptions step_options(const Cli& cli, int64_t examples) {
              .weight_decay = cli.get_number("weight-decay"),
              .clip = cli.get_number("clip"),
              .legacy_decay = cli.get_flag("legacy-decay")};
+  o.reduce_dtype = cli.get("reduce-dtype") == "bf16" ? DType::kBF16 : DType::kF32;
   o.on_nonfinite = cli.get("on-nonfinite") == "skip" ? OnNonFinite::kSkip : OnNonFinite::kStop;
   return o;
 }

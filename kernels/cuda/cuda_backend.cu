@@ -3,6 +3,7 @@
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/gemm.h"
 #include "kernels/cuda/launching.h"
+#include "kernels/cuda/nccl/collectives.h"
 #include "kernels/cuda/usable_device.h"
 
 namespace encore {
@@ -56,6 +57,26 @@ std::string CudaBackend::description() const {
   check_cuda(cudaGetDeviceProperties(&properties, device_), "cuda device");
   return fmt::format("cuda: {}, {} multiprocessors, compute capability {}.{}", properties.name,
                      properties.multiProcessorCount, properties.major, properties.minor);
+}
+
+std::string CudaBackend::device_identity() const {
+  cudaDeviceProp properties{};
+  check_cuda(cudaGetDeviceProperties(&properties, device_), "cuda device");
+  std::string text = "GPU-";
+  for (const char byte : properties.uuid.bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+  return text;
+}
+
+std::string CudaBackend::collectives_library() const {
+  return cuda::nccl_library();
+}
+
+CollectiveId CudaBackend::new_collective_id() {
+  return cuda::new_nccl_id();
+}
+
+std::unique_ptr<Collectives> CudaBackend::join_collectives(const CollectiveId& id, int rank, int ranks) {
+  return cuda::join_nccl(id, rank, ranks, stream_);
 }
 
 void* CudaBackend::allocate(size_t bytes) {

@@ -43,6 +43,10 @@ class CudaBackend : public Backend {
 
   void weights_changed() override {}
   size_t workspace_bytes() const override;
+  std::string device_identity() const override;
+  std::string collectives_library() const override;
+  CollectiveId new_collective_id() override;
+  std::unique_ptr<Collectives> join_collectives(const CollectiveId&, int rank, int ranks) override;
 
   void linear_forward(const LinearForward&) override;
   void linear_backward_input(const LinearBackwardInput&) override;

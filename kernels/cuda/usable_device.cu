@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include "kernels/base/check.h"
 #include "kernels/cuda/usable_device.h"
 
 namespace encore::cuda {
@@ -17,7 +18,8 @@ bool built_for(int major, int minor) {
 }  // namespace
 
 DeviceFacts device_facts(int device) {
-  DeviceFacts facts{.device = device};
+  DeviceFacts facts;
+  facts.device = device;
   cudaDriverGetVersion(&facts.driver_version);
   cudaRuntimeGetVersion(&facts.runtime_version);
   facts.status = cudaGetDeviceCount(&facts.devices);
@@ -31,6 +33,15 @@ DeviceFacts device_facts(int device) {
   facts.minor = properties.minor;
   facts.name = properties.name;
   return facts;
+}
+
+int device_of_rank(int devices, int local_rank, int local_ranks) {
+  if (local_ranks <= 1 || devices <= 1) return 0;  // no card: why_unusable() has the words for it
+  check(local_ranks <= devices,
+        "device cuda: {} ranks on this machine and {} GPUs: one rank a GPU, so start {} here (mpirun -n {}, or "
+        "--map-by ppr:{}:node over several machines), or use --device cpu",
+        local_ranks, devices, devices, devices, devices);
+  return local_rank;
 }
 
 std::string why_unusable(const DeviceFacts& f) {

@@ -1,73 +1,12 @@
 // The training step: what it computes must not depend on how it is cut up, and must be what PyTorch computed.
-#include "apps/train/trainer.h"
-
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "model/safetensors.h"
-#include "tests/apps/tiny_run.h"
+#include "tests/apps/trainer_rig.h"
 
 namespace encore::test {
 namespace {
-
-const TinyWorkplace& workplace() {
-  static const TinyWorkplace place;
-  return place;
-}
-
-StepOptions step_options(int64_t tokens_per_batch, int64_t steps) {
-  return {.batch_sequences = 8,
-          .tokens_per_batch = tokens_per_batch,
-          .total_examples = 8 * steps,
-          .seed = 11,
-          .warmup_ratio = 0.1,
-          .schedule = {.lr = 3e-3},
-          .adamw = {.beta2 = 0.98, .eps = 1e-6, .weight_decay = 0.01}};
-}
-
-// Everything that a run of a few steps needs.
-struct Rig {
-  explicit Rig(int64_t tokens_per_batch, int64_t steps, DType dtype = DType::kF32, float dropout = -1)
-      : tokenizer(Tokenizer::load(workplace().model())),
-        backend(make_backend("cpu", 2)),
-        comm(make_communicator()),
-        masker(make_masker({.seed = 11}, tokenizer)),
-        data(Dataset::open({.corpus = {.files = {workplace().train()}},
-                            .seq_length = 64,
-                            .cache_dir = workplace().cache(),
-                            .threads = 1},
-                           tokenizer)) {
-    RobertaConfig config = load_config(workplace().model());
-    if (dropout >= 0) config.hidden_dropout_prob = config.attention_probs_dropout_prob = dropout;
-    model = make_mlm(config, *backend, dtype, Mode::kTraining);
-    load_weights(workplace().model(), model->params(), config, 0);
-    reservation.emplace(*model, plan_capacity(tokens_per_batch, 0.15), Mode::kTraining);
-    trainer.emplace(*reservation, data.train(), masker, *comm, step_options(tokens_per_batch, steps));
-  }
-  std::vector<float> weights() const {
-    const Tensor w = model->params().weights();
-    std::vector<float> host(size_t(w.cols));
-    backend->copy_to_host(host.data(), w.data, w.bytes());
-    return host;
-  }
-  Tokenizer tokenizer;
-  std::unique_ptr<Backend> backend;
-  std::unique_ptr<Communicator> comm;
-  Masker masker;
-  Dataset data;
-  std::unique_ptr<Model> model;
-  std::optional<Reservation> reservation;
-  std::optional<Trainer> trainer;
-};
-
-double relative_distance(const std::vector<float>& a, const std::vector<float>& b) {
-  double difference = 0, norm = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    difference += std::pow(double(a[i]) - double(b[i]), 2);
-    norm += std::pow(double(b[i]), 2);
-  }
-  return std::sqrt(difference / norm);
-}
 
 TEST(Trainer, LossFallsOnATinyCorpus) {
   Rig rig(1024, 60);
@@ -108,8 +47,8 @@ TEST(Trainer, DropoutIsOnWhileTraining) {
 TEST(Trainer, EvaluationDoesNotDependOnTheBatch) {
   Rig rig(1024, 1);
   const Masker fixed = make_masker({.seed = kEvalSeed}, rig.tokenizer);
-  const EvalResult a = Evaluator(rig.data.train(), fixed, 64).run(*rig.reservation, *rig.comm, true);
-  const EvalResult b = Evaluator(rig.data.train(), fixed, 1024).run(*rig.reservation, *rig.comm, true);
+  const EvalResult a = Evaluator(rig.data.train(), fixed, 64).run(*rig.reservation, *rig.processes, true);
+  const EvalResult b = Evaluator(rig.data.train(), fixed, 1024).run(*rig.reservation, *rig.processes, true);
   EXPECT_EQ(a.targets, b.targets);
   EXPECT_EQ(a.documents, b.documents);
   EXPECT_NEAR(a.loss, b.loss, 2e-6 * b.loss);
@@ -117,7 +56,7 @@ TEST(Trainer, EvaluationDoesNotDependOnTheBatch) {
   EXPECT_NEAR(b.loss, std::log(double(rig.model->config().vocab_size)), 0.3) << "fresh weights guess";
   // Another seed, other masks.
   const Masker other = make_masker({.seed = kEvalSeed + 1}, rig.tokenizer);
-  EXPECT_NE(Evaluator(rig.data.train(), other, 1024).run(*rig.reservation, *rig.comm).loss, b.loss);
+  EXPECT_NE(Evaluator(rig.data.train(), other, 1024).run(*rig.reservation, *rig.processes).loss, b.loss);
 }
 
 // More targets than were planned for: the memory grows, nothing is lost.
@@ -126,7 +65,7 @@ TEST(Trainer, ABatchBeyondThePlanIsServed) {
   tight.reservation.reset();
   tight.trainer.reset();
   tight.reservation.emplace(*tight.model, BatchCapacity{.tokens = 64, .sequences = 1, .targets = 1}, Mode::kTraining);
-  tight.trainer.emplace(*tight.reservation, tight.data.train(), tight.masker, *tight.comm, step_options(512, 2));
+  tight.trainer.emplace(*tight.reservation, tight.data.train(), tight.masker, *tight.processes, step_options(512, 2));
   for (int s = 0; s < 2; ++s) EXPECT_EQ(planned.trainer->run_step().loss, tight.trainer->run_step().loss);
 }
 
@@ -153,7 +92,7 @@ TEST(Trainer, NotFiniteIsNamed) {
 TEST(Trainer, ValuesThatCannotHoldTogetherAreRefused) {
   Rig rig(1024, 1);
   StepOptions options = step_options(63, 1);
-  EXPECT_THROW(Trainer(*rig.reservation, rig.data.train(), rig.masker, *rig.comm, options), Error);
+  EXPECT_THROW(Trainer(*rig.reservation, rig.data.train(), rig.masker, *rig.processes, options), Error);
 }
 
 // ---- PyTorch's trajectory ----
@@ -194,7 +133,7 @@ TEST(Trainer, FollowsPyTorchForTwentySteps) {
   options.schedule.lr = o["lr"];
   options.adamw = {
       .beta1 = o["beta1"], .beta2 = o["beta2"], .eps = o["eps"], .weight_decay = o["weight_decay"], .clip = o["clip"]};
-  Trainer trainer(reservation, corpus.data.train(), corpus.masker, *corpus.comm, options);
+  Trainer trainer(reservation, corpus.data.train(), corpus.masker, *corpus.processes, options);
   for (size_t s = 0; s < trajectory["steps"].size(); ++s) {
     const auto& expected = trajectory["steps"][s];
     std::vector<PackedBatch> batches;

@@ -3,13 +3,14 @@
 #include <nccl.h>
 #include <src/memory.h>
 #include <src/nccl_segment.h>
+#include <src/stream.h>
 
 #include <algorithm>
 #include <cstring>
 #include <memory>
 
 struct simt_nccl_comm {
-  std::unique_ptr<simt::NcclMeeting> meeting;
+  std::shared_ptr<simt::NcclMeeting> meeting;  // shared with work that waits in a stream
   std::vector<std::string> calls;
 };
 
@@ -70,6 +71,14 @@ bool reduce_piece(NcclMeeting& m, const NcclCall& call, const char* send, char* 
   return m.meet("the data of a call");
 }
 
+cudaError_t all_reduce(NcclMeeting& m, const NcclCall& call, const void* send, void* receive, size_t bytes) {
+  bool done = m.agree(call);
+  for (size_t at = 0; done && at < bytes; at += kNcclChunk)
+    done = reduce_piece(m, call, static_cast<const char*>(send) + at, static_cast<char*>(receive) + at,
+                        std::min(kNcclChunk, bytes - at));
+  return done ? cudaSuccess : cudaErrorLaunchFailure;
+}
+
 }  // namespace
 
 std::string to_text(const NcclCall& c) {
@@ -83,7 +92,7 @@ std::vector<std::string> nccl_calls(ncclComm_t comm) {
 
 }  // namespace simt
 
-using simt::reduce_piece;
+using simt::all_reduce;
 using simt::refuse;
 
 ncclResult_t ncclGetVersion(int* version) {
@@ -104,7 +113,7 @@ ncclResult_t ncclCommInitRank(ncclComm_t* comm, int ranks, ncclUniqueId id, int 
   if (ranks < 1 || ranks > simt::kNcclRanks || rank < 0 || rank >= ranks)
     return refuse(ncclInvalidArgument, "rank " + std::to_string(rank) + " of " + std::to_string(ranks));
   id.internal[sizeof id.internal - 1] = 0;
-  auto meeting = std::make_unique<simt::NcclMeeting>(id.internal, rank, ranks);
+  auto meeting = std::make_shared<simt::NcclMeeting>(id.internal, rank, ranks);
   if (!meeting->failure().empty()) return refuse(ncclSystemError, meeting->failure());
   *comm = new simt_nccl_comm{std::move(meeting), {}};
   return ncclSuccess;
@@ -130,12 +139,13 @@ ncclResult_t ncclAllReduce(const void* send, void* receive, size_t count, ncclDa
     return refuse(ncclInvalidArgument, "AllReduce of what is not device memory");
   const simt::NcclCall call{.kind = 0, .type = type, .op = op, .count = count};
   comm->calls.push_back(to_text(call));
-  simt::NcclMeeting& m = *comm->meeting;
-  bool done = m.agree(call);
-  for (size_t at = 0; done && at < bytes; at += simt::kNcclChunk)
-    done = reduce_piece(m, call, static_cast<const char*>(send) + at, static_cast<char*>(receive) + at,
-                        std::min(simt::kNcclChunk, bytes - at));
-  return done ? ncclSuccess : refuse(ncclInvalidUsage, m.failure());
+  simt::Work work{.name = [call] { return to_text(call); },
+                  .run = [=, m = comm->meeting] { return all_reduce(*m, call, send, receive, bytes); },
+                  .uses = {}};
+  add_use(work.uses, send);
+  add_use(work.uses, receive);
+  if (simt::submit(stream, std::move(work)) == cudaSuccess) return ncclSuccess;
+  return refuse(ncclInvalidUsage, comm->meeting->failure());
 }
 
 const char* ncclGetErrorString(ncclResult_t code) {

@@ -29,6 +29,7 @@ uint64_t allocations_made = 0;
 std::unordered_map<const void*, size_t> opt_ins;
 size_t allocated = 0;
 thread_local cudaError_t last = cudaSuccess;
+thread_local int current_device = 0;
 
 size_t free_bytes() {
   const size_t taken = options().occupied + allocated;
@@ -201,21 +202,24 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
   return cudaSuccess;
 }
 cudaError_t cudaGetDeviceCount(int* n) {
-  *n = 1;
+  *n = simt::options().devices;
   return cudaSuccess;
 }
 cudaError_t cudaGetDevice(int* device) {
-  *device = 0;
+  *device = simt::current_device;
   return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int device) {
-  return device == 0 ? cudaSuccess : note_error(cudaErrorInvalidDevice);
+  if (device < 0 || device >= simt::options().devices) return note_error(cudaErrorInvalidDevice);
+  simt::current_device = device;
+  return cudaSuccess;
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
-  if (device != 0) return note_error(cudaErrorInvalidDevice);
+  if (device < 0 || device >= simt::options().devices) return note_error(cudaErrorInvalidDevice);
   const int arch = simt::options().arch;
   *p = cudaDeviceProp{};
   std::strcpy(p->name, "host executor");
+  p->uuid.bytes[15] = char(device);
   p->totalGlobalMem = simt::options().memory;
   p->sharedMemPerBlock = simt::kStaticMax;
   p->sharedMemPerBlockOptin = simt::max_dynamic_shared(arch);

@@ -1,0 +1,17 @@
+// Collectives over NCCL, on a stream of their own.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <memory>
+
+#include "kernels/collectives.h"
+
+namespace encore::cuda {
+
+std::string nccl_library();  // "NCCL 2.28.9"; empty where it cannot be opened
+CollectiveId new_nccl_id();
+// compute: the stream whose work is summed. It must outlive the result.
+std::unique_ptr<Collectives> join_nccl(const CollectiveId&, int rank, int ranks, cudaStream_t compute);
+
+}  // namespace encore::cuda

@@ -1,0 +1,102 @@
+// Training over several ranks that sum on their devices (host executor, its NCCL, MPI processes) against one process on
+// the CPU backend.
+#include <unistd.h>
+
+#include <cstdio>
+#include <sstream>
+
+#include "tests/apps/trainer_rig.h"
+
+namespace encore::test {
+namespace {
+
+constexpr int kSteps = 3;
+
+struct Steps {
+  std::vector<double> loss, grad_norm;
+  std::vector<int64_t> correct;
+};
+
+Steps steps_of(Rig& rig) {
+  Steps steps;
+  for (int s = 0; s < kSteps; ++s) {
+    const StepResult r = rig.trainer->run_step();
+    steps.loss.push_back(r.loss);
+    steps.grad_norm.push_back(r.grad_norm);
+    steps.correct.push_back(r.correct);
+  }
+  return steps;
+}
+
+// One of several processes: prints what rank 0 found.
+void print_steps(DType reduce_dtype) {
+  // Micro-batches of 128: sums begin in the last of several.
+  Rig rig(128, kSteps, DType::kF32, -1, "simt", reduce_dtype);
+  ASSERT_NE(rig.devices, nullptr);
+  const Steps steps = steps_of(rig);
+  if (!rig.processes->root()) return;
+  for (int s = 0; s < kSteps; ++s)
+    std::printf("step %.17g %.17g %ld\n", steps.loss[size_t(s)], steps.grad_norm[size_t(s)],
+                long(steps.correct[size_t(s)]));
+}
+TEST(Job, DISABLED_Steps) {
+  print_steps(DType::kF32);
+}
+TEST(Job, DISABLED_StepsInBf16) {
+  print_steps(DType::kBF16);
+}
+
+Steps run_job(const char* job, int ranks, std::string& said) {
+  char self[4096] = {};
+  EXPECT_GT(::readlink("/proc/self/exe", self, sizeof self - 1), 0);
+  const std::string command = fmt::format(
+      "SIMT_DEVICES=8 SIMT_WORKERS=1 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe "
+      "-n {} {} --gtest_also_run_disabled_tests --gtest_filter=Job.DISABLED_{} 2>&1",
+      ranks, self, job);
+  FILE* pipe = ::popen(command.c_str(), "r");
+  Steps steps;
+  char line[4096];
+  while (pipe && std::fgets(line, sizeof line, pipe)) {
+    double loss, norm;
+    long correct;
+    if (std::sscanf(line, "step %lf %lf %ld", &loss, &norm, &correct) == 3) {
+      steps.loss.push_back(loss);
+      steps.grad_norm.push_back(norm);
+      steps.correct.push_back(correct);
+    }
+    said += line;
+  }
+  EXPECT_EQ(pipe ? ::pclose(pipe) : -1, 0) << said;
+  return steps;
+}
+
+void expect_like_one_process(const char* job, int ranks, double tolerance) {
+  Rig rig(1024, kSteps);
+  const Steps expected = steps_of(rig);
+  std::string said;
+  const Steps found = run_job(job, ranks, said);
+  ASSERT_EQ(found.loss.size(), size_t(kSteps)) << said;
+  for (size_t s = 0; s < kSteps; ++s) {
+    EXPECT_NEAR(found.loss[s], expected.loss[s], tolerance * expected.loss[s]) << ranks << " ranks, step " << s;
+    EXPECT_NEAR(found.grad_norm[s], expected.grad_norm[s], 20 * tolerance * expected.grad_norm[s]) << "step " << s;
+    EXPECT_NEAR(double(found.correct[s]), double(expected.correct[s]), 1) << "step " << s;
+  }
+}
+
+bool has_mpirun() {
+  return std::system("mpirun --version >/dev/null 2>&1") == 0;
+}
+
+TEST(DeviceRanks, TrainLikeOneProcess) {
+  if (!has_mpirun()) GTEST_SKIP() << "skipped: no mpirun";
+  expect_like_one_process("Steps", 2, 1e-5);
+  expect_like_one_process("Steps", 4, 1e-5);
+}
+
+TEST(DeviceRanks, TrainNearlySoWithGradientsInBf16) {
+  if (!has_mpirun()) GTEST_SKIP() << "skipped: no mpirun";
+  expect_like_one_process("StepsInBf16", 2, 4e-3);
+}
+
+}  // namespace
+}  // namespace encore::test
