@@ -93,7 +93,7 @@ part_kernels() {
   export ENCORE_TEST_DEVICE=$device work tests
   export -f kernels_of
   local ops="Attention LayerNorm Matmul CrossEntropy AdamW Gelu Embedding Reduce Gather Cast Tanh Dropout Isolation" op jobs=4
-  tiny && { export ENCORE_RANDOM_SHAPES=1; jobs=2; }
+  tiny && { export ENCORE_RANDOM_SHAPES=3; jobs=2; }
   for op in $ops; do
     if ! tiny || [ $op = Isolation ]; then echo "*$op*"
     elif [ $op = Matmul ]; then echo 'Shapes/MatmulTest.*/5'

@@ -79,6 +79,7 @@ if [ "$quick" = no ]; then
     echo "skipped: no shared data: trace against all recorded Hugging Face cases"
   fi
   part "CUDA kernels by nvcc: no spills, registers" scripts/ptxas_gate.sh
+  part "GPU check, dry on the host executor" scripts/gpu_check.sh --dry
   part "build asan" build asan
   part "unit tests, AddressSanitizer + UBSan" asan_tests
   part "data path and trainer, ThreadSanitizer" tsan_tests

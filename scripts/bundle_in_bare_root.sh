@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Starts build/gpu-bundle.tar.xz in a bare Debian root: no CUDA, no MPI, no library but what Debian calls essential. The
+# CPU's parts must run, and what is missing for the others must be said in one line each.
+#
+#   scripts/bundle_in_bare_root.sh [ROOT]    ROOT: a folder that holds such a root; else one is made (mmdebstrap, root)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bundle=build/gpu-bundle.tar.xz
+[ -f $bundle ] || { echo "$bundle is not there: scripts/gpu_bundle.sh makes it" >&2; exit 2; }
+[ "$(id -u)" = 0 ] || { echo "skipped: only root may enter another root"; exit 0; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+root=${1:-$work/root}
+if [ $# -eq 0 ]; then
+  command -v mmdebstrap >/dev/null || { echo "skipped: mmdebstrap is not installed"; exit 0; }
+  # shellcheck source=/dev/null
+  mmdebstrap --quiet --variant=essential "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$root"
+fi
+rm -rf "$root/gpu-bundle"
+tar -C "$root" -xf $bundle
+status=0
+# shellcheck disable=SC2016
+unshare -m bash -c 'mkdir -p "$0/proc" && mount -t proc proc "$0/proc" && mkdir -p "$0/dev" && mount --bind /dev "$0/dev" &&
+  exec env -i PATH=/usr/bin:/bin HOME=/root chroot "$0" /gpu-bundle/scripts/gpu_check.sh' "$root" | tee "$work/out" || status=$?
+
+# What such a root cannot have, and what must have run all the same.
+bad=0
+for line in 'missing: a usable GPU' 'missing: libcublasLt' 'missing: python3' 'missing: compute-sanitizer' 'missing: mpirun'; do
+  grep -q "^$line" "$work/out" || { echo "bundle_in_bare_root.sh: it does not say '$line'" >&2; bad=1; }
+done
+for part in facts kernels step_base ops task; do
+  grep -qE "^$part +ok" "$work/out" || { echo "bundle_in_bare_root.sh: the part $part did not pass" >&2; bad=1; }
+done
+[ $status -eq 0 ] || { echo "bundle_in_bare_root.sh: gpu_check.sh ended with $status" >&2; bad=1; }
+exit $bad
