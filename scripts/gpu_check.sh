@@ -53,6 +53,8 @@ need_torch() {
   [ "$device" = cuda ] || [ "$mode" = dry ] || skip "PyTorch is measured on a GPU alone"
 }
 tiny() { [ "$device" != cuda ]; }
+# bf16 where the device multiplies it.
+dtype() { if [ "$device" = cpu ] && ! grep -q avx512_bf16 /proc/cpuinfo; then echo fp32; else echo bf16; fi; }
 with_cuda() { scripts/with_cuda.sh "$@"; }
 
 part_facts() {
@@ -115,7 +117,7 @@ step() {
   local name="step_$1_$2_$3_$4" shape=$1 length=$2 sequences=$3 steps=20
   tiny && { shape=tiny length=16 sequences=2 steps=1; }
   with_cuda $bench/mlm_step_bench --device "$device" --shape "$shape" --length "$length" --sequences "$sequences" \
-    --attention-dropout "$4" --steps $steps --seconds 6 --json "$work/$name.json" | grep -E 'tokens/s|out of memory'
+    --dtype "$(dtype)" --attention-dropout "$4" --steps $steps --seconds 6 --json "$work/$name.json" | grep -E 'tokens/s|out of memory'
   local rc=${PIPESTATUS[0]}
   [ "$rc" -eq 0 ] || { echo "mlm_step_bench $* ended with $rc"; return 1; }
 }
@@ -138,7 +140,7 @@ part_busy() {
   local shape="--shape base --length 512 --sequences 32 --steps 6"
   tiny && shape="--shape tiny --length 16 --sequences 2 --steps 1"
   # shellcheck disable=SC2086
-  with_cuda $bench/mlm_step_bench --device "$device" $shape --attention-dropout 0.1 --profile --json "$work/busy.json"
+  with_cuda $bench/mlm_step_bench --device "$device" $shape --dtype "$(dtype)" --attention-dropout 0.1 --profile --json "$work/busy.json"
 }
 
 part_peer_steps() {
