@@ -3,6 +3,11 @@
 // Model code calls the free functions of kernels/ops/*.h, which check their arguments once for all backends and then
 // call the method of the same name here.
 //
+// Values that index something (ids, labels, rows, cu_seqlens, segments, counts) lie in backend memory, so the backend
+// checks them, in every build, before it uses them, and throws Error naming the op, the list, the index and the value.
+// On a device that means waiting for it once a list: a backend may have a switch for callers whose batches were checked
+// on the host before they were uploaded (model/device_batch.h, check_batch), as a step that a graph holds must be.
+//
 // Rules: parameter gradients are added to; activation gradients are overwritten; nothing repairs a NaN. Calls are
 // ordered: an op sees the results of those before it. Results are readable on the host after copy_to_host (which
 // waits).
@@ -67,6 +72,10 @@ class Backend {
   // Ops look for ids, labels and rows out of range before they use them, where that needs a wait for the device too.
   // On by default; off for timings and captured steps, whose batches were checked on the host.
   virtual void set_index_checks(bool) {}
+
+  // Does the backend read the fields `live` and `spare_rows` of ops from its own memory (ops/live_rows.h)? Where not,
+  // the ops cut their tensors first.
+  virtual bool reads_live_rows() const { return false; }
 
   // Packed copies of weights, if the backend keeps any, are stale from here on.
   virtual void weights_changed() = 0;

@@ -57,6 +57,7 @@ class ForwardingBackend : public Backend {
   std::unique_ptr<Mark> mark() override { return to_.mark(); }
   double seconds_between(const Mark& from, const Mark& to) override { return to_.seconds_between(from, to); }
   void set_index_checks(bool on) override { to_.set_index_checks(on); }
+  bool reads_live_rows() const override { return to_.reads_live_rows(); }
   void weights_changed() override { to_.weights_changed(); }
   size_t workspace_bytes() const override { return to_.workspace_bytes(); }
   std::string device_identity() const override { return to_.device_identity(); }

@@ -32,7 +32,7 @@ part() {
   if "$@" >"$log" 2>&1; then
     passed=$((passed + 1))
     printf 'ok    %-44s %4d s\n' "$name" $((SECONDS - start))
-    grep -E '^(skipped|SKIPPED)|tests passed|Skipped|^ptxas gate' "$log" | sort -u | head -20 | sed 's/^/      /'
+    grep -E '^(skipped|SKIPPED)|tests passed|Skipped|^ptxas gate|^kernel coverage' "$log" | sort -u | head -20 | sed 's/^/      /'
   else
     failed=$((failed + 1))
     failures="$failures $name"
@@ -78,6 +78,7 @@ if [ "$quick" = no ]; then
   else
     echo "skipped: no shared data: trace against all recorded Hugging Face cases"
   fi
+  part "CUDA kernels: every line is reached" scripts/kernel_coverage.sh
   part "CUDA kernels by nvcc: no spills, registers" scripts/ptxas_gate.sh
   part "GPU check, dry on the host executor" scripts/gpu_check.sh --dry
   part "build asan" build asan

@@ -16,7 +16,7 @@ void CpuBackend::adamw(const AdamW& a) {
                               a.v.ptr<float>(),
                               a.gradient.ptr<float>(),
                               a.shadow.ptr<uint16_t>(),
-                              s.grad_scale,
+                              clipped_scale(s.grad_scale, a.squares.ptr<double>(), a.max_norm),
                               float(1.0 - double(s.lr) * double(a.weight_decay)),
                               a.beta2,
                               float(1.0 - double(a.beta1)),

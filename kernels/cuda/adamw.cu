@@ -19,6 +19,8 @@ void CudaBackend::adamw(const AdamW& a) {
                              a.gradient.ptr<float>(),
                              static_cast<__nv_bfloat16*>(a.shadow.data),
                              static_cast<const AdamWScalars*>(a.scalars.data),
+                             a.squares.ptr<double>(),
+                             a.max_norm,
                              a.beta1,
                              a.beta2,
                              float(1 - double(a.beta1)),

@@ -13,6 +13,8 @@ struct AdamWArgs {
   const float* gradient;
   __nv_bfloat16* shadow;  // null: not wanted
   const AdamWScalars* scalars;
+  const double* squares;  // null: no clipping here
+  float max_norm;
   float beta1, beta2, rest1, rest2, eps, weight_decay;  // rest = 1 - beta, rounded once
   int64_t n;
   bool wide;
@@ -24,6 +26,7 @@ __global__ void __launch_bounds__(kFlatThreads) adamw_kernel(AdamWArgs a) {
   if (at >= a.n) return;
   const int n = a.n - at < kUnit ? int(a.n - at) : kUnit;
   const AdamWScalars s = *a.scalars;
+  const float scale = clipped_scale(s.grad_scale, a.squares, a.max_norm);
   float w[kUnit], m[kUnit], v[kUnit], g[kUnit];
   load_unit(a.w + at, n, a.wide, w);
   load_unit(a.m + at, n, a.wide, m);
@@ -31,7 +34,7 @@ __global__ void __launch_bounds__(kFlatThreads) adamw_kernel(AdamWArgs a) {
   load_unit(a.gradient + at, n, a.wide, g);
 #pragma unroll
   for (int i = 0; i < kUnit; ++i) {
-    const float gradient = g[i] * s.grad_scale;
+    const float gradient = g[i] * scale;
     m[i] = a.beta1 * m[i] + a.rest1 * gradient;
     v[i] = a.beta2 * v[i] + a.rest2 * gradient * gradient;
     const float decayed = w[i] - s.lr * a.weight_decay * w[i];

@@ -48,19 +48,19 @@ std::vector<int32_t> values_of(Backend& backend, const Tensor& t) {
   if (!values.empty()) backend.copy_to_host(values.data(), t.data, t.bytes());
   return values;
 }
-void check_starts(const char* op, const char* name, const std::vector<int32_t>& s, int64_t rows) {
-  check(s.front() == 0 && s.back() == rows, "{}: {} runs from {} to {}, not from 0 to {}", op, name, s.front(),
-        s.back(), rows);
+void check_starts(const char* op, const char* name, const std::vector<int32_t>& s, int64_t rows, bool spare) {
+  check(s.front() == 0 && (spare ? s.back() <= rows : s.back() == rows), "{}: {} runs from {} to {}, not from 0 to {}",
+        op, name, s.front(), s.back(), rows);
   for (size_t i = 0; i + 1 < s.size(); ++i)
     check(s[i] <= s[i + 1], "{}: {} falls from {} to {} at sequence {}", op, name, s[i], s[i + 1], i);
 }
 // Reads the lists back, and so waits for the device.
 void check_lists(Backend& backend, const char* op, const AttentionShape& shape, int64_t queries, int64_t tokens) {
   const std::vector<int32_t> keys = values_of(backend, shape.cu_seqlens);
-  check_starts(op, "cu_seqlens", keys, tokens);
+  check_starts(op, "cu_seqlens", keys, tokens, shape.spare_rows);
   if (!shape.cu_seqlens_q) return;
   const std::vector<int32_t> rows = values_of(backend, shape.cu_seqlens_q);
-  check_starts(op, "cu_seqlens_q", rows, queries);
+  check_starts(op, "cu_seqlens_q", rows, queries, shape.spare_rows);
   if (queries == 0) return;
   const std::vector<int32_t> position = values_of(backend, shape.q_position);
   for (size_t n = 0; n + 1 < rows.size(); ++n)
@@ -89,7 +89,10 @@ void CudaBackend::attention_backward(const AttentionBackward& o) {
   a.dout = matrix(kOp, "dout", o.dout), a.dq = matrix(kOp, "dq", o.dq);
   a.dk = matrix(kOp, "dk", o.dk), a.dv = matrix(kOp, "dv", o.dv);
   if (index_checks_) check_lists(*this, kOp, o.shape, a.queries, a.tokens);
-  a.delta = static_cast<float*>(scratch(std::max<size_t>(16, sizeof(float) * size_t(a.queries * a.heads))));
+  const size_t deltas = (size_t(a.queries * a.heads) + 63) / 64 * 64,
+               sums = o.deterministic ? 0 : size_t(a.queries * a.heads * a.head_size);
+  a.delta = static_cast<float*>(scratch(std::max<size_t>(16, sizeof(float) * (deltas + sums))));
+  if (!o.deterministic) a.dq_sum = a.delta + deltas;
   check_cuda(
       o.q.dtype == DType::kBF16 ? cuda::attention_backward_bf16(a, stream_) : cuda::attention_backward_f32(a, stream_),
       kOp);

@@ -1,5 +1,6 @@
-// Backward pass in bf16, deterministic and without atomics: probabilities are computed again from lse, once in a pass
-// over query tiles that sums dq, once in a pass over key tiles that sums dk and dv.
+// Backward pass in bf16. Deterministic: probabilities are computed again from lse, once in a pass over query tiles that
+// sums dq, once in a pass over key tiles that sums dk and dv. With atomics: the pass over key tiles alone, between
+// kernels that sum delta and round dq (attention_dq.cuh).
 #pragma once
 
 #include "kernels/cuda/attention_tile.cuh"
@@ -124,12 +125,12 @@ __device__ __forceinline__ void add_keys(float (&dq)[D / 8][4], const float (&ds
 // A block has 64 queries of one head, a warp 16 of them.
 template <int D, bool kDropout>
 __global__ void __launch_bounds__(kQueryPassThreads, 2) attention_backward_queries_kernel(const AttentionArguments a) {
-  const SequenceTile tile = find_tile(a.cu_seqlens_q, a.sequences, kTileRows, int(blockIdx.x));
+  const SequenceTile tile = find_tile(a.cu_seqlens_q, a.sequences, a.queries, kTileRows, int(blockIdx.x));
   if (tile.sequence < 0) return;
   const int head = int(blockIdx.y), warp = int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32, t = lane % 4;
-  const int64_t key_start = a.cu_seqlens[tile.sequence], query_start = a.cu_seqlens_q[tile.sequence] + tile.first;
-  const int keys = int(a.cu_seqlens[tile.sequence + 1] - key_start);
-  const int queries = int(a.cu_seqlens_q[tile.sequence + 1] - query_start);
+  const TileRange range = range_of<false>(a, tile.sequence);
+  const int64_t key_start = range.key_start, query_start = range.query_start + tile.first;
+  const int keys = range.keys, queries = range.queries - tile.first;
   const int row = warp * 16 + lane / 4;
   unsigned char* const smem = dynamic_smem<unsigned char>();
   const uint32_t q_tile = ptx::shared_address(smem), dout_tile = q_tile + kTileBytes<D>,
@@ -139,14 +140,16 @@ __global__ void __launch_bounds__(kQueryPassThreads, 2) attention_backward_queri
   load_tile<D, kQueryPassThreads>(q_tile, head_rows<const __nv_bfloat16>(a.q, query_start, head * D), a.q.ld, queries);
   load_tile<D, kQueryPassThreads>(dout_tile, head_rows<const __nv_bfloat16>(a.dout, query_start, head * D), a.dout.ld,
                                   queries);
-  load_tile<D, kQueryPassThreads>(pairs, k, a.k.ld, keys);
-  load_tile<D, kQueryPassThreads>(pairs + kTileBytes<D>, v, a.v.ld, keys);
+  if (keys > 0) {
+    load_tile<D, kQueryPassThreads>(pairs, k, a.k.ld, keys);
+    load_tile<D, kQueryPassThreads>(pairs + kTileBytes<D>, v, a.v.ld, keys);
+  }
   ptx::cp_async_commit();
 
   DropoutKey key{};
   int position[2] = {0, 8};
   if constexpr (kDropout) {
-    key = {a.seed, a.example_keys[tile.sequence], draw_site(a.layer, Site::kAttentionProbabilities, uint32_t(head))};
+    key = {a.seed, example_of(a, tile.sequence), draw_site(a.layer, Site::kAttentionProbabilities, uint32_t(head))};
     row_positions(a, query_start - tile.first, tile.first + row, tile.first + queries, position);
   }
   QueryRows rows;
@@ -205,18 +208,48 @@ __device__ __forceinline__ void add_transposed(float (&sum)[D / 16][4], uint32_t
   }
 }
 
+// dq_sum += dS K for a warp's 16 queries, 64 keys and half the columns.
+template <int D>
+__device__ __forceinline__ void scatter_keys(const AttentionArguments& a, int64_t query, int queries, int column,
+                                             uint32_t ds, int part, uint32_t k, int chunk, int lane) {
+  float dq[D / 16][4] = {};
+#pragma unroll
+  for (int kk = 0; kk < 4; ++kk) {
+    uint32_t x[4];
+    load_a<128>(x, ds, part, kk * 2, lane);
+#pragma unroll
+    for (int n = 0; n < D / 32; ++n) {
+      uint32_t b[4];
+      load_b_rows<2 * D>(b, k, kk * 16, chunk + n * 2, lane);
+      ptx::mma_m16n8k16_bf16(dq[2 * n], x, b[0], b[1]);
+      ptx::mma_m16n8k16_bf16(dq[2 * n + 1], x, b[2], b[3]);
+    }
+  }
+#pragma unroll
+  for (int h = 0; h < 2; ++h) {
+    const int row = part + lane / 4 + 8 * h;
+    if (row >= queries) continue;
+    float* const to = a.dq_sum + ((query + row) * a.heads) * D + column + 2 * (lane % 4);
+#pragma unroll
+    for (int n = 0; n < D / 16; ++n) {
+      atomicAdd(to + n * 8, dq[n][2 * h]);
+      atomicAdd(to + n * 8 + 1, dq[n][2 * h + 1]);
+    }
+  }
+}
+
 // A block has 64 keys of one head. Scores: a warp has 16 queries x 32 keys, so that one draw serves each lane. Sums: a
 // warp has 16 keys x half the columns; P and dS change hands through shared memory.
-template <int D, bool kDropout>
+template <int D, bool kDropout, bool kAtomic>
 __global__ void __launch_bounds__(kKeyPassThreads, D <= 32 ? 2 : 1)
     attention_backward_keys_kernel(const AttentionArguments a) {
-  const SequenceTile tile = find_tile(a.cu_seqlens, a.sequences, kTileRows, int(blockIdx.x));
+  const SequenceTile tile = find_tile(a.cu_seqlens, a.sequences, a.tokens, kTileRows, int(blockIdx.x));
   if (tile.sequence < 0) return;
   const int head = int(blockIdx.y), warp = int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32, t = lane % 4;
   const int part = warp % 4 * 16, half = warp / 4;
-  const int64_t key_start = a.cu_seqlens[tile.sequence] + tile.first, query_start = a.cu_seqlens_q[tile.sequence];
-  const int keys = int(a.cu_seqlens[tile.sequence + 1] - key_start);
-  const int queries = int(a.cu_seqlens_q[tile.sequence + 1] - query_start);
+  const TileRange range = range_of<true>(a, tile.sequence);
+  const int64_t key_start = range.key_start + tile.first, query_start = range.query_start;
+  const int keys = range.keys - tile.first, queries = range.queries;
   unsigned char* const smem = dynamic_smem<unsigned char>();
   unsigned char *const p_bytes = smem + 6 * kTileBytes<D>, *const ds_bytes = p_bytes + kTileRows * 128;
   const uint32_t k_tile = ptx::shared_address(smem), v_tile = k_tile + kTileBytes<D>,
@@ -233,7 +266,7 @@ __global__ void __launch_bounds__(kKeyPassThreads, D <= 32 ? 2 : 1)
   ptx::cp_async_commit();
   DropoutKey key{};
   if constexpr (kDropout)
-    key = {a.seed, a.example_keys[tile.sequence], draw_site(a.layer, Site::kAttentionProbabilities, uint32_t(head))};
+    key = {a.seed, example_of(a, tile.sequence), draw_site(a.layer, Site::kAttentionProbabilities, uint32_t(head))};
   const uint8_t* const visible = a.visible ? a.visible + key_start + 32 * half : nullptr;
 
   float dk[D / 16][4] = {}, dv[D / 16][4] = {};
@@ -273,6 +306,9 @@ __global__ void __launch_bounds__(kKeyPassThreads, D <= 32 ? 2 : 1)
     __syncthreads();
     add_transposed<D>(dv, p_tile, part / 8, dout_tile, half * (D / 16), lane);
     add_transposed<D>(dk, ds_tile, part / 8, q_tile, half * (D / 16), lane);
+    if constexpr (kAtomic)
+      scatter_keys<D>(a, query_start + first, queries - first, head * D + half * (D / 2), ds_tile, part, k_tile,
+                      half * (D / 16), lane);
   }
   ptx::cp_async_wait<0>();
   __syncthreads();

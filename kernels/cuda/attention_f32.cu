@@ -1,3 +1,4 @@
+#include "kernels/cuda/attention_dq.cuh"
 #include "kernels/cuda/attention_f32.cuh"
 
 namespace encore::cuda {
@@ -17,11 +18,15 @@ cudaError_t launch_forward(const AttentionArguments& a, cudaStream_t stream) {
 // The pass over queries writes delta, which the pass over keys reads.
 template <int D>
 cudaError_t launch_backward(const AttentionArguments& a, cudaStream_t stream) {
+  const LaunchShape keys = plain_shape<D>(a, a.tokens);
+  if (a.dq_sum)
+    return with_atomics<float>(a, stream,
+                               [&] { return launch(stream, keys, attention_backward_keys_f32_kernel<D, true>, a); });
   if (a.queries > 0) {
     const cudaError_t e = launch(stream, plain_shape<D>(a, a.queries), attention_backward_queries_f32_kernel<D>, a);
     if (e != cudaSuccess) return e;
   }
-  return launch(stream, plain_shape<D>(a, a.tokens), attention_backward_keys_f32_kernel<D>, a);
+  return launch(stream, keys, attention_backward_keys_f32_kernel<D, false>, a);
 }
 
 }  // namespace

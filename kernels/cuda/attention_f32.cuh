@@ -86,15 +86,23 @@ __device__ __forceinline__ void add_plain(float (&sum)[2][D / 16], const float* 
     }
   }
 }
+// Rows leave through a tile that is free, 16 bytes at a time.
 template <int D>
-__device__ __forceinline__ void store_plain(const HeadMatrix& to, int64_t start, int column, int rows,
+__device__ __forceinline__ void store_plain(float* tile, const HeadMatrix& to, int64_t start, int column, int rows,
                                             const float (&sum)[2][D / 16], const float (&factor)[2], int ty, int tx) {
+  __syncthreads();
 #pragma unroll
   for (int i = 0; i < 2; ++i) {
-    if (ty + 16 * i >= rows) continue;
 #pragma unroll
-    for (int j = 0; j < D / 16; ++j)
-      head_rows<float>(to, start + ty + 16 * i, column)[tx + 16 * j] = sum[i][j] * factor[i];
+    for (int j = 0; j < D / 16; ++j) tile[(ty + 16 * i) * kPlainLd<D> + tx + 16 * j] = sum[i][j] * factor[i];
+  }
+  __syncthreads();
+#pragma unroll
+  for (int i = 0; i < kPlainRows * D / 4 / kPlainThreads; ++i) {
+    const int index = int(threadIdx.x) + i * kPlainThreads, row = index / (D / 4), c = index % (D / 4) * 4;
+    if (row < rows)
+      *reinterpret_cast<float4*>(head_rows<float>(to, start + row, column) + c) =
+          *reinterpret_cast<const float4*>(tile + row * kPlainLd<D> + c);
   }
 }
 __device__ __forceinline__ float sum_of_row(float x) {
@@ -142,13 +150,14 @@ struct PlainBlock {
   int64_t key_start, query_start;
   int keys, queries;
 };
-__device__ __forceinline__ PlainBlock plain_block(const AttentionArguments& a, const int32_t* tiled) {
-  const SequenceTile tile = find_tile(tiled, a.sequences, kPlainRows, int(blockIdx.x));
+template <bool kOfKeys>
+__device__ __forceinline__ PlainBlock plain_block(const AttentionArguments& a) {
+  const SequenceTile tile = find_tile(kOfKeys ? a.cu_seqlens : a.cu_seqlens_q, a.sequences,
+                                      kOfKeys ? a.tokens : a.queries, kPlainRows, int(blockIdx.x));
   PlainBlock b{tile.sequence, tile.first, int(blockIdx.y), int(threadIdx.x) / 16, int(threadIdx.x) % 16, 0, 0, 0, 0};
   if (b.sequence < 0) return b;
-  b.key_start = a.cu_seqlens[b.sequence], b.query_start = a.cu_seqlens_q[b.sequence];
-  b.keys = a.cu_seqlens[b.sequence + 1] - int(b.key_start);
-  b.queries = a.cu_seqlens_q[b.sequence + 1] - int(b.query_start);
+  const TileRange range = range_of<kOfKeys>(a, b.sequence);
+  b.key_start = range.key_start, b.query_start = range.query_start, b.keys = range.keys, b.queries = range.queries;
   return b;
 }
 template <int D>
@@ -159,7 +168,7 @@ __device__ __forceinline__ void load_plain_rows(float* to, const HeadMatrix& m, 
 
 template <int D>
 __global__ void __launch_bounds__(kPlainThreads) attention_forward_f32_kernel(const AttentionArguments a) {
-  const PlainBlock b = plain_block(a, a.cu_seqlens_q);
+  const PlainBlock b = plain_block<false>(a);
   if (b.sequence < 0) return;
   const PlainTiles<D> s = plain_tiles<D>();
   load_plain_rows<D>(s.q, a.q, b, b.query_start, b.first, b.queries);
@@ -202,7 +211,7 @@ __global__ void __launch_bounds__(kPlainThreads) attention_forward_f32_kernel(co
     const int row = b.first + b.ty + 16 * i;
     if (b.tx == 0 && row < b.queries) a.lse[b.head * a.lse_ld + b.query_start + row] = most[i] + logf(total);
   }
-  store_plain<D>(a.out, b.query_start + b.first, b.head * D, b.queries - b.first, out, factor, b.ty, b.tx);
+  store_plain<D>(s.q, a.out, b.query_start + b.first, b.head * D, b.queries - b.first, out, factor, b.ty, b.tx);
 }
 
 // P (kept) and dS of 32 queries from `query` and 32 keys from `key`, into shared memory.
@@ -232,8 +241,8 @@ __device__ __forceinline__ void differentiate_plain(const AttentionArguments& a,
 }
 
 template <int D>
-__global__ void __launch_bounds__(kPlainThreads) attention_backward_queries_f32_kernel(const AttentionArguments a) {
-  const PlainBlock b = plain_block(a, a.cu_seqlens_q);
+__global__ void __launch_bounds__(kPlainThreads, 2) attention_backward_queries_f32_kernel(const AttentionArguments a) {
+  const PlainBlock b = plain_block<false>(a);
   if (b.sequence < 0) return;
   const PlainTiles<D> s = plain_tiles<D>();
 #pragma unroll
@@ -244,7 +253,10 @@ __global__ void __launch_bounds__(kPlainThreads) attention_backward_queries_f32_
       const float* out = head_rows<const float>(a.out, b.query_start + row, b.head * D);
       const float* dout = head_rows<const float>(a.dout, b.query_start + row, b.head * D);
 #pragma unroll
-      for (int j = 0; j < D / 16; ++j) sum = fmaf(out[b.tx + 16 * j], dout[b.tx + 16 * j], sum);
+      for (int c = 4 * b.tx; c < D; c += 64) {
+        const float4 x = *reinterpret_cast<const float4*>(out + c), y = *reinterpret_cast<const float4*>(dout + c);
+        sum = fmaf(x.w, y.w, fmaf(x.z, y.z, fmaf(x.y, y.y, fmaf(x.x, y.x, sum))));
+      }
     }
     sum = sum_of_row(sum);
     if (b.tx == 0 && row < b.queries) a.delta[b.head * a.queries + b.query_start + row] = sum;
@@ -262,12 +274,29 @@ __global__ void __launch_bounds__(kPlainThreads) attention_backward_queries_f32_
     add_plain<D, false>(dq, s.ds, s.k, b.ty, b.tx);
     __syncthreads();
   }
-  store_plain<D>(a.dq, b.query_start + b.first, b.head * D, b.queries - b.first, dq, {a.scale, a.scale}, b.ty, b.tx);
+  store_plain<D>(s.q, a.dq, b.query_start + b.first, b.head * D, b.queries - b.first, dq, {a.scale, a.scale}, b.ty,
+                 b.tx);
 }
 
+// dq_sum += dS K for 32 queries from `query` on.
 template <int D>
+__device__ __forceinline__ void scatter_plain(const AttentionArguments& a, const PlainBlock& b, const PlainTiles<D>& s,
+                                              int query) {
+  float dq[2][D / 16] = {};
+  add_plain<D, false>(dq, s.ds, s.k, b.ty, b.tx);
+#pragma unroll
+  for (int i = 0; i < 2; ++i) {
+    const int row = query + b.ty + 16 * i;
+    if (row >= b.queries) continue;
+    float* const to = a.dq_sum + ((b.query_start + row) * a.heads + b.head) * D + b.tx;
+#pragma unroll
+    for (int j = 0; j < D / 16; ++j) atomicAdd(to + 16 * j, dq[i][j]);
+  }
+}
+
+template <int D, bool kAtomic>
 __global__ void __launch_bounds__(kPlainThreads, 1) attention_backward_keys_f32_kernel(const AttentionArguments a) {
-  const PlainBlock b = plain_block(a, a.cu_seqlens);
+  const PlainBlock b = plain_block<true>(a);
   if (b.sequence < 0) return;
   const PlainTiles<D> s = plain_tiles<D>();
   load_plain_rows<D>(s.k, a.k, b, b.key_start, b.first, b.keys);
@@ -282,10 +311,11 @@ __global__ void __launch_bounds__(kPlainThreads, 1) attention_backward_keys_f32_
     __syncthreads();
     add_plain<D, true>(dv, s.p, s.dout, b.ty, b.tx);
     add_plain<D, true>(dk, s.ds, s.q, b.ty, b.tx);
+    if constexpr (kAtomic) scatter_plain<D>(a, b, s, query);
     __syncthreads();
   }
-  store_plain<D>(a.dk, b.key_start + b.first, b.head * D, b.keys - b.first, dk, {a.scale, a.scale}, b.ty, b.tx);
-  store_plain<D>(a.dv, b.key_start + b.first, b.head * D, b.keys - b.first, dv, {a.keep_scale, a.keep_scale}, b.ty,
+  store_plain<D>(s.q, a.dk, b.key_start + b.first, b.head * D, b.keys - b.first, dk, {a.scale, a.scale}, b.ty, b.tx);
+  store_plain<D>(s.q, a.dv, b.key_start + b.first, b.head * D, b.keys - b.first, dv, {a.keep_scale, a.keep_scale}, b.ty,
                  b.tx);
 }
 

@@ -105,12 +105,12 @@ __device__ __forceinline__ void add_values(float (&out)[D / 8][4], const float (
 
 template <int D, bool kDropout>
 __global__ void __launch_bounds__(kForwardThreads) attention_forward_kernel(const AttentionArguments a) {
-  const SequenceTile tile = find_tile(a.cu_seqlens_q, a.sequences, kTileRows, int(blockIdx.x));
+  const SequenceTile tile = find_tile(a.cu_seqlens_q, a.sequences, a.queries, kTileRows, int(blockIdx.x));
   if (tile.sequence < 0) return;
   const int head = int(blockIdx.y), warp = int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32, t = lane % 4;
-  const int64_t key_start = a.cu_seqlens[tile.sequence], query_start = a.cu_seqlens_q[tile.sequence] + tile.first;
-  const int keys = int(a.cu_seqlens[tile.sequence + 1] - key_start);
-  const int queries = int(a.cu_seqlens_q[tile.sequence + 1] - query_start);
+  const TileRange range = range_of<false>(a, tile.sequence);
+  const int64_t key_start = range.key_start, query_start = range.query_start + tile.first;
+  const int keys = range.keys, queries = range.queries - tile.first;
   const int row = warp * 16 + lane / 4;
   unsigned char* const smem = dynamic_smem<unsigned char>();
   const uint32_t q_tile = ptx::shared_address(smem), k_tiles = q_tile + kTileBytes<D>,
@@ -118,15 +118,15 @@ __global__ void __launch_bounds__(kForwardThreads) attention_forward_kernel(cons
   const auto* k = head_rows<const __nv_bfloat16>(a.k, key_start, head * D);
   const auto* v = head_rows<const __nv_bfloat16>(a.v, key_start, head * D);
   load_tile<D, kForwardThreads>(q_tile, head_rows<const __nv_bfloat16>(a.q, query_start, head * D), a.q.ld, queries);
-  load_tile<D, kForwardThreads>(k_tiles, k, a.k.ld, keys);
+  if (keys > 0) load_tile<D, kForwardThreads>(k_tiles, k, a.k.ld, keys);
   ptx::cp_async_commit();
-  load_tile<D, kForwardThreads>(v_tiles, v, a.v.ld, keys);
+  if (keys > 0) load_tile<D, kForwardThreads>(v_tiles, v, a.v.ld, keys);
   ptx::cp_async_commit();
 
   DropoutKey key{};
   int position[2] = {0, 8};
   if constexpr (kDropout) {
-    key = {a.seed, a.example_keys[tile.sequence], draw_site(a.layer, Site::kAttentionProbabilities, uint32_t(head))};
+    key = {a.seed, example_of(a, tile.sequence), draw_site(a.layer, Site::kAttentionProbabilities, uint32_t(head))};
     row_positions(a, query_start - tile.first, tile.first + row, tile.first + queries, position);
   }
   const float scale2 = a.scale * kLog2E;

@@ -15,12 +15,14 @@ struct HeadMatrix {
   int64_t ld;
 };
 
+// Rows past the last sequence are zeros on output (lse -inf), and not read.
 struct AttentionArguments {
   HeadMatrix q, k, v, out;
   HeadMatrix dout, dq, dk, dv;  // backward
   float* lse;                   // [A, R], rows lse_ld apart
   int64_t lse_ld;
   float* delta;                  // backward: workspace [A, R]
+  float* dq_sum;                 // backward with atomics: workspace [R, A D]
   const int32_t* cu_seqlens;     // [N+1]
   const int32_t* cu_seqlens_q;   // [N+1]; the same as cu_seqlens if the queries are all rows
   const int32_t* q_position;     // [R], or null: the queries are all rows
@@ -38,9 +40,10 @@ struct AttentionArguments {
 // Return cudaErrorInvalidValue for a head size other than 32, 64, 96 and 128.
 // bf16: products by mma.sync with fp32 accumulators.
 cudaError_t attention_forward_bf16(const AttentionArguments&, cudaStream_t);
-// Deterministic, without atomics: a pass over query tiles (dq, delta), then one over key tiles (dk, dv).
+// Deterministic, without atomics: a pass over query tiles (dq, delta), then one over key tiles (dk, dv). Where dq_sum
+// is given, one pass over key tiles adds to it by atomics instead, five products of tiles in place of seven.
 cudaError_t attention_backward_bf16(const AttentionArguments&, cudaStream_t);
-// fp32: products by fp32 multiply-add alone (no TF32). Deterministic likewise.
+// fp32: products by fp32 multiply-add alone (no TF32). Backward likewise.
 cudaError_t attention_forward_f32(const AttentionArguments&, cudaStream_t);
 cudaError_t attention_backward_f32(const AttentionArguments&, cudaStream_t);
 

@@ -29,12 +29,15 @@ struct SequenceTile {
   int first;     // its first row within the sequence
 };
 
-// The index-th tile of `rows` rows, each sequence starting a new one. Every warp of a block calls it.
-__device__ __forceinline__ SequenceTile find_tile(const int32_t* starts, int sequences, int rows, int index) {
+// The index-th tile of `rows` rows, each sequence starting a new one; sequence number `sequences` is what lies past the
+// last, up to row `end`. Every warp of a block calls it.
+__device__ __forceinline__ SequenceTile find_tile(const int32_t* starts, int sequences, int64_t end, int rows,
+                                                  int index) {
   const int lane = int(threadIdx.x) % 32;
-  for (int base = 0; base < sequences; base += 32) {
+  for (int base = 0; base <= sequences; base += 32) {
     const int n = base + lane;
-    const int count = n < sequences ? (starts[n + 1] - starts[n] + rows - 1) / rows : 0;
+    int count = 0;
+    if (n <= sequences) count = ((n < sequences ? starts[n + 1] : int(end)) - starts[n] + rows - 1) / rows;
     int sum = count;
 #pragma unroll
     for (int step = 1; step < 32; step *= 2) {
@@ -52,7 +55,23 @@ __device__ __forceinline__ SequenceTile find_tile(const int32_t* starts, int seq
 }
 // An upper bound on the number of tiles, known without reading `starts`.
 inline unsigned tile_bound(int64_t rows, int sequences, int tile_rows) {
-  return unsigned(rows / tile_rows + sequences);
+  return unsigned(rows / tile_rows + sequences + 1);
+}
+
+// The keys and the queries that a tile meets. What lies past the last sequence meets nobody.
+struct TileRange {
+  int64_t key_start, query_start;
+  int keys, queries;
+};
+template <bool kOfKeys>
+__device__ __forceinline__ TileRange range_of(const AttentionArguments& a, int sequence) {
+  const int32_t key_start = a.cu_seqlens[sequence], query_start = a.cu_seqlens_q[sequence];
+  if (sequence < a.sequences)
+    return {key_start, query_start, a.cu_seqlens[sequence + 1] - key_start, a.cu_seqlens_q[sequence + 1] - query_start};
+  return {key_start, query_start, kOfKeys ? int(a.tokens) - key_start : 0, kOfKeys ? 0 : int(a.queries) - query_start};
+}
+__device__ __forceinline__ uint64_t example_of(const AttentionArguments& a, int sequence) {
+  return sequence < a.sequences ? a.example_keys[sequence] : 0;
 }
 
 // A head's rows from `row` on.

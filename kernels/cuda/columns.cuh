@@ -12,6 +12,7 @@ struct ColumnArgs {
   Rows<const float> bias;   // data null: f gets zeros
   Rows<T> dx;               // data null: not wanted
   float* parts;             // [gridDim.y][cols], or null
+  const int32_t* live;      // null: every row counts
   int64_t rows, cols, rows_per_block;
 };
 
@@ -22,11 +23,12 @@ __global__ void __launch_bounds__(kTileThreads) column_kernel(ColumnArgs<T> a) {
   const int n = int(a.cols - c);
   const int64_t begin = int64_t(blockIdx.y) * a.rows_per_block;
   const int64_t end = begin + a.rows_per_block < a.rows ? begin + a.rows_per_block : a.rows;
+  const int64_t live = live_rows(a.live, a.rows), live_end = live < end ? live : end;
   float sums[kUnit] = {}, bias[kUnit] = {};
   if (n > 0) {
     if (a.bias.data) load_unit(a.bias.data + c, n, a.bias.wide, bias);
 #pragma unroll 4
-    for (int64_t r = begin + warp; r < end; r += kTileWarps) {
+    for (int64_t r = begin + warp; r < live_end; r += kTileWarps) {
       float dy[kUnit], other[kUnit] = {};
       load_unit(a.dy.row(r) + c, n, a.dy.wide, dy);
       if (a.other.data) load_unit(a.other.row(r) + c, n, a.other.wide, other);
@@ -37,6 +39,9 @@ __global__ void __launch_bounds__(kTileThreads) column_kernel(ColumnArgs<T> a) {
       }
       if (a.dx.data) store_unit(a.dx.row(r) + c, n, a.dx.wide, dy);
     }
+    if (a.dx.data)
+      for (int64_t r = (begin > live ? begin : live) + warp; r < end; r += kTileWarps)
+        store_zeros(a.dx.row(r) + c, n, a.dx.wide);
   }
   if (!a.parts) return;
   tile_sums(sums);

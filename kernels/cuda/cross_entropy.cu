@@ -4,13 +4,36 @@
 namespace encore {
 namespace {
 
-template <class T, int kThreads>
-cudaError_t run_rows(cudaStream_t stream, const cuda::CrossEntropyArgs<T>& args, size_t limit) {
-  const unsigned grid = cuda::grid_size(args.rows);
+constexpr int kThreads = 512, kUnits = 13, kParked = 10;  // the registers and 160 KiB of shared memory
+constexpr int64_t kMostHeld = int64_t(kThreads) * kUnits * cuda::kUnit;
+constexpr int64_t kFewColumns = 4096;
+
+// Does a row lie in registers? For the loss to be the same bits with and without gradients, this hangs on nothing else.
+bool held(const Tensor& logits) {
+  const bool whole = logits.cols % cuda::kUnit == 0 && cuda::rows_of<__nv_bfloat16>(logits).wide;
+  return logits.cols <= (logits.dtype == DType::kBF16 && whole ? kMostHeld : kFewColumns);
+}
+
+template <class T>
+cudaError_t run_held(cudaStream_t stream, const cuda::CrossEntropyArgs<T>& args, unsigned grid) {
+  if (args.cols <= kFewColumns)
+    return launch(stream, {grid, 128}, cuda::cross_entropy_rows_kernel<T, 128, 4, 0, false>, args);
+  if constexpr (sizeof(T) == 2) {
+    const size_t smem = sizeof(float4) * 2 * kParked * kThreads;
+    return launch(stream, {grid, kThreads, smem}, cuda::cross_entropy_rows_kernel<T, kThreads, kUnits, kParked, true>,
+                  args);
+  }
+  return cudaErrorInvalidValue;
+}
+
+// A block a row; without dbias it writes the gradient too.
+template <class T>
+cudaError_t run_wide(cudaStream_t stream, cuda::CrossEntropyArgs<T> args, size_t limit) {
   const size_t row = size_t(cuda::div_up(args.cols, cuda::kUnit) * cuda::kUnit) * sizeof(T), reserve = 1024;
-  if (row + reserve <= limit)
-    return launch(stream, {grid, kThreads, row}, cuda::cross_entropy_kernel<T, kThreads, true>, args);
-  return launch(stream, {grid, kThreads}, cuda::cross_entropy_kernel<T, kThreads, false>, args);
+  args.gradient = args.gradient && !args.parts;
+  const LaunchShape shape{cuda::grid_size(args.rows), kThreads, row + reserve <= limit ? row : 0};
+  return shape.smem ? launch(stream, shape, cuda::cross_entropy_kernel<T, kThreads, true>, args)
+                    : launch(stream, shape, cuda::cross_entropy_kernel<T, kThreads, false>, args);
 }
 
 }  // namespace
@@ -19,11 +42,15 @@ void CudaBackend::cross_entropy(const CrossEntropy& a) {
   constexpr const char* op = "cross_entropy";
   const int64_t rows = a.logits.rows, cols = a.logits.cols;
   check(cols < int64_t(1) << 30, "{}: logits {} have more columns than the CUDA backend serves", op, a.logits.str());
-  const Outside bad = first_outside(op, a.labels, INT32_MIN, a.classes);
+  check_live(op, a.live, rows);
+  const Outside bad = first_outside(op, a.labels, INT32_MIN, a.classes, a.live);
   check(bad.index < 0, "{}: label {} of row {} is not below {} classes", op, bad.value, bad.index, a.classes);
-  const cuda::RowParts blocks(rows, 64, 256);
-  const bool tiled = a.dbias && !a.loss_only;
-  const size_t sums = tiled ? size_t(blocks.count * a.classes) : 0;
+  const bool in_registers = held(a.logits);
+  const cuda::RowParts blocks = !in_registers         ? cuda::RowParts(rows, 64, 256)
+                                : cols <= kFewColumns ? cuda::RowParts(rows, 16, 528)
+                                                      : cuda::RowParts(rows, 4, 128);
+  const bool summed = a.dbias && !a.loss_only;
+  const size_t sums = summed ? (size_t(blocks.count * a.classes) + 63) / 64 * 64 : 0;
   float* room = static_cast<float*>(scratch((sums + size_t(3 * rows)) * sizeof(float)));
   float* per_row = room + sums;
   int32_t* correct = reinterpret_cast<int32_t*>(per_row + 2 * rows);
@@ -31,26 +58,25 @@ void CudaBackend::cross_entropy(const CrossEntropy& a) {
     const cuda::CrossEntropyArgs<T> args{cuda::rows_of<T>(a.logits),
                                          cuda::rows_of<const float>(a.bias),
                                          a.labels.ptr<int32_t>(),
+                                         a.live.ptr<int32_t>(),
                                          a.grad_scale.ptr<float>(),
                                          a.row_loss.ptr<float>(),
                                          per_row,
                                          per_row + rows,
                                          correct,
-                                         room,
+                                         summed ? room : nullptr,
                                          rows,
                                          cols,
                                          a.classes,
                                          blocks.size,
-                                         !a.loss_only && !tiled};
-    if (cols <= 4096)
-      check_cuda(run_rows<T, 128>(stream_, args, shared_limit_), op);
-    else
-      check_cuda(run_rows<T, 512>(stream_, args, shared_limit_), op);
-    if (!tiled) return;
+                                         !a.loss_only};
+    if (in_registers) return check_cuda(run_held(stream_, args, cuda::grid_size(blocks.count)), op);
+    check_cuda(run_wide(stream_, args, shared_limit_), op);
+    if (!summed) return;
     const dim3 grid(cuda::grid_size(cuda::div_up(cols, cuda::kTileColumns)), cuda::grid_size(blocks.count));
     check_cuda(launch(stream_, {grid, cuda::kTileThreads}, cuda::cross_entropy_gradient_kernel<T>, args), op);
   });
-  if (tiled) combine(op, room, blocks.count, a.classes, {a.dbias});
+  if (summed) combine(op, room, blocks.count, a.classes, {a.dbias});
   check_cuda(launch(stream_, {1, 256}, cuda::add_losses_kernel, a.row_loss.ptr<float>(), correct, rows,
                     a.loss_sum.ptr<double>(), a.correct.ptr<int64_t>()),
              op);

@@ -1,8 +1,11 @@
-// Masked softmax cross-entropy over gathered rows (kernels/ops/cross_entropy.h): a block a row.
+// Masked softmax cross-entropy over gathered rows (kernels/ops/cross_entropy.h).
 //
-// Without dbias a row is read once (it stays in shared memory where it fits) and its gradient written over it. With
-// dbias the gradient is a second kernel over column tiles, which reads the logits again: the sums over rows must be
-// taken of unrounded values, and a row-wise block has no room for one sum a class.
+// A block takes rows one after another. A row is read once, stays in the registers of the block, and its gradient is
+// written over it; the gradient's column sums for dbias, taken before rounding, lie in shared memory and what registers
+// are left (cross_entropy_rows_kernel). That serves every bf16 vocabulary up to 53,248 whose padded rows are whole
+// 16-byte words. Wider rows and large ones of fp32 do not fit: a block has one row, in shared memory where it fits
+// (cross_entropy_kernel), and with dbias the gradient is a second kernel over column tiles, which reads the logits
+// again (cross_entropy_gradient_kernel).
 #pragma once
 
 #include "kernels/cuda/reduce.cuh"
@@ -14,14 +17,20 @@ struct CrossEntropyArgs {
   Rows<T> logits;
   Rows<const float> bias;  // data null: absent
   const int32_t* labels;
+  const int32_t* live;  // rows from *live on have no label; null: all rows have one
   const float* grad_scale;
   float* row_loss;
   float *row_max, *row_scale;  // out: largest logit, 1 / sum of exponentials
   int32_t* row_correct;        // out
-  float* parts;                // column sums of blocks of rows
+  float* parts;                // column sums of blocks of rows; null: not wanted
   int64_t rows, cols, classes, rows_per_block;
   bool gradient;
 };
+
+template <class T>
+__device__ __forceinline__ int32_t label_of(const CrossEntropyArgs<T>& a, int64_t r) {
+  return r < live_rows(a.live, a.rows) ? a.labels[r] : -1;
+}
 
 struct Best {
   float value;
@@ -38,12 +47,11 @@ struct CrossEntropyShared {
   float of_label;
 };
 
-// The logits of unit `unit` with their bias; what is not there counts for nothing: -inf.
+// Adds the bias to the logits of the unit at column c; what is not there counts for nothing: -inf. Returns how many
+// are.
 template <class T>
-__device__ __forceinline__ int biased_unit(const CrossEntropyArgs<T>& a, const T* row, bool wide, int64_t c,
-                                           float (&u)[kUnit]) {
+__device__ __forceinline__ int add_bias(const CrossEntropyArgs<T>& a, int64_t c, float (&u)[kUnit]) {
   const int n = int(a.classes - c);
-  load_unit(row + c, n, wide, u);
   if (a.bias.data && n > 0) {
     float bias[kUnit];
     load_unit(a.bias.data + c, n, a.bias.wide, bias);
@@ -54,6 +62,12 @@ __device__ __forceinline__ int biased_unit(const CrossEntropyArgs<T>& a, const T
   for (int i = 0; i < kUnit; ++i)
     if (i >= n) u[i] = -INFINITY;
   return n;
+}
+template <class T>
+__device__ __forceinline__ int biased_unit(const CrossEntropyArgs<T>& a, const T* row, bool wide, int64_t c,
+                                           float (&u)[kUnit]) {
+  load_unit(row + c, int(a.classes - c), wide, u);
+  return add_bias(a, c, u);
 }
 
 template <int kThreads>
@@ -74,9 +88,114 @@ template <class T, int kThreads>
 __device__ __forceinline__ void ignore_row(const CrossEntropyArgs<T>& a, int64_t r) {
   if (threadIdx.x == 0) a.row_loss[r] = 0, a.row_correct[r] = 0, a.row_max[r] = 0, a.row_scale[r] = 0;
   if (!a.gradient) return;
-  const float zeros[kUnit] = {};
   for (int64_t c = int64_t(threadIdx.x) * kUnit; c < a.cols; c += kThreads * kUnit)
-    store_unit(a.logits.row(r) + c, int(a.cols - c), a.logits.wide, zeros);
+    store_zeros(a.logits.row(r) + c, int(a.cols - c), a.logits.wide);
+}
+
+// Adds the unit's gradient to its column sums: in shared memory, thread beside thread, or in registers.
+__device__ __forceinline__ void add_parked(float4* parked, const float (&u)[kUnit], int threads) {
+#pragma unroll
+  for (int i = 0; i < 2; ++i) {
+    float4& sum = parked[i * threads];
+    sum = make_float4(sum.x + u[4 * i], sum.y + u[4 * i + 1], sum.z + u[4 * i + 2], sum.w + u[4 * i + 3]);
+  }
+}
+
+// A thread has the units thread + k kThreads of every row, and their column sums: of the first kParked units in
+// dynamic shared memory, of the others in registers. kWhole: rows are whole 16-byte words, padding included. REQUIRES:
+// cols <= 8 kThreads kUnits.
+template <class T, int kThreads, int kUnits, int kParked, bool kWhole>
+__global__ void __launch_bounds__(kThreads) cross_entropy_rows_kernel(CrossEntropyArgs<T> a) {
+  auto& shared = static_smem<CrossEntropyShared<kThreads / 32>>();
+  float4* const parked = kParked > 0 ? dynamic_smem<float4>() + threadIdx.x : nullptr;
+  const int64_t begin = int64_t(blockIdx.x) * a.rows_per_block;
+  const int64_t end = begin + a.rows_per_block < a.rows ? begin + a.rows_per_block : a.rows;
+  const float factor = a.gradient ? *a.grad_scale : 0.f;
+  float sums[kUnits - kParked][kUnit] = {};
+  if (a.parts) {
+#pragma unroll
+    for (int k = 0; k < 2 * kParked; ++k) parked[k * kThreads] = make_float4(0, 0, 0, 0);
+  }
+  int turn = 0;
+  for (int64_t r = begin; r < end; ++r) {
+    const int32_t label = label_of(a, r);
+    if (label < 0) {
+      ignore_row<T, kThreads>(a, r);
+      continue;
+    }
+    T* const row = a.logits.row(r);
+    Packed<T> held[kUnits];
+#pragma unroll
+    for (int k = 0; k < kUnits; ++k) {
+      const int c = (int(threadIdx.x) + k * kThreads) * kUnit;
+      held[k] = load_packed(static_cast<const T*>(row) + c, kWhole ? (c < int(a.cols) ? kUnit : 0) : int(a.classes) - c,
+                            kWhole || a.logits.wide);
+    }
+    Best mine{-INFINITY, 0x7fffffff};
+    float sum[1] = {0};
+#pragma unroll
+    for (int k = 0; k < kUnits; ++k) {
+      const int c = (int(threadIdx.x) + k * kThreads) * kUnit;
+      if (c >= int(a.classes)) continue;
+      float u[kUnit];
+      unpack(held[k], u);
+      add_bias(a, c, u);
+      const float before = mine.value;
+#pragma unroll
+      for (int i = 0; i < kUnit; ++i) {
+        mine = better(mine, {u[i], c + i});
+        if (c + i == label) shared.of_label = u[i];
+      }
+      const float offset = mine.value == -INFINITY ? 0.f : mine.value;
+      sum[0] *= expf(before - offset);
+#pragma unroll
+      for (int i = 0; i < kUnit; ++i) sum[0] += expf(u[i] - offset);
+    }
+    const Best best = block_best<kThreads>(mine, shared.best);
+    const float of_label = shared.of_label;
+    if (mine.value != -INFINITY) sum[0] *= expf(mine.value - best.value);
+    block_sums<kThreads>(sum, turn);
+    turn ^= 1;
+    if (threadIdx.x == 0) {
+      a.row_loss[r] = logf(sum[0]) + (best.value - of_label);
+      a.row_correct[r] = best.index == label;
+    }
+    if (!a.gradient) continue;
+    const float scale = 1.f / sum[0];
+#pragma unroll
+    for (int k = 0; k < kUnits; ++k) {
+      const int c = (int(threadIdx.x) + k * kThreads) * kUnit;
+      if (c >= int(a.cols)) continue;
+      float u[kUnit];
+      unpack(held[k], u);
+      const int n = add_bias(a, c, u);
+#pragma unroll
+      for (int i = 0; i < kUnit; ++i)
+        u[i] = i < n ? (expf(u[i] - best.value) * scale - (c + i == label ? 1.f : 0.f)) * factor : 0.f;
+      store_unit(row + c, kWhole ? kUnit : int(a.cols) - c, kWhole || a.logits.wide, u);
+      if (!a.parts) continue;
+      if (k < kParked) {
+        add_parked(parked + 2 * k * kThreads, u, kThreads);
+      } else {
+#pragma unroll
+        for (int i = 0; i < kUnit; ++i) sums[k < kParked ? 0 : k - kParked][i] += u[i];
+      }
+    }
+  }
+  if (!a.parts) return;
+#pragma unroll
+  for (int k = 0; k < kUnits; ++k) {
+    const int c = (int(threadIdx.x) + k * kThreads) * kUnit;
+    if (c >= int(a.classes)) continue;
+    float* const part = a.parts + int64_t(blockIdx.x) * a.classes + c;
+    if (k < kParked) {
+      const float4 low = parked[2 * k * kThreads], high = parked[(2 * k + 1) * kThreads];
+      const float u[kUnit] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
+      store_unit(part, int(a.classes) - c, a.classes % 4 == 0, u);
+    } else {
+      store_unit(part, int(a.classes) - c, a.classes % 4 == 0, sums[k < kParked ? 0 : k - kParked]);
+    }
+  }
 }
 
 // kStaged: the row fits in dynamic shared memory, 8-element units side by side; a thread reads there what it wrote.
@@ -85,7 +204,7 @@ __global__ void __launch_bounds__(kThreads) cross_entropy_kernel(CrossEntropyArg
   auto& shared = static_smem<CrossEntropyShared<kThreads / 32>>();
   T* const staged = kStaged ? dynamic_smem<T>() : nullptr;
   const int64_t r = blockIdx.x;
-  const int32_t label = a.labels[r];
+  const int32_t label = label_of(a, r);
   if (label < 0) return ignore_row<T, kThreads>(a, r);
   T* const row = a.logits.row(r);
   const int64_t first = int64_t(threadIdx.x) * kUnit;
@@ -143,7 +262,7 @@ __global__ void __launch_bounds__(kTileThreads) cross_entropy_gradient_kernel(Cr
   float sums[kUnit] = {};
   if (c < a.cols) {
     for (int64_t r = begin + warp; r < end; r += kTileWarps) {
-      const int32_t label = a.labels[r];
+      const int32_t label = label_of(a, r);
       const float most = a.row_max[r], scale = a.row_scale[r];
       float u[kUnit];
       const int n = biased_unit(a, static_cast<const T*>(a.logits.row(r)), a.logits.wide, c, u);

@@ -136,12 +136,13 @@ void* CudaBackend::scratch(size_t bytes) {
   return scratch_;
 }
 
-CudaBackend::Outside CudaBackend::first_outside(const char* op, const Tensor& values, int64_t low, int64_t limit) {
+CudaBackend::Outside CudaBackend::first_outside(const char* op, const Tensor& values, int64_t low, int64_t limit,
+                                                const Tensor& live) {
   if (!index_checks_ || values.size() == 0) return {-1, 0};
   check_cuda(cudaMemsetAsync(flag_, 0xff, sizeof(uint64_t), stream_), op);
   const unsigned blocks = cuda::grid_size(std::min<int64_t>(cuda::div_up(values.cols, 256), 64));
-  check_cuda(launch(stream_, {blocks, 256}, cuda::first_outside_kernel, values.ptr<int32_t>(), values.cols, low, limit,
-                    static_cast<unsigned long long*>(flag_)),
+  check_cuda(launch(stream_, {blocks, 256}, cuda::first_outside_kernel, values.ptr<int32_t>(), values.cols,
+                    live.ptr<int32_t>(), low, limit, static_cast<unsigned long long*>(flag_)),
              op);
   Outside first{-1, 0};
   copy_to_host(&first.index, flag_, sizeof first.index);
@@ -149,13 +150,23 @@ CudaBackend::Outside CudaBackend::first_outside(const char* op, const Tensor& va
   return first;
 }
 
-void CudaBackend::check_indices(const char* op, const char* name, const Tensor& values, int64_t limit) {
-  const Outside bad = first_outside(op, values, 0, limit);
+void CudaBackend::check_live(const char* op, const Tensor& live, int64_t rows) {
+  if (!live) return;
+  const Outside bad = first_outside(op, live, 0, rows + 1, {});
+  check(bad.index < 0, "{}: live is {}, and there are {} rows", op, bad.value, rows);
+}
+
+void CudaBackend::check_indices(const char* op, const char* name, const Tensor& values, int64_t limit,
+                                const Tensor& live) {
+  const Outside bad = first_outside(op, values, 0, limit, live);
   check(bad.index < 0, "{}: {}[{}] is {}, and there are {} rows", op, name, bad.index, bad.value, limit);
 }
 
-void CudaBackend::check_row_keys(const char* op, const RowDropout& d) {
-  if (d.p > 0) check_indices(op, "row keys: sequence", d.rows.sequence, d.rows.example_keys.cols);
+void CudaBackend::check_row_keys(const char* op, const RowDropout& d, const Tensor& live) {
+  if (d.p == 0) return;
+  const Outside bad = first_outside(op, d.rows.sequence, 0, d.rows.example_keys.cols, live);
+  check(bad.index < 0, "{}: row {} is of sequence {}, and there are {} example keys", op, bad.index, bad.value,
+        d.rows.example_keys.cols);
 }
 
 void CudaBackend::combine(const char* op, const float* parts, int64_t count, int64_t cols,

@@ -41,6 +41,7 @@ class CudaBackend : public Backend {
   std::unique_ptr<Mark> mark() override;
   double seconds_between(const Mark& from, const Mark& to) override;
 
+  bool reads_live_rows() const override { return true; }
   void weights_changed() override {}
   size_t workspace_bytes() const override;
   std::string device_identity() const override;
@@ -74,15 +75,21 @@ class CudaBackend : public Backend {
   // Device memory of the running op, aligned to 256 bytes, contents undefined; the next op's is the same. Grows (and
   // then waits for the device) and stays.
   void* scratch(size_t bytes);
-  // The least index whose i32 value is not in [low, limit), and that value; -1 when there is none or checks are off.
+  // The least index, of those that count, whose i32 value is not in [low, limit), and that value; -1 when there is none
+  // or checks are off.
   struct Outside {
     int64_t index;
     int32_t value;
   };
-  Outside first_outside(const char* op, const Tensor& values, int64_t low, int64_t limit);
+  Outside first_outside(const char* op, const Tensor& values, int64_t low, int64_t limit, const Tensor& live);
   // Throws Error "op: name[i] is v, and there are `limit` rows" for the first value that is not in [0, limit).
-  void check_indices(const char* op, const char* name, const Tensor& values, int64_t limit);
-  void check_row_keys(const char* op, const RowDropout&);
+  void check_indices(const char* op, const char* name, const Tensor& values, int64_t limit, const Tensor& live);
+  void check_row_keys(const char* op, const RowDropout&, const Tensor& live);
+  // Throws Error unless live is absent or counts 0 .. rows.
+  void check_live(const char* op, const Tensor& live, int64_t rows);
+  void check_ids(const char* op, const EmbeddingForward&, int64_t tokens);
+  void check_segments(const char* op, const char* name, const RowSegments&, int64_t tokens, int64_t rows,
+                      const Tensor& live);
   // outputs[s][c] += the sum over p of parts [count][outputs][cols], in rising order of p. At most 4 outputs.
   void combine(const char* op, const float* parts, int64_t count, int64_t cols, std::initializer_list<Tensor> outputs);
 

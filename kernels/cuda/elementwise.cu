@@ -11,49 +11,60 @@ unsigned map_grid(const char* op, const Tensor& x) {
   return cuda::grid_size(cuda::div_up(units, cuda::kMapThreads));
 }
 
-// y[ty[r]] = f(x[tx[r]] + bias) over `rows` rows; tx, ty and bias may be absent.
+// y[ty[r]] = f(x[tx[r]] + bias) over the rows that count; all but x and y may be absent.
+struct Map {
+  const char* op;
+  Tensor x, y, bias, tx, ty, live;
+  RowDropout dropout;
+};
 template <class F>
-void map(cudaStream_t stream, const char* op, const Tensor& x, const Tensor& y, const Tensor& bias, const Tensor& tx,
-         const Tensor& ty, const RowDropout& dropout) {
-  const Tensor& shape = tx ? y : x;
+void run(cudaStream_t stream, const Map& m) {
+  const Tensor& shape = m.tx ? m.y : m.x;
   if (shape.size() == 0) return;
-  const unsigned grid = map_grid(op, shape);
-  cuda::dispatch_device(x.dtype, [&]<class T>() {
-    const cuda::MapArgs<T, T> args{cuda::rows_of<const T>(x),
-                                   cuda::rows_of<T>(y),
-                                   cuda::rows_of<const float>(bias),
-                                   tx.ptr<int32_t>(),
-                                   ty.ptr<int32_t>(),
+  const unsigned grid = map_grid(m.op, shape);
+  cuda::dispatch_device(m.x.dtype, [&]<class T>() {
+    const cuda::MapArgs<T, T> args{cuda::rows_of<const T>(m.x),
+                                   cuda::rows_of<T>(m.y),
+                                   cuda::rows_of<const float>(m.bias),
+                                   m.tx.ptr<int32_t>(),
+                                   m.ty.ptr<int32_t>(),
+                                   m.live.ptr<int32_t>(),
                                    shape.rows,
                                    shape.cols,
-                                   cuda::draws_of(dropout)};
-    check_cuda(launch(stream, {grid, cuda::kMapThreads}, cuda::map_kernel<T, T, F>, args), op);
+                                   cuda::draws_of(m.dropout)};
+    check_cuda(launch(stream, {grid, cuda::kMapThreads}, cuda::map_kernel<T, T, F>, args), m.op);
   });
 }
 
 }  // namespace
 
 void CudaBackend::gelu_forward(const GeluForward& a) {
-  map<cuda::Gelu>(stream_, "gelu_forward", a.x, a.y, a.bias, {}, {}, {});
+  check_live("gelu_forward", a.live, a.x.rows);
+  run<cuda::Gelu>(stream_, {.op = "gelu_forward", .x = a.x, .y = a.y, .bias = a.bias, .live = a.live});
 }
 
 void CudaBackend::tanh_forward(const TanhForward& a) {
-  map<cuda::Tanh>(stream_, "tanh_forward", a.x, a.y, a.bias, {}, {}, {});
+  check_live("tanh_forward", a.live, a.x.rows);
+  run<cuda::Tanh>(stream_, {.op = "tanh_forward", .x = a.x, .y = a.y, .bias = a.bias, .live = a.live});
 }
 
 void CudaBackend::dropout_apply(const DropoutApply& a) {
-  check_row_keys("dropout_apply", a.dropout);
-  map<cuda::Same>(stream_, "dropout_apply", a.x, a.y, {}, {}, {}, a.dropout);
+  check_live("dropout_apply", a.live, a.x.rows);
+  check_row_keys("dropout_apply", a.dropout, a.live);
+  run<cuda::Same>(stream_, {.op = "dropout_apply", .x = a.x, .y = a.y, .live = a.live, .dropout = a.dropout});
 }
 
 void CudaBackend::gather_rows(const GatherRows& a) {
-  check_indices("gather_rows", "rows", a.rows, a.x.rows);
-  map<cuda::Same>(stream_, "gather_rows", a.x, a.y, {}, a.rows, {}, {});
+  check_live("gather_rows", a.live, a.y.rows);
+  check_indices("gather_rows", "rows", a.rows, a.x.rows, a.live);
+  run<cuda::Same>(stream_, {.op = "gather_rows", .x = a.x, .y = a.y, .tx = a.rows, .live = a.live});
 }
 
 void CudaBackend::scatter_rows(const ScatterRows& a) {
-  check_indices("scatter_rows", "rows", a.rows, a.dx.rows);
-  if (a.add) return map<cuda::Added>(stream_, "scatter_rows", a.dy, a.dx, {}, {}, a.rows, {});
+  check_live("scatter_rows", a.live, a.dy.rows);
+  check_indices("scatter_rows", "rows", a.rows, a.dx.rows, a.live);
+  const Map rows{.op = "scatter_rows", .x = a.dy, .y = a.dx, .ty = a.rows, .live = a.live};
+  if (a.add) return run<cuda::Added>(stream_, rows);
   const size_t width = size_t(a.dx.cols) * size_of(a.dx.dtype);
   if (a.dx.contiguous()) {
     check_cuda(cudaMemsetAsync(a.dx.data, 0, a.dx.bytes(), stream_), "scatter_rows");
@@ -61,7 +72,7 @@ void CudaBackend::scatter_rows(const ScatterRows& a) {
     for (int64_t r = 0; r < a.dx.rows; ++r)
       check_cuda(cudaMemsetAsync(a.dx.row_range(r, 1).data, 0, width, stream_), "scatter_rows");
   }
-  map<cuda::Same>(stream_, "scatter_rows", a.dy, a.dx, {}, {}, a.rows, {});
+  run<cuda::Same>(stream_, rows);
 }
 
 void CudaBackend::cast(const Cast& a) {

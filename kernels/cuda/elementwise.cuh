@@ -14,6 +14,7 @@ struct MapArgs {
   Rows<const float> bias;  // data null: absent
   const int32_t* rows_x;   // null: row r of x, else row rows_x[r]
   const int32_t* rows_y;   // the same of y
+  const int32_t* live;     // null: every row counts
   int64_t rows, cols;
   RowDraws draws;
 };
@@ -27,6 +28,10 @@ __global__ void __launch_bounds__(kMapThreads) map_kernel(MapArgs<T, U> a) {
   const uint32_t r = index / units, unit = index % units;
   const int64_t c = int64_t(unit) * kUnit;
   const int n = int(a.cols - c);
+  if (r >= live_rows(a.live, a.rows)) {
+    if (!a.rows_y) store_zeros(a.y.row(r) + c, n, a.y.wide);
+    return;
+  }
   const int64_t from = a.rows_x ? a.rows_x[r] : r, to = a.rows_y ? a.rows_y[r] : r;
   float x[kUnit];
   load_unit(a.x.row(from) + c, n, a.x.wide, x);

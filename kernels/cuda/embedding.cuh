@@ -17,6 +17,7 @@ struct EmbeddingArgs {
   float eps;
   float* parts;  // backward: [blocks][2 + types][cols]: dgamma, dbeta, dtype
   int types;
+  const int32_t* live;  // null: every token counts
   int64_t rows, cols, rows_per_block;
   RowDraws draws;
 };
@@ -39,6 +40,12 @@ __global__ void __launch_bounds__(kThreads == 32 ? 128 : kThreads) embedding_for
   const int thread = int(threadIdx.x) % kThreads;
   const int64_t r = int64_t(blockIdx.x) * kRows + int(threadIdx.x) / kThreads;
   if (r >= a.rows) return;
+  if (r >= live_rows(a.live, a.rows)) {
+    for (int64_t c = int64_t(thread) * kUnit; c < a.cols; c += kThreads * kUnit)
+      store_zeros(a.y.row(r) + c, int(a.cols - c), a.y.wide);
+    if (thread == 0) a.mean[r] = 0, a.rstd[r] = 0;
+    return;
+  }
   float x[kUnits][kUnit] = {};
 #pragma unroll
   for (int k = 0; k < kUnits; ++k) {
@@ -67,7 +74,8 @@ template <class T, int kThreads, int kUnits>
 __global__ void __launch_bounds__(kThreads) embedding_backward_kernel(EmbeddingArgs<T> a) {
   const int thread = int(threadIdx.x);
   const int64_t begin = int64_t(blockIdx.x) * a.rows_per_block;
-  const int64_t end = begin + a.rows_per_block < a.rows ? begin + a.rows_per_block : a.rows;
+  const int64_t last = begin + a.rows_per_block < a.rows ? begin + a.rows_per_block : a.rows;
+  const int64_t live = live_rows(a.live, a.rows), end = live < last ? live : last;
   float* const parts = a.parts + int64_t(blockIdx.x) * (2 + a.types) * a.cols;
   const bool wide = a.cols % 4 == 0;
   float dgamma[kUnits][kUnit] = {}, dbeta[kUnits][kUnit] = {}, dtype[kUnits][kUnit] = {};
@@ -85,7 +93,7 @@ __global__ void __launch_bounds__(kThreads) embedding_backward_kernel(EmbeddingA
       store_unit(part, n, wide, sum);
     }
   };
-  int turn = 0, type = a.type_ids ? a.type_ids[begin] : 0;
+  int turn = 0, type = a.type_ids && begin < end ? a.type_ids[begin] : 0;
   for (int64_t r = begin; r < end; ++r, turn ^= 1) {
     const int this_type = a.type_ids ? a.type_ids[r] : 0;
     if (this_type != type) add_type(type), type = this_type;
@@ -117,6 +125,9 @@ __global__ void __launch_bounds__(kThreads) embedding_backward_kernel(EmbeddingA
     }
   }
   add_type(type);
+  for (int64_t r = begin > live ? begin : live; r < last; ++r)
+    for (int64_t c = int64_t(thread) * kUnit; c < a.cols; c += kThreads * kUnit)
+      store_zeros(a.y.row(r) + c, int(a.cols - c), a.y.wide);
 #pragma unroll
   for (int k = 0; k < kUnits; ++k) {
     const int64_t c = int64_t(thread + k * kThreads) * kUnit;
@@ -137,7 +148,7 @@ template <class T>
 __global__ void __launch_bounds__(kTileThreads)
     segment_kernel(Rows<const T> d, SegmentArgs s, Rows<float> table, int64_t cols) {
   const int64_t target = s.row[blockIdx.x];
-  if (target == s.padding_row) return;
+  if (target == s.padding_row || target < 0) return;
   const int warp = int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32;
   const int64_t c = int64_t(blockIdx.y) * kTileColumns + lane * kUnit;
   const int n = int(cols - c);

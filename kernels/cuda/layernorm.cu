@@ -13,7 +13,8 @@ void CudaBackend::layernorm_forward(const LayerNormForward& a) {
   constexpr const char* op = "layernorm_forward";
   check(a.x.cols <= kMostColumns, "{}: x {} has more than the {} columns that the CUDA backend serves", op, a.x.str(),
         kMostColumns);
-  check_row_keys(op, a.dropout);
+  check_live(op, a.live, a.x.rows);
+  check_row_keys(op, a.dropout, a.live);
   cuda::dispatch_device(a.x.dtype, [&]<class T>() {
     const cuda::LayerNormForwardArgs<T> args{cuda::rows_of<const T>(a.x),
                                              cuda::rows_of<const T>(a.residual),
@@ -25,6 +26,7 @@ void CudaBackend::layernorm_forward(const LayerNormForward& a) {
                                              a.mean.ptr<float>(),
                                              a.rstd.ptr<float>(),
                                              a.eps,
+                                             a.live.ptr<int32_t>(),
                                              a.x.rows,
                                              a.x.cols,
                                              cuda::draws_of(a.dropout)};
@@ -43,7 +45,8 @@ void CudaBackend::layernorm_backward(const LayerNormBackward& a) {
   const int64_t rows = a.dy.rows, cols = a.dy.cols;
   check(cols <= kMostColumns, "{}: dy {} has more than the {} columns that the CUDA backend serves", op, a.dy.str(),
         kMostColumns);
-  check_row_keys(op, a.dropout);
+  check_live(op, a.live, rows);
+  check_row_keys(op, a.dropout, a.live);
   const cuda::RowParts blocks(rows, 16, 264);
   const int sums = a.dbias ? 3 : 2;
   float* parts = static_cast<float*>(scratch(size_t(blocks.count * sums * cols) * sizeof(float)));
@@ -57,6 +60,7 @@ void CudaBackend::layernorm_backward(const LayerNormBackward& a) {
                                         cuda::rows_of<T>(a.dx),
                                         parts,
                                         sums,
+                                        a.live.ptr<int32_t>(),
                                         rows,
                                         cols,
                                         blocks.size,

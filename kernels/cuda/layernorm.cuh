@@ -13,6 +13,7 @@ struct LayerNormForwardArgs {
   Rows<T> sum, y;
   float *mean, *rstd;
   float eps;
+  const int32_t* live;  // null: every row counts
   int64_t rows, cols;
   RowDraws draws;
 };
@@ -24,6 +25,14 @@ __global__ void __launch_bounds__(kThreads == 32 ? 128 : kThreads) layernorm_for
   const int thread = int(threadIdx.x) % kThreads;
   const int64_t r = int64_t(blockIdx.x) * kRows + int(threadIdx.x) / kThreads;
   if (r >= a.rows) return;
+  if (r >= live_rows(a.live, a.rows)) {
+    for (int64_t c = int64_t(thread) * kUnit; c < a.cols; c += kThreads * kUnit) {
+      store_zeros(a.sum.row(r) + c, int(a.cols - c), a.sum.wide);
+      store_zeros(a.y.row(r) + c, int(a.cols - c), a.y.wide);
+    }
+    if (thread == 0) a.mean[r] = 0, a.rstd[r] = 0;
+    return;
+  }
   const RowDraw keys = draws_of_row(a.draws, r);
   float x[kUnits][kUnit];
 #pragma unroll
@@ -72,6 +81,7 @@ struct LayerNormBackwardArgs {
   Rows<T> dsum, dx;  // data null: not wanted
   float* parts;      // [blocks][sums][cols]: dgamma, dbeta and, with 3 sums, dbias
   int sums;
+  const int32_t* live;  // null: every row counts
   int64_t rows, cols, rows_per_block;
   RowDraws draws;
 };
@@ -82,7 +92,8 @@ template <class T, int kThreads, int kUnits, int kRows>
 __global__ void __launch_bounds__(kThreads) layernorm_backward_kernel(LayerNormBackwardArgs<T> a) {
   const int thread = int(threadIdx.x);
   const int64_t begin = int64_t(blockIdx.x) * a.rows_per_block;
-  const int64_t end = begin + a.rows_per_block < a.rows ? begin + a.rows_per_block : a.rows;
+  const int64_t last = begin + a.rows_per_block < a.rows ? begin + a.rows_per_block : a.rows;
+  const int64_t live = live_rows(a.live, a.rows), end = live < last ? live : last;
   float dgamma[kUnits][kUnit] = {}, dbeta[kUnits][kUnit] = {}, dbias[kUnits][kUnit] = {};
   int turn = 0;
   for (int64_t first = begin; first < end; first += kRows, turn ^= 1) {
@@ -140,6 +151,11 @@ __global__ void __launch_bounds__(kThreads) layernorm_backward_kernel(LayerNormB
       }
     }
   }
+  for (int64_t r = begin > live ? begin : live; r < last; ++r)
+    for (int64_t c = int64_t(thread) * kUnit; c < a.cols; c += kThreads * kUnit) {
+      if (a.dsum.data) store_zeros(a.dsum.row(r) + c, int(a.cols - c), a.dsum.wide);
+      if (a.dx.data) store_zeros(a.dx.row(r) + c, int(a.cols - c), a.dx.wide);
+    }
 #pragma unroll
   for (int k = 0; k < kUnits; ++k) {
     const int64_t c = int64_t(thread + k * kThreads) * kUnit;

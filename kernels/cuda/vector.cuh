@@ -66,6 +66,11 @@ __device__ __forceinline__ void pack(const float (&x)[kUnit], Packed<float>& p) 
                            __float_as_uint(x[4 * i + 3]));
 }
 
+// How many of `rows` rows count: *live, in device memory (kernels/ops/live_rows.h); null: all of them.
+__device__ __forceinline__ int64_t live_rows(const int32_t* live, int64_t rows) {
+  return live && *live < rows ? *live : rows;
+}
+
 // The unit that starts at p, of which the first n elements are there (n may be 0 or less); zeros stand for the others.
 template <class T>
 __device__ __forceinline__ Packed<T> load_packed(const T* p, int n, bool wide) {
@@ -104,6 +109,12 @@ __device__ __forceinline__ void store_unit(T* p, int n, bool wide, const float (
 #pragma unroll
   for (int i = 0; i < kUnit; ++i)
     if (i < n) p[i] = T(x[i]);
+}
+
+template <class T>
+__device__ __forceinline__ void store_zeros(T* p, int n, bool wide) {
+  const float zeros[kUnit] = {};
+  store_unit(p, n, wide, zeros);
 }
 
 }  // namespace encore::cuda

@@ -14,6 +14,9 @@ void adamw(Backend& backend, const AdamW& a) {
   args.require(a.gradient, "gradient", DType::kF32, 1, n);
   args.optional(a.shadow, "shadow", DType::kBF16, 1, n);
   args.require(a.scalars, "scalars", DType::kF32, 1, 4);
+  args.optional(a.squares, "squares", DType::kF64, 1, 1);
+  check(!a.squares || a.max_norm > 0, "adamw: max_norm is {}, not above 0, where squares {} are given", a.max_norm,
+        a.squares.str());
   check(a.beta1 >= 0 && a.beta1 < 1 && a.beta2 >= 0 && a.beta2 < 1, "adamw: betas {} and {} are not in [0, 1)", a.beta1,
         a.beta2);
   check(a.eps >= 0 && a.weight_decay >= 0, "adamw: eps {} or weight_decay {} is negative", a.eps, a.weight_decay);

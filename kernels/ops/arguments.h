@@ -46,6 +46,8 @@ class Arguments {
   void layout(const Tensor& t, const char* name) const {
     check(t.data != nullptr || (t.size() == 0 && (t.rows > 0 || t.cols > 0)), "{}: {} is missing", op_, name);
     check(t.rows >= 0 && t.cols >= 0, "{}: {} has the shape [{}, {}]", op_, name, t.rows, t.cols);
+    check(reinterpret_cast<uintptr_t>(t.data) % size_of(t.dtype) == 0,
+          "{}: {} {} starts at an address that is no multiple of {} bytes", op_, name, t.str(), size_of(t.dtype));
     check(t.rows <= 1 || t.ld >= t.cols, "{}: {} {} has rows only {} elements apart", op_, name, t.str(), t.ld);
   }
   [[noreturn]] void wrong(const Tensor& t, const char* name, std::string_view dtype, int64_t rows, int64_t cols) const {

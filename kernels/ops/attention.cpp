@@ -1,6 +1,7 @@
 #include "kernels/ops/attention.h"
 
 #include <cmath>
+#include <vector>
 
 #include "kernels/backend.h"
 #include "kernels/ops/arguments.h"
@@ -40,6 +41,60 @@ void check_attention_shape(const Arguments& args, const AttentionShape& s, int64
   args.optional(s.visible, "visible", DType::kU8, 1, tokens);
 }
 
+// Where the sequences end, for a backend that takes the number of rows from the shapes.
+struct LiveCounts {
+  int64_t queries, tokens;
+};
+LiveCounts count_rows(Backend& backend, const Arguments& args, const AttentionShape& s, int64_t queries,
+                      int64_t tokens) {
+  const auto last = [&](const Tensor& starts, const char* name, int64_t rows) {
+    int32_t end = 0;
+    backend.copy_to_host(&end, starts.col_range(starts.cols - 1, 1).data, sizeof end);
+    check(end >= 0 && end <= rows, "{}: {} {} ends at {}, and there are {} rows", args.op(), name, starts.str(), end,
+          rows);
+    return int64_t(end);
+  };
+  LiveCounts counts{0, last(s.cu_seqlens, "cu_seqlens", tokens)};
+  counts.queries = s.cu_seqlens_q ? last(s.cu_seqlens_q, "cu_seqlens_q", queries) : counts.tokens;
+  return counts;
+}
+void cut_lists(AttentionShape& s, const LiveCounts& counts) {
+  s.spare_rows = false;
+  if (s.q_position) s.q_position.cols = counts.queries;
+  if (s.visible) s.visible.cols = counts.tokens;
+}
+void cut_result(Backend& backend, Tensor& t, int64_t count) {
+  for (int64_t r = count; r < t.rows; ++r) backend.fill_zero(t.row_range(r, 1).data, size_t(t.cols) * size_of(t.dtype));
+  t.rows = count;
+}
+
+// The call without the spare rows.
+void forward_cut(Backend& backend, const Arguments& args, const AttentionForward& a) {
+  const LiveCounts live = count_rows(backend, args, a.shape, a.q.rows, a.k.rows);
+  AttentionForward cut = a;
+  cut_lists(cut.shape, live);
+  cut_result(backend, cut.out, live.queries);
+  cut.q.rows = live.queries, cut.k.rows = cut.v.rows = live.tokens;
+  cut.lse.cols = live.queries;
+  const std::vector<float> nothing(size_t(a.q.rows - live.queries), -INFINITY);
+  for (int64_t head = 0; head < a.lse.rows && !nothing.empty(); ++head)
+    backend.copy_to_device(a.lse.row_range(head, 1).col_range(live.queries, 1).data, nothing.data(),
+                           nothing.size() * sizeof(float));
+  attention_forward(backend, cut);
+}
+void backward_cut(Backend& backend, const Arguments& args, const AttentionBackward& a) {
+  const LiveCounts live = count_rows(backend, args, a.shape, a.q.rows, a.k.rows);
+  AttentionBackward cut = a;
+  cut_lists(cut.shape, live);
+  cut_result(backend, cut.dq, live.queries);
+  cut_result(backend, cut.dk, live.tokens);
+  cut_result(backend, cut.dv, live.tokens);
+  for (Tensor* t : {&cut.q, &cut.out, &cut.dout}) t->rows = live.queries;
+  cut.k.rows = cut.v.rows = live.tokens;
+  cut.lse.cols = live.queries;
+  attention_backward(backend, cut);
+}
+
 }  // namespace
 
 void attention_forward(Backend& backend, const AttentionForward& a) {
@@ -56,6 +111,7 @@ void attention_forward(Backend& backend, const AttentionForward& a) {
   args.apart(a.out, "out", a.v, "v");
   check_attention_dropout(args, a.dropout, a.shape.cu_seqlens.cols - 1);
   if (queries == 0) return;
+  if (a.shape.spare_rows && !backend.reads_live_rows()) return forward_cut(backend, args, a);
   backend.attention_forward(a);
 }
 
@@ -72,9 +128,20 @@ void attention_backward(Backend& backend, const AttentionBackward& a) {
   args.require(a.dq, "dq", a.q.dtype, queries, width);
   args.require(a.dk, "dk", a.q.dtype, tokens, width);
   args.require(a.dv, "dv", a.q.dtype, tokens, width);
+  const Tensor* const in[] = {&a.dout, &a.q, &a.k, &a.v, &a.out};
+  const char* const in_names[] = {"dout", "q", "k", "v", "out"};
+  for (int i = 0; i < 5; ++i) {
+    args.apart(a.dq, "dq", *in[i], in_names[i]);
+    args.apart(a.dk, "dk", *in[i], in_names[i]);
+    args.apart(a.dv, "dv", *in[i], in_names[i]);
+  }
+  args.apart(a.dq, "dq", a.dk, "dk");
+  args.apart(a.dq, "dq", a.dv, "dv");
+  args.apart(a.dk, "dk", a.dv, "dv");
   check_attention_dropout(args, a.dropout, a.shape.cu_seqlens.cols - 1);
   // Without a query the keys still get their gradient: 0.
   if (tokens == 0) return;
+  if (a.shape.spare_rows && !backend.reads_live_rows()) return backward_cut(backend, args, a);
   backend.attention_backward(a);
 }
 

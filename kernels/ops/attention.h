@@ -29,7 +29,10 @@ struct AttentionShape {
   Tensor cu_seqlens_q;  // [1, N+1] i32 over the R query rows; absent: as cu_seqlens
   Tensor q_position;    // [1, R] i32 position of each query row in its sequence, rising within a sequence; absent: 0..
   Tensor visible;       // [1, T] u8, 0 = this key is seen by nobody; absent: all are seen. A query that sees nothing
-                        // gives zeros and lse = -inf. Backends may answer "not served yet".
+                        // gives zeros and lse = -inf.
+  // A batch of a fixed capacity (live_rows.h): cu_seqlens may end below T and cu_seqlens_q below R (sequences that are
+  // spare are empty). What lies past is read by nobody, and its rows of out, dq, dk and dv are zeros, its lse -inf.
+  bool spare_rows = false;
 };
 
 struct AttentionForward {
@@ -45,6 +48,8 @@ struct AttentionBackward {
   Tensor dq, dk, dv;               // out [R, A D], [T, A D], [T, A D]. Overwritten. May be strided.
   AttentionShape shape;
   AttentionDropout dropout;
+  // false: a backend may sum dq in any order (atomics), which is faster; its last bits then differ from run to run.
+  bool deterministic = true;
 };
 
 // Throws Error if a shape above does not hold, a head size is not served, or p > 0 without example keys.

@@ -2,6 +2,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/ops/arguments.h"
+#include "kernels/ops/live_rows.h"
 
 namespace encore {
 
@@ -19,6 +20,14 @@ void cross_entropy(Backend& backend, const CrossEntropy& a) {
   args.optional(a.correct, "correct", DType::kI64, 1, 1);
   args.optional(a.dbias, "dbias", DType::kF32, 1, a.classes);
   check(!a.loss_only || !a.dbias, "cross_entropy: loss_only leaves no gradient for dbias {}", a.dbias.str());
+  if (const LiveRows live(backend, args, a.live, rows); live) {
+    CrossEntropy cut = a;
+    a.loss_only ? live.inputs({&cut.logits}) : live.results({&cut.logits});
+    live.input_lists({&cut.labels});
+    live.result_lists({&cut.row_loss});
+    cut.live = {};
+    return cross_entropy(backend, cut);
+  }
   if (rows == 0) return;
   backend.cross_entropy(a);
 }

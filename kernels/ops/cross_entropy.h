@@ -20,6 +20,7 @@ struct CrossEntropy {
   Tensor loss_sum;         // in/out [1, 1] fp64 (dtype kF64). Added to, rows in rising order.
   Tensor correct;          // in/out [1, 1] i64: rows whose largest logit is the label. Added to. Optional.
   Tensor dbias;            // in/out [1, V] fp32, optional: column sums of the gradient. Added to.
+  Tensor live;             // in [1, 1] i32, optional: how many rows count (live_rows.h)
   bool loss_only = false;  // evaluation: logits are left as they were
 };
 

@@ -2,6 +2,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/ops/arguments.h"
+#include "kernels/ops/live_rows.h"
 
 namespace encore {
 
@@ -24,6 +25,14 @@ void dropout_apply(Backend& backend, const DropoutApply& a) {
   args.require(a.y, "y", a.x.dtype, a.x.rows, a.x.cols);
   args.same_or_apart(a.y, "y", a.x, "x");
   check_dropout(a.dropout, a.x.rows, a.x.cols);
+  if (const LiveRows live(backend, args, a.live, a.x.rows); live) {
+    DropoutApply cut = a;
+    live.inputs({&cut.x});
+    live.results({&cut.y});
+    live.keys(cut.dropout);
+    cut.live = {};
+    return dropout_apply(backend, cut);
+  }
   if (a.x.size() == 0) return;
   backend.dropout_apply(a);
 }

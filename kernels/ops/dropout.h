@@ -26,8 +26,9 @@ struct RowDropout {
 
 // y = dropout(x). Its own backward pass: call it with dy for x and dx for y. y may be x.
 struct DropoutApply {
-  Tensor x;  // in  [R, C] float
-  Tensor y;  // out [R, C] dtype of x
+  Tensor x;     // in  [R, C] float
+  Tensor y;     // out [R, C] dtype of x
+  Tensor live;  // in [1, 1] i32, optional: how many rows count (live_rows.h)
   RowDropout dropout;
 };
 

@@ -1,7 +1,11 @@
 #include "kernels/ops/embedding.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "kernels/backend.h"
 #include "kernels/ops/arguments.h"
+#include "kernels/ops/live_rows.h"
 
 namespace encore {
 namespace {
@@ -32,12 +36,32 @@ void check_segments(const Arguments& args, const RowSegments& s, const char* ord
   args.require(s.start, start, DType::kI32, 1, s.row.cols + 1);
 }
 
+// Without the spare segments at the end and the spare tokens that their order would name.
+RowSegments live_segments(Backend& backend, const RowSegments& s, const LiveRows& live) {
+  std::vector<int32_t> rows(size_t(s.row.cols));
+  if (!rows.empty()) backend.copy_to_host(rows.data(), s.row.data, s.row.bytes());
+  RowSegments cut = s;
+  cut.row.cols = std::find(rows.begin(), rows.end(), -1) - rows.begin();
+  cut.start.cols = cut.row.cols + 1;
+  live.input_lists({&cut.order});
+  return cut;
+}
+
 }  // namespace
 
 void embedding_forward(Backend& backend, const EmbeddingForward& a) {
   const Arguments args("embedding_forward");
   args.require_float(a.y, "y", -1, -1);
   check_inputs(args, a, a.y.dtype, a.y.rows, a.y.cols);
+  if (const LiveRows live(backend, args, a.live, a.y.rows); live) {
+    EmbeddingForward cut = a;
+    live.input_lists({&cut.ids, &cut.position_ids, &cut.type_ids});
+    live.results({&cut.y});
+    live.result_lists({&cut.mean, &cut.rstd});
+    live.keys(cut.dropout);
+    cut.live = {};
+    return embedding_forward(backend, cut);
+  }
   if (a.y.rows == 0) return;
   check(a.y.cols > 0, "embedding_forward: y {} has no column to take a mean of", a.y.str());
   backend.embedding_forward(a);
@@ -59,6 +83,17 @@ void embedding_backward(Backend& backend, const EmbeddingBackward& a) {
   check_segments(args, a.position_segments, "position_segments.order", "position_segments.start",
                  "position_segments.row", tokens);
   check(hidden > 0, "embedding_backward: dy {} has no column", a.dy.str());
+  if (const LiveRows live(backend, args, f.live, tokens); live) {
+    EmbeddingBackward cut = a;
+    live.results({&cut.dy});
+    live.input_lists(
+        {&cut.forward.ids, &cut.forward.position_ids, &cut.forward.type_ids, &cut.forward.mean, &cut.forward.rstd});
+    live.keys(cut.forward.dropout);
+    cut.word_segments = live_segments(backend, a.word_segments, live);
+    cut.position_segments = live_segments(backend, a.position_segments, live);
+    cut.forward.live = {};
+    return embedding_backward(backend, cut);
+  }
   backend.embedding_backward(a);
 }
 

@@ -13,6 +13,7 @@ struct EmbeddingForward {
   Tensor gamma, beta;           // in  [1, H] fp32
   Tensor y;                     // out [T, H] float
   Tensor mean, rstd;            // out [1, T] fp32
+  Tensor live;                  // in [1, 1] i32, optional: how many tokens count (live_tokens.h)
   float eps = 1e-5f;
   RowDropout dropout;
 };
@@ -21,7 +22,7 @@ struct EmbeddingForward {
 struct RowSegments {
   Tensor order;  // [1, T]   i32: token indices sorted (stably) by id
   Tensor start;  // [1, S+1] i32: segment s is order[start[s]] .. order[start[s+1]]
-  Tensor row;    // [1, S]   i32: the table row of segment s, rising
+  Tensor row;    // [1, S]   i32: the table row of segment s, rising; -1: a spare segment, as all after it
 };
 
 struct EmbeddingBackward {
@@ -34,8 +35,7 @@ struct EmbeddingBackward {
   int64_t padding_id = -1;         // this row of word and of position gets no gradient (PyTorch's padding_idx)
 };
 
-// Throws Error if a shape above does not hold; ids out of range are the data path's to refuse (checked in debug
-// builds).
+// Throws Error if a shape above does not hold, an id is not in its table, or segments are not what they must be.
 void embedding_forward(Backend&, const EmbeddingForward&);
 void embedding_backward(Backend&, const EmbeddingBackward&);
 

@@ -2,6 +2,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/ops/arguments.h"
+#include "kernels/ops/live_rows.h"
 
 namespace encore {
 
@@ -11,6 +12,13 @@ void gather_rows(Backend& backend, const GatherRows& a) {
   args.require(a.y, "y", a.x.dtype, -1, a.x.cols);
   args.require(a.rows, "rows", DType::kI32, 1, a.y.rows);
   args.apart(a.y, "y", a.x, "x");
+  if (const LiveRows live(backend, args, a.live, a.y.rows); live) {
+    GatherRows cut = a;
+    live.results({&cut.y});
+    live.input_lists({&cut.rows});
+    cut.live = {};
+    return gather_rows(backend, cut);
+  }
   if (a.y.size() == 0) return;
   check(a.x.rows > 0, "gather_rows: {} rows are wanted of x {}", a.y.rows, a.x.str());
   backend.gather_rows(a);
@@ -23,6 +31,13 @@ void scatter_rows(Backend& backend, const ScatterRows& a) {
   args.require(a.rows, "rows", DType::kI32, 1, a.dy.rows);
   args.apart(a.dx, "dx", a.dy, "dy");
   check(a.dy.rows <= a.dx.rows, "scatter_rows: dy {} has more rows than dx {}", a.dy.str(), a.dx.str());
+  if (const LiveRows live(backend, args, a.live, a.dy.rows); live) {
+    ScatterRows cut = a;
+    live.inputs({&cut.dy});
+    live.input_lists({&cut.rows});
+    cut.live = {};
+    return scatter_rows(backend, cut);
+  }
   // Without rows, dx still becomes 0 unless rows are added.
   if (a.dx.size() == 0 || (a.add && a.dy.rows == 0)) return;
   backend.scatter_rows(a);

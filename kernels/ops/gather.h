@@ -12,6 +12,7 @@ struct GatherRows {
   Tensor x;     // in  [T, C] float
   Tensor rows;  // in  [1, R] i32, 0 <= row < T
   Tensor y;     // out [R, C] dtype of x
+  Tensor live;  // in [1, 1] i32, optional: how many of the R rows count (live_rows.h)
 };
 
 // dx[rows[r]] = dy[r]; every other row of dx becomes 0 unless add, which adds dy to dx and leaves the others.
@@ -21,6 +22,7 @@ struct ScatterRows {
   Tensor rows;  // in  [1, R] i32
   Tensor dx;    // out [T, C] dtype of dy
   bool add = false;
+  Tensor live;  // in [1, 1] i32, optional: how many of the R rows count (live_rows.h)
 };
 
 void gather_rows(Backend&, const GatherRows&);

@@ -11,6 +11,7 @@ struct GeluForward {
   Tensor x;     // in  [R, C] float, kept for the backward pass
   Tensor bias;  // in  [1, C] fp32, optional
   Tensor y;     // out [R, C] dtype of x; may not be x
+  Tensor live;  // in [1, 1] i32, optional: how many rows count (live_rows.h)
 };
 
 struct GeluBackward {
@@ -19,6 +20,7 @@ struct GeluBackward {
   Tensor bias;   // in     [1, C] fp32, optional
   Tensor dx;     // out    [R, C]; may be dy itself
   Tensor dbias;  // in/out [1, C] fp32, optional: column sums of dx. Added to.
+  Tensor live;   // in [1, 1] i32, optional: how many rows count (live_rows.h)
 };
 
 void gelu_forward(Backend&, const GeluForward&);

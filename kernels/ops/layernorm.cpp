@@ -2,6 +2,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/ops/arguments.h"
+#include "kernels/ops/live_rows.h"
 
 namespace encore {
 
@@ -24,6 +25,15 @@ void layernorm_forward(Backend& backend, const LayerNormForward& a) {
   args.apart(a.y, "y", a.x, "x");
   check(a.eps > 0, "layernorm_forward: eps is {}, not above 0", a.eps);
   check_dropout(a.dropout, rows, cols);
+  if (const LiveRows live(backend, args, a.live, rows); live) {
+    LayerNormForward cut = a;
+    live.inputs({&cut.x, &cut.residual});
+    live.results({&cut.sum, &cut.y});
+    live.result_lists({&cut.mean, &cut.rstd});
+    live.keys(cut.dropout);
+    cut.live = {};
+    return layernorm_forward(backend, cut);
+  }
   if (rows == 0) return;
   check(cols > 0, "layernorm_forward: x {} has no column to take a mean of", a.x.str());
   backend.layernorm_forward(a);
@@ -48,6 +58,15 @@ void layernorm_backward(Backend& backend, const LayerNormBackward& a) {
   args.same_or_apart(a.dx, "dx", a.dy, "dy");
   args.apart(a.dx, "dx", a.sum, "sum");
   check_dropout(a.dropout, rows, cols);
+  if (const LiveRows live(backend, args, a.live, rows); live) {
+    LayerNormBackward cut = a;
+    live.inputs({&cut.dy, &cut.sum});
+    live.input_lists({&cut.mean, &cut.rstd});
+    live.results({&cut.dsum, &cut.dx});
+    live.keys(cut.dropout);
+    cut.live = {};
+    return layernorm_backward(backend, cut);
+  }
   if (rows == 0) return;
   check(cols > 0, "layernorm_backward: dy {} has no column", a.dy.str());
   backend.layernorm_backward(a);

@@ -16,6 +16,7 @@ struct LayerNormForward {
   Tensor sum;          // out [R, C] dtype of x; may be x itself
   Tensor y;            // out [R, C] dtype of x
   Tensor mean, rstd;   // out [1, R] fp32
+  Tensor live;         // in [1, 1] i32, optional: how many rows count (live_rows.h)
   float eps = 1e-5f;
   RowDropout dropout;
 };
@@ -30,6 +31,7 @@ struct LayerNormBackward {
                       //                when p == 0 or when the residual's gradient is not needed
   Tensor dgamma, dbeta;  // in/out [1, C] fp32. Added to.
   Tensor dbias;          // in/out [1, C] fp32, optional: column sums of dx. Added to.
+  Tensor live;           // in [1, 1] i32, optional: how many rows count (live_rows.h)
   RowDropout dropout;
 };
 

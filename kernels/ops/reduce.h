@@ -11,6 +11,7 @@ class Backend;
 struct BiasGradient {
   Tensor dy;     // in     [R, C] float
   Tensor dbias;  // in/out [1, C] fp32. Added to.
+  Tensor live;   // in [1, 1] i32, optional: how many rows count (live_rows.h)
 };
 void bias_gradient(Backend&, const BiasGradient&);
 

@@ -11,6 +11,7 @@ struct TanhForward {
   Tensor x;     // in  [R, C] float
   Tensor bias;  // in  [1, C] fp32, optional
   Tensor y;     // out [R, C] dtype of x, kept for the backward pass; may be x itself
+  Tensor live;  // in [1, 1] i32, optional: how many rows count (live_rows.h)
 };
 
 struct TanhBackward {
@@ -18,6 +19,7 @@ struct TanhBackward {
   Tensor y;      // in     [R, C]
   Tensor dx;     // out    [R, C]; may be dy itself
   Tensor dbias;  // in/out [1, C] fp32, optional: column sums of dx. Added to.
+  Tensor live;   // in [1, 1] i32, optional: how many rows count (live_rows.h)
 };
 
 void tanh_forward(Backend&, const TanhForward&);

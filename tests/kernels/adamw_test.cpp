@@ -61,6 +61,29 @@ TEST_F(AdamWFacts, NothingToDo) {
   adamw(backend(), {.w = w, .m = w, .v = w, .gradient = w, .scalars = scalars});
 }
 
+// The clip's factor comes from the sum of squares in backend memory: the update is that of a gradient scaled by it.
+TEST_F(AdamWFacts, ClipsByTheSumOfSquares) {
+  const int64_t n = 1003;
+  const Values start = normal(DType::kF32, 1, n).get(), g = normal(DType::kF32, 1, n, 0.3).get();
+  double squares = 0;
+  for (double x : g) squares += x * x;
+  auto& gradient = given(DType::kF32, 1, n, g);
+  const auto updated = [&](double scale, double max_norm, double sum) {
+    auto &w = given(DType::kF32, 1, n, start), &m = make(DType::kF32, 1, n), &v = make(DType::kF32, 1, n);
+    m.fill(0.01), v.fill(0.003);
+    AdamW a{
+        .w = w, .m = m, .v = v, .gradient = gradient, .scalars = given(DType::kF32, 1, 4, {1e-2, scale, 0.3, 0.01})};
+    if (max_norm > 0) a.squares = given(DType::kF64, 1, 1, {sum}), a.max_norm = float(max_norm);
+    adamw(backend(), a);
+    return w.get();
+  };
+  const double norm = std::sqrt(squares);
+  ASSERT_GT(norm, 1.0);
+  expect_same("clipped to 1", updated(0.5, 1, squares), updated(double(float(0.5 / (norm + 1e-6))), 0, 0));
+  expect_same("below the limit", updated(0.5, 2 * norm, squares), updated(0.5, 0, 0));
+  EXPECT_GT(worst_difference(updated(0.5, 1, squares), updated(0.5, 0, 0)), 1e-4);
+}
+
 // The update of an element depends neither on its place nor on the threads; a NaN stays where it is.
 TEST_F(AdamWFacts, ElementsAreAlone) {
   const int64_t n = 50001;

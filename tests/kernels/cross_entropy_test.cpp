@@ -13,12 +13,13 @@ struct Case {
   bool bias = true, dbias = true;
   double deviation = 2, mean = 0;
   double ignored = 0.2;  // share of rows without a label
+  int64_t gap = 3;       // elements between two rows
 };
 
 std::ostream& operator<<(std::ostream& out, const Case& c) {
   return out << name_of(c.dtype) << " [" << c.rows << ", " << c.classes << "+" << c.padding << "]"
              << (c.bias ? " bias" : "") << (c.dbias ? " dbias" : "") << " deviation " << c.deviation << " mean "
-             << c.mean << " ignored " << c.ignored;
+             << c.mean << " ignored " << c.ignored << " gap " << c.gap;
 }
 
 class CrossEntropyTest : public OpTest, public ::testing::WithParamInterface<Case> {
@@ -35,7 +36,7 @@ class CrossEntropyTest : public OpTest, public ::testing::WithParamInterface<Cas
 TEST_P(CrossEntropyTest, LossAndGradient) {
   const Case& p = GetParam();
   const int64_t rows = p.rows, classes = p.classes, padded = classes + p.padding;
-  auto& logits = normal(p.dtype, rows, padded, p.deviation, p.mean, 3);
+  auto& logits = normal(p.dtype, rows, padded, p.deviation, p.mean, p.gap);
   Values u = logits.get();
   for (int64_t r = 0; r < rows; ++r)  // what lies in the padded columns must not matter
     for (int64_t c = classes; c < padded; ++c) u[size_t(r * padded + c)] = c % 2 ? NAN : 1e30;
@@ -93,7 +94,11 @@ std::vector<Case> cases() {
       all.push_back({5, classes, 5, dtype});
     all.push_back({0, 100, 28, dtype});
     all.push_back({7, 50265, 7, dtype});
+    all.push_back({9, 50265, 39, dtype, true, true, 2, 0, 0.2, 0});
+    all.push_back({3, 5001, 55, dtype, false, true, 2, 0, 0.2, 8});
     all.push_back({3, 50265, 0, dtype, false, false});
+    all.push_back({2, 53249, 63, dtype});  // wider than the registers of a block
+    all.push_back({1, 60001, 7, dtype, true, false});
     all.push_back({200, 300, 20, dtype});
     all.push_back({2200, 19, 0, dtype});
     all.push_back({40, 100, 0, dtype, true, true, 2, 0, 1.0});  // no label at all
@@ -105,9 +110,10 @@ std::vector<Case> cases() {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, CrossEntropyTest, ::testing::ValuesIn(cases()));
 INSTANTIATE_TEST_SUITE_P(Random, CrossEntropyTest, ::testing::ValuesIn(RandomShapes::cases(4, [](RandomShapes& r) {
-                           const int64_t classes = r.columns(2000);
+                           // Now and then a row that takes more than one block's smallest variant.
+                           const int64_t classes = r.between(0, 5) ? r.columns(2000) : r.between(4097, 9000);
                            const int64_t padding = r.coin() ? (classes + 63) / 64 * 64 - classes : r.between(0, 70);
-                           return Case{r.rows(), classes, padding, r.dtype(), r.coin(), r.coin()};
+                           return Case{r.rows(), classes, padding, r.dtype(), r.coin(), r.coin(), 2, 0, 0.2, r.gap()};
                          })));
 
 class CrossEntropyFacts : public OpTest {

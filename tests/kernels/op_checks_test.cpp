@@ -52,6 +52,7 @@ TEST_F(OpChecks, LayerNormForward) {
   refuse([](auto& a) { a.sum.data = a.x.template ptr<float>() + 4; }, {"sum", "shares memory with x"});
   refuse([](auto& a) { a.eps = 0; }, {"eps is 0"});
   refuse([](auto& a) { a.x.ld = 4; }, {"x fp32 [3, 8] has rows only 4 elements apart"});
+  refuse([](auto& a) { a.x.data = static_cast<char*>(a.x.data) + 2; }, {"x fp32 [3, 8] starts at", "multiple of 4"});
 }
 
 TEST_F(OpChecks, Dropout) {
@@ -207,6 +208,11 @@ TEST_F(OpChecks, RangesAndReductions) {
   a = good;
   a.beta2 = 1;
   refused([&] { adamw(backend(), a); }, {"betas 0.9 and 1"});
+  a = good;
+  a.squares = f32(1, 1);
+  refused([&] { adamw(backend(), a); }, {"squares is fp32 [1, 1], not fp64"});
+  a.squares = make(DType::kF64, 1, 1);
+  refused([&] { adamw(backend(), a); }, {"max_norm is 0"});
   refused([&] { sum_of_squares(backend(), {.x = w, .result = f32(1, 1)}); }, {"result is fp32 [1, 1], not fp64"});
   refused([&] { bias_gradient(backend(), {.dy = w, .dbias = f32(1, 9)}); }, {"dbias is fp32 [1, 9], not fp32 [1, 10]"});
   refused([&] { cast(backend(), {.x = w, .y = make(DType::kF16, 1, 10)}); }, {"y is fp16 [1, 10]"});

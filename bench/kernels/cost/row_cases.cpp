@@ -204,7 +204,8 @@ Case dropout_case(int64_t h, DType t, int64_t length) {
           {512, 1024},
           false,
           [=](Workload& w, int64_t rows) {
-            const DropoutApply a{w.make(t, rows, h), w.make(t, rows, h), w.dropout(0.1f, rows, length)};
+            const DropoutApply a{
+                .x = w.make(t, rows, h), .y = w.make(t, rows, h), .dropout = w.dropout(0.1f, rows, length)};
             w.measure([&](Backend& b) { dropout_apply(b, a); });
           }};
 }

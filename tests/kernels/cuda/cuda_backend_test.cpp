@@ -1,97 +1,219 @@
-// The CUDA backend beside its ops, on the host executor: memory, refusals, indices out of range.
+// What is the CUDA backend's own, on the host executor: what it refuses, and that its index checks can be switched off.
 #include "kernels/cuda/cuda_backend.h"
 
-#include <gtest/gtest.h>
+#include "kernels/cuda/attention_kernels.h"
+#include "tests/support/op_test.h"
 
-#include <functional>
-#include <string>
-#include <vector>
-
-#include "kernels/base/check.h"
-
-namespace encore {
+namespace encore::test {
 namespace {
 
-// The message of the Error that act throws, which must end a program with this exit code.
-std::string message_of(const std::function<void()>& act, int exit_code) {
-  try {
-    act();
-  } catch (const Error& e) {
-    EXPECT_EQ(e.exit_code(), exit_code) << e.what();
-    return e.what();
+class CudaBackendTest : public OpTest {
+ protected:
+  GuardedTensor& f32(int64_t rows, int64_t cols) { return normal(DType::kF32, rows, cols); }
+  // f must be refused with a message that holds every part.
+  template <class F>
+  void refused(F&& f, std::initializer_list<const char*> parts) {
+    const std::string message = refusal(f);
+    for (const char* part : parts) EXPECT_NE(message.find(part), std::string::npos) << message << " lacks " << part;
   }
-  ADD_FAILURE() << "no refusal";
-  return "";
+  CudaBackend cuda_;
+};
+
+TEST_F(CudaBackendTest, SaysWhatItIs) {
+  EXPECT_EQ(cuda_.description().find("cuda: "), 0u);
+  EXPECT_NE(cuda_.description().find("compute capability "), std::string::npos);
+  EXPECT_TRUE(cuda_.native_bf16());
+  const size_t before = cuda_.workspace_bytes();
+  auto& x = f32(1, 5000);
+  auto& result = given(DType::kF64, 1, 1, {0});
+  sum_of_squares(cuda_, {.x = x, .result = result});
+  EXPECT_GT(cuda_.workspace_bytes(), before);
+  cuda_.weights_changed();
+  cuda_.fill_zero(x->data, x->bytes());
+  expect_same("zeros", x.get(), Values(5000, 0));
 }
 
-void expect_part(const std::string& message, const char* part) {
-  EXPECT_NE(message.find(part), std::string::npos) << part << " is not in: " << message;
+TEST_F(CudaBackendTest, MarksAreInTheOrderOfTheCalls) {
+  void* p = cuda_.allocate(64 << 20);
+  const auto before = cuda_.mark();
+  cuda_.fill_zero(p, 64 << 20);
+  const auto after = cuda_.mark();
+  EXPECT_GT(cuda_.seconds_between(*before, *after), 0);
+  EXPECT_LT(cuda_.seconds_between(*before, *after), 60);
+  cuda_.free(p);
 }
 
-template <class T>
-Tensor on_device(CudaBackend& backend, const std::vector<T>& values, int64_t rows, int64_t cols) {
-  void* p = backend.allocate(values.size() * sizeof(T));
-  backend.copy_to_device(p, values.data(), values.size() * sizeof(T));
-  return Tensor(static_cast<T*>(p), rows, cols);
-}
-
-TEST(CudaBackend, DescribesItsDevice) {
-  CudaBackend backend;
-  expect_part(backend.description(), "cuda: ");
-  expect_part(backend.description(), "compute capability ");
-  EXPECT_TRUE(backend.native_bf16());
-  expect_part(message_of([] { CudaBackend other(1000); }, 2), "no GPU number 1000");
-}
-
-TEST(CudaBackend, MarksAreInTheOrderOfTheCalls) {
-  CudaBackend backend;
-  void* p = backend.allocate(64 << 20);
-  const auto before = backend.mark();
-  backend.fill_zero(p, 64 << 20);
-  const auto after = backend.mark();
-  EXPECT_GT(backend.seconds_between(*before, *after), 0);
-  EXPECT_LT(backend.seconds_between(*before, *after), 60);
-  backend.free(p);
-}
-
-TEST(CudaBackend, MemoryIsZeroAndCopied) {
-  CudaBackend backend;
+TEST_F(CudaBackendTest, MemoryIsZeroAndCopied) {
   const std::vector<float> values = {1, 2, 3};
-  void* p = backend.allocate(12);
+  void* p = cuda_.allocate(12);
   std::vector<float> back(3, 9);
-  backend.copy_to_host(back.data(), p, 12);
+  cuda_.copy_to_host(back.data(), p, 12);
   EXPECT_EQ(back, std::vector<float>(3, 0));
-  backend.copy_to_device(p, values.data(), 12);
-  backend.copy_to_host(back.data(), p, 12);
+  cuda_.copy_to_device(p, values.data(), 12);
+  cuda_.copy_to_host(back.data(), p, 12);
   EXPECT_EQ(back, values);
-  void* q = backend.allocate(12);
-  backend.copy_on_device(q, p, 12);
-  backend.copy_to_host(back.data(), q, 12);
+  void* q = cuda_.allocate(12);
+  cuda_.copy_on_device(q, p, 12);
+  cuda_.copy_to_host(back.data(), q, 12);
   EXPECT_EQ(back, values);
-  backend.free(q);
-  backend.fill_zero(p, 12);
-  backend.copy_to_host(back.data(), p, 12);
+  cuda_.free(q);
+  cuda_.fill_zero(p, 12);
+  cuda_.copy_to_host(back.data(), p, 12);
   EXPECT_EQ(back, std::vector<float>(3, 0));
-  backend.free(p);
-  EXPECT_GT(backend.workspace_bytes(), 0u) << "matrix products have room of their own";
+  cuda_.free(p);
+  EXPECT_GT(cuda_.workspace_bytes(), 0u) << "matrix products have room of their own";
 }
 
-TEST(CudaBackend, FailuresAreDeviceErrors) {
-  CudaBackend backend;
-  expect_part(message_of([&] { backend.allocate(size_t(1) << 62); }, 70),
-              "no 4611686018427387904 bytes of memory left");
+TEST_F(CudaBackendTest, FailuresOfTheDeviceAreNamed) {
+  const auto code_of = [](auto&& f) {
+    try {
+      f();
+    } catch (const DeviceError& e) {
+      return std::pair(e.exit_code(), std::string(e.what()));
+    }
+    return std::pair(0, std::string());
+  };
+  const auto [code, text] = code_of([&] { cuda_.allocate(size_t(1) << 60); });
+  EXPECT_EQ(code, 70);
+  EXPECT_NE(text.find(std::to_string(size_t(1) << 60)), std::string::npos) << text;
+  EXPECT_EQ(code_of([] { check_cuda(cudaErrorInvalidValue, "some_op"); }).second.find("some_op: "), 0u);
   int on_host = 0;
-  expect_part(message_of([&] { backend.free(&on_host); }, 70), "free: ");
+  EXPECT_EQ(code_of([&] { cuda_.free(&on_host); }).second.find("free: "), 0u);
+  EXPECT_NE(refusal([] { CudaBackend other(1000); }).find("no GPU number 1000"), std::string::npos);
 }
 
-TEST(CudaBackend, NamesTheFirstIndexOutOfRange) {
-  CudaBackend backend;
-  const Tensor x = on_device<float>(backend, std::vector<float>(8, 1), 4, 2);
-  const Tensor y = on_device<float>(backend, std::vector<float>(6, 0), 3, 2);
-  const Tensor rows = on_device<int32_t>(backend, {3, 4, -1}, 1, 3);
-  expect_part(message_of([&] { gather_rows(backend, {.x = x, .rows = rows, .y = y}); }, 2),
-              "[1] is 4, and there are 4 rows");
+TEST_F(CudaBackendTest, RefusesWhatItsKernelsDoNotServe) {
+  auto &wide = f32(1, 8200), &vector = f32(1, 8200), &one = f32(1, 1), &sum = f32(1, 8200), &y = f32(1, 8200);
+  refused(
+      [&] {
+        layernorm_forward(cuda_,
+                          {.x = wide, .gamma = vector, .beta = vector, .sum = sum, .y = y, .mean = one, .rstd = one});
+      },
+      {"layernorm_forward: x fp32 [1, 8200]", "8192"});
+  refused(
+      [&] {
+        layernorm_backward(cuda_, {.dy = wide,
+                                   .sum = sum,
+                                   .gamma = vector,
+                                   .mean = one,
+                                   .rstd = one,
+                                   .dsum = y,
+                                   .dgamma = vector,
+                                   .dbeta = vector});
+      },
+      {"layernorm_backward: dy fp32 [1, 8200]", "8192"});
+  auto& ids = given(DType::kI32, 1, 1, {0});
+  EmbeddingForward f{.ids = ids,
+                     .position_ids = ids,
+                     .word = wide,
+                     .position = wide,
+                     .type = wide,
+                     .gamma = vector,
+                     .beta = vector,
+                     .y = y,
+                     .mean = one,
+                     .rstd = one};
+  refused([&] { embedding_forward(cuda_, f); }, {"embedding_forward: y fp32 [1, 8200]", "8192"});
+  const RowSegments segments{ids, given(DType::kI32, 1, 2, {0, 1}), ids};
+  EmbeddingBackward b{.dy = y,
+                      .forward = f,
+                      .word_segments = segments,
+                      .position_segments = segments,
+                      .dword = wide,
+                      .dposition = wide,
+                      .dtype = wide,
+                      .dgamma = vector,
+                      .dbeta = vector};
+  refused([&] { embedding_backward(cuda_, b); }, {"embedding_backward: dy fp32 [1, 8200]", "4096"});
+  auto &narrow = f32(1, 8), &types = f32(3, 8), &dtypes = f32(3, 8), &dy = f32(1, 8);
+  b.dy = dy, b.forward.word = b.forward.position = b.forward.gamma = b.forward.beta = narrow, b.forward.type = types;
+  b.dword = b.dposition = b.dgamma = b.dbeta = narrow, b.dtype = dtypes;
+  refused([&] { embedding_backward(cuda_, b); }, {"embedding_backward: type fp32 [3, 8]", "2 rows"});
+  // Shapes alone: nothing of this size is touched.
+  const Tensor huge(narrow->data, DType::kF32, int64_t(1) << 33, 8);
+  Tensor apart = huge;
+  apart.data = static_cast<char*>(huge.data) + (int64_t(1) << 40);
+  refused([&] { cast(cuda_, {.x = huge, .y = apart}); }, {"cast: fp32 [8589934592, 8]", "one call"});
+  const Tensor row(narrow->data, DType::kF32, 1, int64_t(1) << 30);
+  refused(
+      [&] {
+        cross_entropy(cuda_, {.logits = row,
+                              .classes = 5,
+                              .labels = ids,
+                              .grad_scale = one,
+                              .row_loss = one,
+                              .loss_sum = given(DType::kF64, 1, 1, {0})});
+      },
+      {"cross_entropy: logits fp32 [1, 1073741824]"});
+}
+
+TEST_F(CudaBackendTest, AttentionMovesWholeWordsOf16Bytes) {
+  auto &q = normal(DType::kBF16, 9, 64), &out = normal(DType::kBF16, 9, 64), &lse = f32(1, 9);
+  AttentionForward a{.q = q, .k = q, .v = q, .out = out, .lse = lse, .shape = {.heads = 1, .head_size = 64}};
+  a.shape.scale = 0.1f, a.shape.cu_seqlens = given(DType::kI32, 1, 2, {0, 9});
+  attention_forward(cuda_, a);
+  auto& odd = normal(DType::kBF16, 9, 64, 1, 0, 4);
+  a.k = odd;
+  refused([&] { attention_forward(cuda_, a); }, {"attention_forward: k bf16 [9, 64]", "16 bytes", "68 elements apart"});
+  auto& shifted = normal(DType::kBF16, 9, 72);
+  a.k = shifted->col_range(4, 64);
+  refused([&] { attention_forward(cuda_, a); }, {"attention_forward: k bf16 [9, 64]", "16 bytes"});
+}
+
+TEST_F(CudaBackendTest, LaunchersRefuseOtherHeadSizes) {
+  cuda::AttentionArguments a{};
+  a.head_size = 40;
+  for (const auto launcher : {cuda::attention_forward_bf16, cuda::attention_backward_bf16, cuda::attention_forward_f32,
+                              cuda::attention_backward_f32})
+    EXPECT_EQ(launcher(a, nullptr), cudaErrorInvalidValue);
+}
+
+// Without the checks the same call gives the same result and never looks.
+TEST_F(CudaBackendTest, IndexChecksCanBeSwitchedOff) {
+  auto &x = f32(5, 8), &y = f32(3, 8), &z = f32(3, 8), &rows = given(DType::kI32, 1, 3, {4, 0, 2});
+  gather_rows(cuda_, {.x = x, .rows = rows, .y = y});
+  cuda_.set_index_checks(false);
+  gather_rows(cuda_, {.x = x, .rows = rows, .y = z});
+  expect_same("y", z.get(), y.get());
+  cuda_.set_index_checks(true);
+  rows.set({4, 5, -1});
+  refused([&] { gather_rows(cuda_, {.x = x, .rows = rows, .y = z}); }, {"rows[1] is 5, and there are 5 rows"});
+}
+
+TEST_F(CudaBackendTest, BrokenSegmentsAreNamed) {
+  auto &ids = given(DType::kI32, 1, 4, {1, 1, 3, 0}), &table = f32(5, 8), &dy = f32(4, 8), &list = f32(1, 4),
+       &vector = f32(1, 8), &dtable = f32(5, 8);
+  const auto message = [&](const Values& order, const Values& start, const Values& row) {
+    const RowSegments good{given(DType::kI32, 1, 4, {3, 0, 1, 2}), given(DType::kI32, 1, 4, {0, 1, 3, 4}),
+                           given(DType::kI32, 1, 3, {0, 1, 3})},
+        bad{given(DType::kI32, 1, 4, order), given(DType::kI32, 1, 4, start), given(DType::kI32, 1, 3, row)};
+    return refusal([&] {
+      embedding_backward(cuda_, {.dy = dy,
+                                 .forward = {.ids = ids,
+                                             .position_ids = ids,
+                                             .word = table,
+                                             .position = table,
+                                             .type = vector,
+                                             .gamma = vector,
+                                             .beta = vector,
+                                             .mean = list,
+                                             .rstd = list},
+                                 .word_segments = bad,
+                                 .position_segments = good,
+                                 .dword = dtable,
+                                 .dposition = dtable,
+                                 .dtype = vector,
+                                 .dgamma = vector,
+                                 .dbeta = vector});
+    });
+  };
+  EXPECT_EQ(message({3, 0, 1, 2}, {0, 1, 3, 4}, {0, 1, 3}), "");
+  EXPECT_NE(message({3, 0, 1, 2}, {0, 3, 1, 4}, {0, 1, 3}).find("word segment 1 of row 1"), std::string::npos);
+  EXPECT_NE(message({3, 0, 1, 2}, {0, 1, 3, 4}, {0, 3, 3}).find("word segment 2 of row 3"), std::string::npos);
+  EXPECT_NE(message({3, 0, 1, 2}, {0, 1, 3, 4}, {0, 1, 5}).find("word segment 2 of row 5"), std::string::npos);
+  EXPECT_NE(message({3, 0, 1, 2}, {0, 1, 3, 3}, {0, 1, 3}).find("span 0 .. 3"), std::string::npos);
+  EXPECT_NE(message({3, 0, 9, 2}, {0, 1, 3, 4}, {0, 1, 3}).find("order[2] is 9"), std::string::npos);
 }
 
 }  // namespace
-}  // namespace encore
+}  // namespace encore::test
