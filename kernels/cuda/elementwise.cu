@@ -1,6 +1,7 @@
 // GELU and tanh forward, dropout, casts, gather and scatter.
 #include "kernels/cuda/elementwise.cuh"
 #include "kernels/cuda/launching.h"
+#include "kernels/cuda/scatter.cuh"
 
 namespace encore {
 namespace {
@@ -63,16 +64,17 @@ void CudaBackend::gather_rows(const GatherRows& a) {
 void CudaBackend::scatter_rows(const ScatterRows& a) {
   check_live("scatter_rows", a.live, a.dy.rows);
   check_indices("scatter_rows", "rows", a.rows, a.dx.rows, a.live);
-  const Map rows{.op = "scatter_rows", .x = a.dy, .y = a.dx, .ty = a.rows, .live = a.live};
-  if (a.add) return run<cuda::Added>(stream_, rows);
-  const size_t width = size_t(a.dx.cols) * size_of(a.dx.dtype);
-  if (a.dx.contiguous()) {
-    check_cuda(cudaMemsetAsync(a.dx.data, 0, a.dx.bytes(), stream_), "scatter_rows");
-  } else {
-    for (int64_t r = 0; r < a.dx.rows; ++r)
-      check_cuda(cudaMemsetAsync(a.dx.row_range(r, 1).data, 0, width, stream_), "scatter_rows");
-  }
-  run<cuda::Same>(stream_, rows);
+  if (a.add)
+    return run<cuda::Added>(stream_, {.op = "scatter_rows", .x = a.dy, .y = a.dx, .ty = a.rows, .live = a.live});
+  // Each row of dx is written once: a row of dy, or zeros.
+  const int64_t count = a.rows.cols;
+  int32_t* const source = static_cast<int32_t*>(scratch(size_t(a.dx.rows) * sizeof(int32_t)));
+  check_cuda(cudaMemsetAsync(source, 0xff, size_t(a.dx.rows) * sizeof(int32_t), stream_), "scatter_rows");
+  if (count > 0)
+    check_cuda(launch(stream_, {cuda::grid_size(cuda::div_up(count, cuda::kMapThreads)), cuda::kMapThreads},
+                      cuda::invert_kernel, a.rows.ptr<int32_t>(), count, a.live.ptr<int32_t>(), source),
+               "scatter_rows");
+  run<cuda::Same>(stream_, {.op = "scatter_rows", .x = a.dy, .y = a.dx, .tx = Tensor(source, 1, a.dx.rows)});
 }
 
 void CudaBackend::cast(const Cast& a) {

@@ -12,7 +12,7 @@ struct MapArgs {
   Rows<const T> x;
   Rows<U> y;
   Rows<const float> bias;  // data null: absent
-  const int32_t* rows_x;   // null: row r of x, else row rows_x[r]
+  const int32_t* rows_x;   // null: row r of x, else row rows_x[r], where a negative one stands for zeros
   const int32_t* rows_y;   // the same of y
   const int32_t* live;     // null: every row counts
   int64_t rows, cols;
@@ -32,9 +32,9 @@ __global__ void __launch_bounds__(kMapThreads) map_kernel(MapArgs<T, U> a) {
     if (!a.rows_y) store_zeros(a.y.row(r) + c, n, a.y.wide);
     return;
   }
-  const int64_t from = a.rows_x ? a.rows_x[r] : r, to = a.rows_y ? a.rows_y[r] : r;
-  float x[kUnit];
-  load_unit(a.x.row(from) + c, n, a.x.wide, x);
+  const int64_t from = a.rows_x ? int64_t(a.rows_x[r]) : r, to = a.rows_y ? int64_t(a.rows_y[r]) : r;
+  float x[kUnit] = {};
+  if (from >= 0) load_unit(a.x.row(from) + c, n, a.x.wide, x);
   if (a.bias.data) {
     float bias[kUnit];
     load_unit(a.bias.data + c, n, a.bias.wide, bias);
