@@ -13,12 +13,14 @@ struct Form {
   float dropout;
   bool backward;
   int64_t head_size, heads, length;
+  bool atomics = false;
 };
 
 Case attention_case(const Form& f, bool fast) {
   std::string variant = f.dtype == DType::kF32 ? "fp32" : "bf16";
   variant += f.head_size != 64 ? ", head size " + std::to_string(f.head_size) : "";
   variant += f.dropout > 0 ? ", dropout" : "";
+  variant += f.atomics ? ", with atomics" : "";
   // Two products of 2 S S D a head forward, five backward; the bf16 kernels' own (one product again) are counted.
   const double products = f.backward ? 5 : 2, flops = products * 2 * double(f.length * f.head_size * f.heads * kTokens);
   return {f.backward ? "attention_backward" : "attention_forward",
@@ -49,8 +51,9 @@ Case attention_case(const Form& f, bool fast) {
               const AttentionForward a{q, k, v, out, lse, shape, dropout};
               return w.measure([&](Backend& b) { attention_forward(b, a); });
             }
-            const AttentionBackward a{rows_of_heads(), q,     k,      v, out, lse, rows_of_heads(), rows_of_heads(),
-                                      rows_of_heads(), shape, dropout};
+            const AttentionBackward a{
+                rows_of_heads(), q,     k,       v,         out, lse, rows_of_heads(), rows_of_heads(),
+                rows_of_heads(), shape, dropout, !f.atomics};
             w.measure([&](Backend& b) { attention_backward(b, a); });
           }};
 }
@@ -64,6 +67,7 @@ std::vector<Case> attention_cases(const Model& m, int64_t length, bool fast) {
       all.push_back(attention_case({DType::kBF16, p, backward, 64, m.heads, length}, fast));
     if (m.name == "base") all.push_back(attention_case({DType::kF32, 0.1f, backward, 64, m.heads, length}, fast));
   }
+  all.push_back(attention_case({DType::kBF16, 0.1f, true, 64, m.heads, length, true}, fast));
   for (Case& c : all) c.model = m.name;
   return all;
 }

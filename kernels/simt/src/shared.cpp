@@ -58,7 +58,13 @@ unsigned char* Block::shared_at(uint32_t address, size_t bytes, Loc at) {
 void note_atomic(const void* p, size_t bytes, Loc at) {
   Block* b = current_block;
   if (!b || !b->current) return;
-  if (!b->in_shared(p)) b->stats.global_atomic_bytes += bytes;
+  const bool shared = b->in_shared(p);
+  if (!shared) b->stats.global_atomic_bytes += bytes;
+  if (b->traffic && !shared) {  // a load and a store
+    const Thread& t = *b->current;
+    for (const bool write : {false, true})
+      b->traffic->note(t.warp->index, t.lane, false, write, reinterpret_cast<uintptr_t>(p), bytes, site_of(at));
+  }
   if (b->race) b->race->access(p, bytes, true, true, site_of(at));
 }
 

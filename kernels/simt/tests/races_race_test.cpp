@@ -124,6 +124,19 @@ TEST_F(Races, Traffic) {
   EXPECT_EQ(out[n - 1], float(n - 1));
 }
 
+TEST_F(Races, TrafficOfAtomics) {
+  simt::options().race = false;
+  simt::options().traffic = true;
+  Buffer<int> counter(3);
+  for (size_t i = 0; i < 3; ++i) counter[i] = 0;
+  simt::reset_stats();
+  ASSERT_EQ(run_counter(counter.get(), 2, 64, nullptr), cudaSuccess) << simt::last_error();
+  const simt::Stats s = simt::stats();
+  EXPECT_EQ(s.global_atomic_bytes, 4u * 2 * 64);
+  EXPECT_EQ(s.global_load_distinct, 1u);
+  EXPECT_EQ(s.global_store_distinct, 1u);
+}
+
 // Every element is read by several blocks: moved often, but one set of sectors. Kernels are told apart.
 TEST_F(Races, DistinctSectors) {
   simt::options().race = false;
