@@ -54,6 +54,8 @@ std::unique_ptr<Backend> make_backend(std::string_view device, int threads, int 
   try {
     if (has_driver())
       if (auto backend = open_backend("libencore_cuda.so", place)) return backend;
+  } catch (const PlacementError&) {
+    throw;
   } catch (const Error&) {
     // No usable GPU: that is what "auto" is for.
   }

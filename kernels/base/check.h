@@ -4,6 +4,7 @@
 //   Error        2   bad input: a flag, a file, a shape. One line: what was wrong, where, what to do.
 //   IoError     74   the disk or the file system failed while running.
 //   DeviceError 70   a device or a communicator failed while running.
+//   PlacementError 2 ranks and GPUs do not fit together.
 #pragma once
 
 #include <fmt/format.h>
@@ -26,6 +27,12 @@ class Error : public std::runtime_error {
 class IoError : public Error {
  public:
   explicit IoError(const std::string& message) : Error(message, 74) {}
+};
+
+// What --device auto does not decide by itself: the ranks of a machine do not fit its GPUs.
+class PlacementError : public Error {
+ public:
+  using Error::Error;
 };
 
 class DeviceError : public Error {

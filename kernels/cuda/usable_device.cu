@@ -37,10 +37,11 @@ DeviceFacts device_facts(int device) {
 
 int device_of_rank(int devices, int local_rank, int local_ranks) {
   if (local_ranks <= 1 || devices <= 1) return 0;  // no card: why_unusable() has the words for it
-  check(local_ranks <= devices,
-        "device cuda: {} ranks on this machine and {} GPUs: one rank a GPU, so start {} here (mpirun -n {}, or "
-        "--map-by ppr:{}:node over several machines), or use --device cpu",
-        local_ranks, devices, devices, devices, devices);
+  if (local_ranks > devices)
+    throw PlacementError(
+        fmt::format("{0} ranks on this machine and {1} GPUs: one rank a GPU, so start {1} here (mpirun -n {1}, or "
+                    "--map-by ppr:{1}:node over several machines), or use --device cpu",
+                    local_ranks, devices));
   return local_rank;
 }
 

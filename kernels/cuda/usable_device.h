@@ -18,7 +18,7 @@ struct DeviceFacts {
 DeviceFacts device_facts(int device);
 
 // The card of a rank: its number among the ranks of its machine. A launcher that shows each rank one card has chosen
-// for us: 0. Throws Error in words when there are more ranks than cards.
+// for us: 0. Throws PlacementError in words when there are more ranks than cards.
 int device_of_rank(int devices, int local_rank, int local_ranks);
 
 // Empty when the device can be used; else why not and what to do, for people.

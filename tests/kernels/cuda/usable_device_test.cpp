@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/base/check.h"
+
 namespace encore::cuda {
 namespace {
 
@@ -49,6 +51,23 @@ TEST(UsableDevice, NoDriverNoCardOldDriver) {
   f = good();
   f.device = 2;
   expect_words(f, {"number 2", "2 visible"});
+}
+
+TEST(DeviceOfRank, OneCardARank) {
+  for (int rank = 0; rank < 4; ++rank) {
+    EXPECT_EQ(device_of_rank(4, rank, 4), rank);
+    EXPECT_EQ(device_of_rank(8, rank, 4), rank);
+    EXPECT_EQ(device_of_rank(1, rank, 4), 0) << "the launcher shows each rank its own";
+    EXPECT_EQ(device_of_rank(0, rank, 4), 0) << "that there is none is said elsewhere";
+  }
+  EXPECT_EQ(device_of_rank(8, 0, 1), 0);
+  try {
+    device_of_rank(2, 1, 4);
+    FAIL() << "four ranks on two cards";
+  } catch (const PlacementError& e) {
+    EXPECT_NE(std::string(e.what()).find("4 ranks on this machine and 2 GPUs: one rank a GPU, so start 2 here"),
+              std::string::npos);
+  }
 }
 
 TEST(UsableDevice, TheHostExecutorIsOne) {
