@@ -8,7 +8,7 @@ namespace encore {
 namespace {
 
 constexpr int64_t kMostHidden = 8192;          // a row lies in the registers of a block
-constexpr int64_t kMostHiddenBackward = 4096;  // with its sums; two units a thread spilled
+constexpr int64_t kMostHiddenBackward = 4096;  // with its sums: a unit a thread
 
 template <class T>
 cuda::EmbeddingArgs<T> arguments(const EmbeddingForward& a, const Tensor& y) {
@@ -25,22 +25,38 @@ cuda::EmbeddingArgs<T> arguments(const EmbeddingForward& a, const Tensor& y) {
           a.rstd.ptr<float>(),
           a.eps,
           nullptr,
+          nullptr,
           int(a.type.rows),
           a.live.ptr<int32_t>(),
           y.rows,
           y.cols,
-          0,
           cuda::draws_of(a.dropout)};
 }
 
-template <class T>
-cudaError_t add_segments(cudaStream_t stream, const Tensor& d, const RowSegments& s, int64_t padding_id,
-                         const Tensor& table) {
-  if (s.row.cols == 0) return cudaSuccess;
-  const cuda::SegmentArgs segments{s.order.ptr<int32_t>(), s.start.ptr<int32_t>(), s.row.ptr<int32_t>(), padding_id};
-  const dim3 grid(cuda::grid_size(s.row.cols), unsigned(cuda::div_up(d.cols, cuda::kTileColumns)));
-  return launch(stream, {grid, cuda::kTileThreads}, cuda::segment_kernel<T>, cuda::rows_of<const T>(d), segments,
-                cuda::rows_of<float>(table), d.cols);
+cuda::TableGradient gradient_of(const RowSegments& s, int64_t padding_id, const Tensor& dtable, float* edges,
+                                const cuda::RowParts& blocks) {
+  int32_t* const edge_row = reinterpret_cast<int32_t*>(edges + blocks.count * 2 * dtable.cols);
+  return {s.order.ptr<int32_t>(),
+          s.start.ptr<int32_t>(),
+          s.row.ptr<int32_t>(),
+          s.row.cols,
+          padding_id,
+          cuda::rows_of<float>(dtable),
+          edges,
+          edge_row,
+          blocks.size};
+}
+
+template <bool kFirst, class T>
+cudaError_t run_pass(cudaStream_t stream, const cuda::EmbeddingArgs<T>& args, const cuda::TableGradient& table,
+                     int64_t blocks) {
+  const unsigned grid = cuda::grid_size(blocks);
+  const cudaError_t e =
+      args.cols <= 1024 ? launch(stream, {grid, 128}, cuda::embedding_backward_kernel<T, 128, 4, kFirst>, args, table)
+                        : launch(stream, {grid, 512}, cuda::embedding_backward_kernel<T, 512, 1, kFirst>, args, table);
+  if (e != cudaSuccess) return e;
+  const dim3 edges(grid, unsigned(cuda::div_up(args.cols, cuda::kEdgeThreads)));
+  return launch(stream, {edges, cuda::kEdgeThreads}, cuda::edge_kernel, table, args.cols);
 }
 
 }  // namespace
@@ -96,26 +112,24 @@ void CudaBackend::embedding_backward(const EmbeddingBackward& a) {
   check_ids(op, f, rows);
   check_segments(op, "word", a.word_segments, rows, f.word.rows, f.live);
   check_segments(op, "position", a.position_segments, rows, f.position.rows, f.live);
-  const cuda::RowParts blocks(rows, 16, 264);
-  const size_t bytes = size_t(blocks.count * (2 + types) * cols) * sizeof(float);
-  float* parts = static_cast<float*>(scratch(bytes));
-  check_cuda(cudaMemsetAsync(parts, 0, bytes, stream_), op);
+  // The first pass has sums to keep of every block; the second takes more blocks, for more loads in flight.
+  const cuda::RowParts first(rows, 16, 264), second(rows, 16, 528);
+  const size_t sums = size_t(first.count * (2 + types) * cols), edges = size_t(second.count * 2) * size_t(cols + 1);
+  float* const parts = static_cast<float*>(scratch((sums + edges + size_t(rows * 2)) * sizeof(float)));
+  check_cuda(cudaMemsetAsync(parts, 0, sums * sizeof(float), stream_), op);
   cuda::dispatch_device(a.dy.dtype, [&]<class T>() {
     cuda::EmbeddingArgs<T> args = arguments<T>(f, a.dy);
     args.parts = parts;
-    args.rows_per_block = blocks.size;
-    const unsigned grid = cuda::grid_size(blocks.count);
-    if (cols <= 1024)
-      check_cuda(launch(stream_, {grid, 128}, cuda::embedding_backward_kernel<T, 128, 1>, args), op);
-    else
-      check_cuda(launch(stream_, {grid, 512}, cuda::embedding_backward_kernel<T, 512, 1>, args), op);
-    check_cuda(add_segments<T>(stream_, a.dy, a.word_segments, a.padding_id, a.dword), op);
-    check_cuda(add_segments<T>(stream_, a.dy, a.position_segments, a.padding_id, a.dposition), op);
+    args.means = parts + sums + edges;
+    const auto position = gradient_of(a.position_segments, a.padding_id, a.dposition, parts + sums, first),
+               word = gradient_of(a.word_segments, a.padding_id, a.dword, parts + sums, second);
+    check_cuda(run_pass<true>(stream_, args, position, first.count), op);
+    check_cuda(run_pass<false>(stream_, args, word, second.count), op);
   });
   if (types == 1)
-    combine(op, parts, blocks.count, cols, {a.dgamma, a.dbeta, a.dtype});
+    combine(op, parts, first.count, cols, {a.dgamma, a.dbeta, a.dtype});
   else
-    combine(op, parts, blocks.count, cols, {a.dgamma, a.dbeta, a.dtype.row_range(0, 1), a.dtype.row_range(1, 1)});
+    combine(op, parts, first.count, cols, {a.dgamma, a.dbeta, a.dtype.row_range(0, 1), a.dtype.row_range(1, 1)});
 }
 
 }  // namespace encore

@@ -1,5 +1,5 @@
 // Embeddings + LayerNorm + dropout (kernels/ops/embedding.h). The gradient of a table is summed by segments of equal
-// ids, in a fixed order and without atomics.
+// ids, in a fixed order and without atomics: two passes over dy, one in each table's order.
 #pragma once
 
 #include "kernels/cuda/draws.cuh"
@@ -12,13 +12,14 @@ struct EmbeddingArgs {
   const int32_t *ids, *position_ids, *type_ids;  // type_ids null: all 0
   Rows<const T> word, position, type;
   Rows<const float> gamma, beta;
-  Rows<T> y;  // backward: dy, and the gradient of the sum after it
+  Rows<T> y;  // backward: dy
   float *mean, *rstd;
   float eps;
   float* parts;  // backward: [blocks][2 + types][cols]: dgamma, dbeta, dtype
+  float* means;  // backward: [rows][2]: of g and of g xhat (norm.cuh)
   int types;
   const int32_t* live;  // null: every token counts
-  int64_t rows, cols, rows_per_block;
+  int64_t rows, cols;
   RowDraws draws;
 };
 
@@ -68,109 +69,161 @@ __global__ void __launch_bounds__(kThreads == 32 ? 128 : kThreads) embedding_for
   }
 }
 
-// A block takes its rows one after another; a thread owns its columns throughout. dtype stays in registers while the
-// type of the tokens stays the same, and goes to the block's part when it changes.
-template <class T, int kThreads, int kUnits>
-__global__ void __launch_bounds__(kThreads) embedding_backward_kernel(EmbeddingArgs<T> a) {
+// The gradient of one table: dtable[row[s]] += the gradient of the sum over the tokens of segment s. Blocks take equal
+// shares of the tokens in the table's order. A segment within one share is added to its row at once; the parts of one
+// that blocks share go to `edges`, and edge_kernel adds them up.
+struct TableGradient {
+  const int32_t *order, *start, *row;
+  int64_t segments, padding_row;
+  Rows<float> dtable;
+  float* edges;       // [blocks][2][cols]: of a segment that began in an earlier share, of one that goes on in a later
+  int32_t* edge_row;  // [blocks][2]: their rows; -1: none
+  int64_t tokens_per_block;
+};
+
+// The segment of token i of the order, 0 <= i < live: the last one in use that starts no later.
+__device__ __forceinline__ int64_t find_segment(const TableGradient& t, int64_t i) {
+  const int lane = int(threadIdx.x) % 32;
+  int64_t first = 0, count = t.segments;
+  while (count > 1) {
+    const int64_t step = (count + 31) / 32, probe = lane * step;
+    const bool before = probe < count && t.row[first + probe] >= 0 && t.start[first + probe] <= i;
+    const int64_t passed = (__popc(__ballot_sync(0xffffffffu, before)) - 1) * step;
+    first += passed;
+    count = step < count - passed ? step : count - passed;
+  }
+  return first;
+}
+
+// Sums over the segments that a block's share of the tokens touches; a thread has the unit of columns at c.
+class SegmentSums {
+ public:
+  __device__ __forceinline__ SegmentSums(const TableGradient& t, int64_t begin, int64_t end, int64_t cols, int64_t c)
+      : t_(t), begin_(begin), end_(end), cols_(cols), c_(c) {
+    if (threadIdx.x == 0) t.edge_row[2 * blockIdx.x] = t.edge_row[2 * blockIdx.x + 1] = -1;
+    if (begin >= end) return;
+    segment_ = find_segment(t, begin);
+    start_ = t.start[segment_], next_ = t.start[segment_ + 1];
+  }
+  // The tokens of the share, one after another.
+  __device__ __forceinline__ void add(int64_t i, const float (&x)[kUnit]) {
+    while (i >= next_) {
+      finish();
+      start_ = next_, next_ = t_.start[++segment_ + 1];
+    }
+#pragma unroll
+    for (int j = 0; j < kUnit; ++j) sum_[j] += x[j];
+  }
+  // The current segment has no further token here. REQUIRES: begin < end.
+  __device__ __forceinline__ void finish() {
+    const int32_t row = t_.row[segment_];
+    const int n = int(cols_ - c_);
+    if (row != t_.padding_row && n > 0) {
+      if (start_ >= begin_ && next_ <= end_) {
+        float* const at = t_.dtable.row(row) + c_;
+        float before[kUnit];
+        load_unit(static_cast<const float*>(at), n, t_.dtable.wide, before);
+#pragma unroll
+        for (int j = 0; j < kUnit; ++j) sum_[j] += before[j];
+        store_unit(at, n, t_.dtable.wide, sum_);
+      } else {
+        const int64_t edge = 2 * int64_t(blockIdx.x) + (start_ < begin_ ? 0 : 1);
+        store_unit(t_.edges + edge * cols_ + c_, n, cols_ % 4 == 0, sum_);
+        if (threadIdx.x == 0) t_.edge_row[edge] = row;
+      }
+    }
+#pragma unroll
+    for (int j = 0; j < kUnit; ++j) sum_[j] = 0;
+  }
+
+ private:
+  const TableGradient& t_;
+  int64_t begin_, end_, cols_, c_, segment_ = 0;
+  int32_t start_ = 0, next_ = 0;
+  float sum_[kUnit] = {};
+};
+
+// One table's gradient. The first of two such passes also gives dgamma, dbeta and dtype, and leaves for the second the
+// means that the gradient of a row's sum needs, so that neither writes anything that is [T, H]. A block takes kRows
+// tokens at a time; a thread owns its 8 columns throughout. dtype stays in registers while the type of the tokens stays
+// the same, and goes to the block's part when it changes.
+template <class T, int kThreads, int kRows, bool kFirst>
+__global__ void __launch_bounds__(kThreads) embedding_backward_kernel(EmbeddingArgs<T> a, TableGradient table) {
   const int thread = int(threadIdx.x);
-  const int64_t begin = int64_t(blockIdx.x) * a.rows_per_block;
-  const int64_t last = begin + a.rows_per_block < a.rows ? begin + a.rows_per_block : a.rows;
-  const int64_t live = live_rows(a.live, a.rows), end = live < last ? live : last;
-  float* const parts = a.parts + int64_t(blockIdx.x) * (2 + a.types) * a.cols;
+  const int64_t c = int64_t(thread) * kUnit, live = live_rows(a.live, a.rows);
+  const int64_t begin = int64_t(blockIdx.x) * table.tokens_per_block, past = begin + table.tokens_per_block;
+  const int64_t end = past < live ? past : live;
+  const int n = int(a.cols - c);
   const bool wide = a.cols % 4 == 0;
-  float dgamma[kUnits][kUnit] = {}, dbeta[kUnits][kUnit] = {}, dtype[kUnits][kUnit] = {};
+  float* const parts = a.parts + int64_t(blockIdx.x) * (2 + a.types) * a.cols + c;
+  float gamma[kUnit], dgamma[kUnit] = {}, dbeta[kUnit] = {}, dtype[kUnit] = {};
+  load_unit(a.gamma.data + c, n, a.gamma.wide, gamma);
   const auto add_type = [&](int type) {
+    if (n <= 0) return;
+    float* const part = parts + (2 + type) * a.cols;
+    float sum[kUnit];
+    load_unit(static_cast<const float*>(part), n, wide, sum);
 #pragma unroll
-    for (int k = 0; k < kUnits; ++k) {
-      const int64_t c = int64_t(thread + k * kThreads) * kUnit;
-      const int n = int(a.cols - c);
-      if (n <= 0) continue;
-      float* part = parts + (2 + type) * a.cols + c;
-      float sum[kUnit];
-      load_unit(static_cast<const float*>(part), n, wide, sum);
-#pragma unroll
-      for (int i = 0; i < kUnit; ++i) sum[i] += dtype[k][i], dtype[k][i] = 0;
-      store_unit(part, n, wide, sum);
-    }
+    for (int i = 0; i < kUnit; ++i) sum[i] += dtype[i], dtype[i] = 0;
+    store_unit(part, n, wide, sum);
   };
-  int turn = 0, type = a.type_ids && begin < end ? a.type_ids[begin] : 0;
-  for (int64_t r = begin; r < end; ++r, turn ^= 1) {
-    const int this_type = a.type_ids ? a.type_ids[r] : 0;
-    if (this_type != type) add_type(type), type = this_type;
-    const Moments m{a.mean[r], a.rstd[r]};
-    const RowDraw keys = draws_of_row(a.draws, r);
-    float g[kUnits][kUnit] = {}, s[kUnits][kUnit] = {}, gamma[kUnits][kUnit] = {}, sums[2] = {0, 0};
+  SegmentSums segments(table, begin, end, a.cols, c);
+  int turn = 0, type = a.type_ids && begin < end ? a.type_ids[table.order[begin]] : 0;
+  for (int64_t first = begin; first < end; first += kRows, turn ^= 1) {
+    int32_t token[kRows];
+    float g[kRows][kUnit], s[kRows][kUnit], means[2 * kRows] = {};
+    Moments moments[kRows];
 #pragma unroll
-    for (int k = 0; k < kUnits; ++k) {
-      const int unit = thread + k * kThreads;
-      const int64_t c = int64_t(unit) * kUnit;
-      const int n = int(a.cols - c);
-      if (n <= 0) continue;
-      load_unit(static_cast<const T*>(a.y.row(r)) + c, n, a.y.wide, g[k]);
-      drop(a.draws, keys, unit, g[k]);
-      table_sum(a, r, c, n, s[k]);
-      load_unit(a.gamma.data + c, n, a.gamma.wide, gamma[k]);
-      gradient_terms(g[k], s[k], gamma[k], m, sums[0], sums[1]);
+    for (int j = 0; j < kRows; ++j) {
+      const bool there = first + j < end;
+      token[j] = table.order[there ? first + j : begin];
+      load_unit(static_cast<const T*>(a.y.row(token[j])) + c, there ? n : 0, a.y.wide, g[j]);
+      table_sum(a, token[j], c, there ? n : 0, s[j]);
+      moments[j] = {a.mean[token[j]], a.rstd[token[j]]};
+      if constexpr (!kFirst) means[2 * j] = a.means[2 * token[j]], means[2 * j + 1] = a.means[2 * token[j] + 1];
     }
-    block_sums<kThreads>(sums, turn);
 #pragma unroll
-    for (int k = 0; k < kUnits; ++k) {
-      const int64_t c = int64_t(thread + k * kThreads) * kUnit;
-      const int n = int(a.cols - c);
-      if (n <= 0) continue;
-      gradient_of_sum(g[k], s[k], gamma[k], m, sums[0] / float(a.cols), sums[1] / float(a.cols), dgamma[k], dbeta[k]);
-      store_unit(a.y.row(r) + c, n, a.y.wide, g[k]);
+    for (int j = 0; j < kRows; ++j) {
+      if (n > 0) drop(a.draws, draws_of_row(a.draws, token[j]), thread, g[j]);
+      if constexpr (kFirst) gradient_terms(g[j], s[j], gamma, moments[j], means[2 * j], means[2 * j + 1]);
+    }
+    if constexpr (kFirst) block_sums<kThreads>(means, turn);
 #pragma unroll
-      for (int i = 0; i < kUnit; ++i) dtype[k][i] += g[k][i];
+    for (int j = 0; j < kRows; ++j) {
+      if (first + j >= end) continue;
+      if constexpr (kFirst) {
+        means[2 * j] /= float(a.cols), means[2 * j + 1] /= float(a.cols);
+        if (thread == 0) a.means[2 * token[j]] = means[2 * j], a.means[2 * token[j] + 1] = means[2 * j + 1];
+      }
+      gradient_of_sum(g[j], s[j], gamma, moments[j], means[2 * j], means[2 * j + 1], dgamma, dbeta);
+      segments.add(first + j, g[j]);
+      if constexpr (kFirst) {
+        const int this_type = a.type_ids ? a.type_ids[token[j]] : 0;
+        if (this_type != type) add_type(type), type = this_type;
+#pragma unroll
+        for (int i = 0; i < kUnit; ++i) dtype[i] += g[j][i];
+      }
     }
   }
-  add_type(type);
-  for (int64_t r = begin > live ? begin : live; r < last; ++r)
-    for (int64_t c = int64_t(thread) * kUnit; c < a.cols; c += kThreads * kUnit)
-      store_zeros(a.y.row(r) + c, int(a.cols - c), a.y.wide);
-#pragma unroll
-  for (int k = 0; k < kUnits; ++k) {
-    const int64_t c = int64_t(thread + k * kThreads) * kUnit;
-    const int n = int(a.cols - c);
-    if (n <= 0) continue;
-    store_unit(parts + c, n, wide, dgamma[k]);
-    store_unit(parts + a.cols + c, n, wide, dbeta[k]);
+  if (begin < end) segments.finish();
+  if constexpr (kFirst) {
+    add_type(type);
+    if (n <= 0) return;
+    store_unit(parts, n, wide, dgamma);
+    store_unit(parts + a.cols, n, wide, dbeta);
   }
 }
 
-struct SegmentArgs {
-  const int32_t *order, *start, *row;
-  int64_t padding_row;
-};
-
-// table[row[s]] += the rows of d that segment s names: a block a segment and 256 columns.
-template <class T>
-__global__ void __launch_bounds__(kTileThreads)
-    segment_kernel(Rows<const T> d, SegmentArgs s, Rows<float> table, int64_t cols) {
-  const int64_t target = s.row[blockIdx.x];
-  if (target == s.padding_row || target < 0) return;
-  const int warp = int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32;
-  const int64_t c = int64_t(blockIdx.y) * kTileColumns + lane * kUnit;
-  const int n = int(cols - c);
-  float sums[kUnit] = {};
-  if (n > 0) {
-    const int32_t end = s.start[blockIdx.x + 1];
-#pragma unroll 4
-    for (int32_t i = s.start[blockIdx.x] + warp; i < end; i += kTileWarps) {
-      float x[kUnit];
-      load_unit(d.row(s.order[i]) + c, n, d.wide, x);
-#pragma unroll
-      for (int j = 0; j < kUnit; ++j) sums[j] += x[j];
-    }
-  }
-  tile_sums(sums);
-  if (warp > 0 || n <= 0) return;
-  float* const at = table.row(target) + c;
-  float before[kUnit];
-  load_unit(static_cast<const float*>(at), n, table.wide, before);
-#pragma unroll
-  for (int j = 0; j < kUnit; ++j) sums[j] += before[j];
-  store_unit(at, n, table.wide, sums);
+// The rows of the segments that blocks share: a block where one begins adds its parts up, in the order of the tokens.
+inline constexpr int kEdgeThreads = 256;
+__global__ void __launch_bounds__(kEdgeThreads) edge_kernel(TableGradient t, int64_t cols) {
+  const int32_t row = t.edge_row[2 * blockIdx.x + 1];
+  const int64_t c = int64_t(blockIdx.y) * kEdgeThreads + threadIdx.x;
+  if (row < 0 || c >= cols) return;
+  float sum = t.edges[(2 * int64_t(blockIdx.x) + 1) * cols + c];
+  for (unsigned b = blockIdx.x + 1; b < gridDim.x && t.edge_row[2 * b] == row; ++b)
+    sum += t.edges[2 * int64_t(b) * cols + c];
+  t.dtable.row(row)[c] += sum;
 }
 
 }  // namespace encore::cuda

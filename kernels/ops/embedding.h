@@ -13,7 +13,7 @@ struct EmbeddingForward {
   Tensor gamma, beta;           // in  [1, H] fp32
   Tensor y;                     // out [T, H] float
   Tensor mean, rstd;            // out [1, T] fp32
-  Tensor live;                  // in [1, 1] i32, optional: how many tokens count (live_tokens.h)
+  Tensor live;                  // in [1, 1] i32, optional: how many tokens count (live_rows.h)
   float eps = 1e-5f;
   RowDropout dropout;
 };

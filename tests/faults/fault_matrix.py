@@ -3,10 +3,11 @@
 
     fault_matrix.py [--all-gates] [--only REGEX] [--jobs N] [--markdown FILE]
 
-A fault is an edit of kernels/cuda (tests/faults/*.toml). The kernels that it touches are compiled again, in each gate's
-mode, and linked before the library that holds the sound ones; nothing of the build itself changes. A gate catches a
-fault if one of its tests fails. Without --all-gates a fault's run ends with the first gate that catches it. Exit code 1
-if a fault is caught by none, or a gate fails without any fault.
+A fault is an edit of kernels/cuda (tests/faults/*.toml). The kernels that it touches (of a header that all share, those
+of its `units` alone) are compiled again, in each gate's mode, and linked before the library that holds the sound ones;
+nothing of the build itself changes. A gate catches a fault if one of its tests fails, and a program ends with its first
+failed test. Without --all-gates a fault's run ends with the first gate that catches it. Exit code 1 if a fault is
+caught by none, or a gate fails without any fault.
 """
 import argparse
 import concurrent.futures
@@ -44,7 +45,7 @@ def run(command, cwd, env=None, limit=LIMIT):
 class Fault:
     def __init__(self, table, tests):
         self.name, self.file, self.first = table["name"], table["file"], table["first"]
-        self.edits, self.tests = table["edits"], table.get("tests", tests)
+        self.edits, self.tests, self.units = table["edits"], table.get("tests", tests), table.get("units")
         self.slug = re.sub(r"\W+", "_", f"{self.file} {self.name}").lower()[:100]
 
     def plant(self, folder):
@@ -136,7 +137,7 @@ class Run:
         if mode in self.objects:
             return self.objects[mode]
         out = []
-        for name in self.tree.touched(self.folder, self.fault.file):
+        for name in self.fault.units or self.tree.touched(self.folder, self.fault.file):
             command = self.tree.compile.get((mode, name))
             if not command:
                 continue
@@ -164,7 +165,7 @@ class Run:
         return self.linked[mode, program]
 
     def ptxas(self):
-        files = [f"kernels/cuda/{f}" for f in self.tree.touched(self.folder, self.fault.file)]
+        files = [f"kernels/cuda/{f}" for f in self.fault.units or self.tree.touched(self.folder, self.fault.file)]
         text, code = run(["scripts/ptxas_gate.sh", *files], self.folder)
         if "no nvcc" in text:
             return None, ""
@@ -177,7 +178,7 @@ class Run:
         ran = False
         for stem in self.fault.tests:
             for mode, program, env in self.tree.programs(gate, stem):
-                text, code = run([str(self.program(mode, program))], BUILD / "tests", {"SIMT_WORKERS": "1", **env})
+                text, code = run([str(self.program(mode, program))], BUILD / "tests", {"SIMT_WORKERS": "1", "GTEST_FAIL_FAST": "1", **env})
                 if code:
                     signs = re.findall(r"(?:launch of .*|ERROR: AddressSanitizer.*|runtime error.*|\[  FAILED  \] \S+)", text)
                     return True, "hangs" if code == 124 else (signs or [f"exit code {code}"])[0]
