@@ -61,28 +61,28 @@ void ask_cgroups(const fs::path& mount, const std::string& group, const CgroupFi
   }
 }
 
-void ask_cgroups(int ranks, MemoryRoom& room) {
-  std::ifstream in("/proc/self/cgroup");
+void ask_cgroups(const KernelFiles& kernel, int ranks, MemoryRoom& room) {
+  std::ifstream in(kernel.proc / "self/cgroup");
   for (std::string line; std::getline(in, line);) {  // "4:memory:/job", "0::/job"
     const size_t first = line.find(':'), second = line.find(':', first + 1);
     if (second == std::string::npos) continue;
     const std::string controllers = line.substr(first + 1, second - first - 1), group = line.substr(second + 1);
     if (controllers.empty())
-      for (const char* mount : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"})
+      for (const fs::path& mount : {kernel.cgroup, kernel.cgroup / "unified"})
         ask_cgroups(mount, group, {"memory.max", "memory.current", {"inactive_file ", "active_file "}}, ranks, room);
     else if (("," + controllers + ",").find(",memory,") != std::string::npos)
-      ask_cgroups("/sys/fs/cgroup/memory", group,
+      ask_cgroups(kernel.cgroup / "memory", group,
                   {"memory.limit_in_bytes", "memory.usage_in_bytes", {"total_inactive_file ", "total_active_file "}},
                   ranks, room);
   }
 }
 
-void ask_limits(int threads, uint64_t mapped, MemoryRoom& room) {
+void ask_limits(const KernelFiles& kernel, int threads, uint64_t mapped, MemoryRoom& room) {
   const auto limit = [](int resource) -> uint64_t {
     struct rlimit l {};
     return ::getrlimit(resource, &l) == 0 && l.rlim_cur != RLIM_INFINITY ? uint64_t(l.rlim_cur) : UINT64_MAX;
   };
-  const auto used = [](const char* key) { return number_in("/proc/self/status", key).value_or(0) * 1024; };
+  const auto used = [&](const char* key) { return number_in(kernel.proc / "self/status", key).value_or(0) * 1024; };
   // These two count what is set aside as if it were used, and allocators set aside in advance: a third is spare, found
   // by trying (tests/survival.sh).
   const auto narrow_hard = [&](uint64_t bytes, const char* source) { narrow(room, bytes / 3 * 2, source); };
@@ -103,14 +103,15 @@ std::string in_one_line(const MemoryPlan& plan) {
 
 }  // namespace
 
-MemoryRoom memory_room(int ranks, int threads, uint64_t mapped) {
+MemoryRoom memory_room(int ranks, int threads, uint64_t mapped, const KernelFiles& kernel) {
   MemoryRoom room;
   ranks = std::max(1, ranks);
-  if (const auto available = number_in("/proc/meminfo", "MemAvailable"))
-    narrow(room, (*available + number_in("/proc/meminfo", "SwapFree").value_or(0)) * 1024 / uint64_t(ranks),
+  const fs::path meminfo = kernel.proc / "meminfo";
+  if (const auto available = number_in(meminfo, "MemAvailable"))
+    narrow(room, (*available + number_in(meminfo, "SwapFree").value_or(0)) * 1024 / uint64_t(ranks),
            "this machine's free memory");
-  ask_cgroups(ranks, room);
-  ask_limits(threads, mapped, room);
+  ask_cgroups(kernel, ranks, room);
+  ask_limits(kernel, threads, mapped, room);
   if (ranks > 1) room.source += fmt::format(", shared by {} ranks", ranks);
   return room;
 }

@@ -2,12 +2,18 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <string>
 
 #include "model/model.h"
 
 namespace encore {
+
+// Where the kernel tells what there is. Tests lay out trees of their own.
+struct KernelFiles {
+  std::filesystem::path proc = "/proc", cgroup = "/sys/fs/cgroup";
+};
 
 struct MemoryRoom {
   uint64_t bytes = UINT64_MAX;
@@ -17,7 +23,7 @@ struct MemoryRoom {
 // The smallest of: what the machine has available (with swap), the memory cgroups that hold the process (v1 and v2,
 // page cache counted as free), RLIMIT_DATA, RLIMIT_AS. The first two are shared by the `ranks` of this machine.
 // threads: that will run; mapped: bytes of files that will be mapped (both count towards the two limits).
-MemoryRoom memory_room(int ranks, int threads, uint64_t mapped);
+MemoryRoom memory_room(int ranks, int threads, uint64_t mapped, const KernelFiles& = {});
 
 // Throws Error, in one line, when plan(tokens) does not fit: the plan, what limits it, and the largest
 // --tokens-per-batch that fits with a hundredth of the room to spare (what is free differs a little from one start to

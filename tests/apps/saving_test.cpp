@@ -3,7 +3,6 @@
 
 #include <csignal>
 
-#include "apps/train/memory_limit.h"
 #include "apps/train/run_folder.h"
 #include "apps/train/save_policy.h"
 #include "apps/train/state_file.h"
@@ -239,33 +238,6 @@ TEST(SavePolicy, StopThrowsAndContinueSaysItOnce) {
   ASSERT_EQ(said.size(), 2u);
   EXPECT_NE(said[1].find("written again"), std::string::npos);
   EXPECT_THROW(go_on.attempt("state", [] { fail("a fault of the program"); }), Error);
-}
-
-TEST(MemoryLimit, NamesTheLargestBatchThatFits) {
-  const auto plan = [](int64_t tokens) {
-    return MemoryPlan{{{"weights", 1000}, {"activations", size_t(tokens) * 10}}};
-  };
-  const auto message = [&](uint64_t room, int64_t least, size_t already = 0) -> std::string {
-    try {
-      check_memory(plan, 500, least, already, {room, "the test"});
-    } catch (const Error& e) {
-      EXPECT_EQ(e.exit_code(), 2);
-      return e.what();
-    }
-    return "";
-  };
-  EXPECT_EQ(message(6000, 16), "");
-  // A hundredth of the room stays free.
-  EXPECT_NE(message(5999, 16).find("--tokens-per-batch 484 is the largest"), std::string::npos);
-  EXPECT_NE(message(2009, 16).find("--tokens-per-batch 98 is the largest"), std::string::npos);
-  EXPECT_NE(message(2009, 16).find("weights 1000 B, activations 4.88 KiB"), std::string::npos) << message(2009, 16);
-  EXPECT_NE(message(2009, 16, 1000).find("--tokens-per-batch 198 is the largest"), std::string::npos);
-  EXPECT_NE(message(1100, 16).find("not even --tokens-per-batch 16"), std::string::npos);
-  const MemoryRoom room = memory_room(1, 1, 0), shared = memory_room(4, 1, 0);
-  EXPECT_GT(room.bytes, size_t(16) << 20);
-  EXPECT_LT(room.bytes, UINT64_MAX);
-  EXPECT_FALSE(room.source.empty());
-  EXPECT_LE(shared.bytes, room.bytes);
 }
 
 }  // namespace
