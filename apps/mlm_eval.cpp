@@ -5,6 +5,7 @@
 #include "apps/train/evaluator.h"
 #include "apps/train/progress.h"
 #include "data/dataset.h"
+#include "data/sequence_sample.h"
 #include "data/tokenizer.h"
 #include "model/checkpoint.h"
 
@@ -24,6 +25,9 @@ Cli mlm_eval_cli() {
   cli.number("Measure", "mlm-probability", "share of the tokens to be predicted", 0.15, 1e-6, 0.999);
   cli.choice("Measure", "masking", "what is masked at a time", {"token", "whole-word"}, "token");
   cli.integer("Measure", "seed", "of the masks", int64_t(kEvalSeed), 0, int64_t(1) << 53);
+  cli.integer("Measure", "eval-tokens",
+              "of more text than this many tokens take windows spread over it, as dapt_train does; 0: all", 0, 0,
+              int64_t(1) << 40);
   cli.integer("Measure", "tokens-per-batch", "tokens computed at a time", 4096, 8, 1 << 26);
   cli.flag("Output", "json", "one JSON object instead of a table");
   add_device_flags(cli);
@@ -79,7 +83,9 @@ int mlm_eval(int argc, char** argv) {
   if (report.mlm_head_fresh)
     fmt::print(stderr, "note: {} has no MLM head: the loss is that of a freshly initialised one\n", report.file);
   Reservation reservation(*model, plan_capacity(tokens_per_batch, masking.mlm_probability), Mode::kInference);
-  const Evaluator evaluator(data.train(), make_masker(masking, tokenizer), tokens_per_batch);
+  const int64_t tokens = cli.get_integer("eval-tokens");
+  const Evaluator evaluator(tokens > 0 ? sample_of_tokens(data.train(), tokens) : data.train(),
+                            make_masker(masking, tokenizer), tokens_per_batch);
   print_result(evaluator.run(reservation, *self, /*per_document=*/true), cli.get_flag("json"));
   if (!cli.get_flag("json")) fmt::print("computed by    {}\n", device.description());
   return 0;

@@ -15,6 +15,7 @@
 #include "apps/train/memory_use.h"
 #include "apps/train/profiler.h"
 #include "apps/train/progress.h"
+#include "data/sequence_sample.h"
 
 namespace encore {
 namespace {
@@ -22,40 +23,11 @@ namespace {
 constexpr int kMeasuredSteps = 5;
 constexpr double kLongStep = 20;  // seconds: in a step as long as this the first one's kernels weigh little
 
-// Every so many examples of a set, evenly: what an evaluation of all of them costs.
-class Sample : public SequenceSet {
- public:
-  Sample(std::shared_ptr<const SequenceSet> set, int64_t examples) : set_(std::move(set)), examples_(examples) {}
-  int64_t examples() const override { return examples_; }
-  int64_t sequences() const override { return set_->sequences(); }
-  int64_t seq_length() const override { return set_->seq_length(); }
-  int64_t example_tokens(int64_t e) const override { return set_->example_tokens(at(e)); }
-  int64_t example_sequences(int64_t e) const override { return set_->example_sequences(at(e)); }
-  void append(int64_t e, uint64_t epoch, const Masker& masker, PackedBatch& batch) const override {
-    set_->append(at(e), epoch, masker, batch);
-  }
-  int64_t document_of(int64_t sequence) const override { return set_->document_of(sequence); }
-  int64_t first_sequence(int64_t e) const override { return set_->first_sequence(at(e)); }
-
- private:
-  int64_t at(int64_t e) const { return int64_t(double(e) * double(set_->examples()) / double(examples_)); }
-  std::shared_ptr<const SequenceSet> set_;
-  int64_t examples_;
-};
-
 template <class F>
 double seconds_of(const F& work) {
   const auto start = std::chrono::steady_clock::now();
   work();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-// Mean tokens of an example; of a very long corpus, of a million examples spread over it.
-double mean_tokens(const SequenceSet& set) {
-  const int64_t n = set.examples(), taken = std::min<int64_t>(n, 1'000'000);
-  double sum = 0;
-  for (int64_t i = 0; i < taken; ++i) sum += double(set.example_tokens(int64_t(double(i) * double(n) / double(taken))));
-  return sum / double(std::max<int64_t>(1, taken));
 }
 
 double sum_of(const std::vector<double>& values) {
@@ -66,10 +38,10 @@ void measure_evaluation(const DryRun& run, Rehearsal& r) {
   if (!run.data.eval || run.data.eval->examples() == 0) return;
   constexpr int64_t kMicroBatches = 8;  // of each rank
   const int64_t all = run.data.eval->examples();
-  const double tokens = mean_tokens(*run.data.eval) * double(all);
+  const double tokens = mean_example_tokens(*run.data.eval) * double(all);
   const double wanted = double(kMicroBatches * run.step.tokens_per_batch * run.comm.size());
   const int64_t taken = std::clamp<int64_t>(int64_t(double(all) * std::min(1.0, wanted / tokens)), 1, all);
-  const Evaluator evaluator(std::make_shared<Sample>(run.data.eval, taken), run.eval_masker, run.step.tokens_per_batch);
+  const Evaluator evaluator(spread_sample(run.data.eval, taken), run.eval_masker, run.step.tokens_per_batch);
   const double whole = double(all) / double(taken);
   const Profiler::Phase phase(run.options.profiler, "evaluation");
   r.first_eval = whole * seconds_of([&] { evaluator.run(run.reservation, run.comm); });
@@ -80,7 +52,7 @@ void measure_evaluation(const DryRun& run, Rehearsal& r) {
 
 void measure_steps(const DryRun& run, Rehearsal& r) {
   r.run_steps = run.trainer.steps();
-  r.run_tokens = mean_tokens(*run.data.train) * double(run.step.total_examples);
+  r.run_tokens = mean_example_tokens(*run.data.train) * double(run.step.total_examples);
   const auto one = [&] {
     StepResult result;
     const Profiler::Phase phase(run.options.profiler, "step");

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "apps/train/signals.h"
 #include "apps/train/training_flags.h"
 #include "data/corpus_reader.h"
+#include "data/sequence_sample.h"
 
 namespace encore {
 namespace {
@@ -34,6 +36,18 @@ bool is_stream(const std::string& file) {
 std::string trimmed(std::string text) {
   while (!text.empty() && text.back() == '\n') text.pop_back();
   return text;
+}
+
+// An evaluation should not take long beside what it watches: of a large text a part stands for the whole.
+void sample_eval(int64_t tokens, RunData& data, Opening& opening) {
+  if (tokens == 0 || !data.eval) return;
+  const int64_t all = data.eval->examples(), all_tokens = data.eval_tokens;
+  data.eval = sample_of_tokens(data.eval, tokens);
+  if (data.eval->examples() == all) return;
+  data.eval_tokens = std::llround(mean_example_tokens(*data.eval) * double(data.eval->examples()));
+  opening.say("{} loss: on {} of {} windows spread evenly over the text, {} of {} tokens (--eval-tokens 0 takes all)",
+              data.eval_name, with_commas(data.eval->examples()), with_commas(all), with_commas(data.eval_tokens),
+              with_commas(all_tokens));
 }
 
 }  // namespace
@@ -76,6 +90,7 @@ RunData open_data(const Cli& cli, const Tokenizer& tokenizer, Communicator& comm
   else if (share > 0)
     opening.say("No --eval: {} of {} documents ({:g} %) are held out, chosen by hash of their text",
                 train.ledger().documents_held_out, train.ledger().documents_in, 100 * share);
+  sample_eval(cli.get_integer("eval-tokens"), data, opening);
   if (!data.eval || data.eval->examples() == 0)
     opening.say("note: nothing is held out: the loss is measured on training text alone");
   return data;

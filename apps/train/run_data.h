@@ -12,9 +12,9 @@
 namespace encore {
 
 struct RunData {
-  std::shared_ptr<const SequenceSet> train, eval;
+  std::shared_ptr<const SequenceSet> train, eval;  // eval: what is evaluated, --eval-tokens of it
   uint64_t train_fingerprint = 0, eval_fingerprint = 0;
-  int64_t eval_tokens = 0;
+  int64_t eval_tokens = 0;  // of one evaluation
   std::string eval_name;
   Ledger train_ledger;
   std::optional<Ledger> eval_ledger;  // where --eval named text of its own

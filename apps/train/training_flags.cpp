@@ -113,6 +113,9 @@ void declare_saving(Cli& cli) {
 
 void declare_watching(Cli& cli) {
   cli.integer(kWatching, "eval-every", "steps between evaluations; 0: ten times a run", 0, 0, int64_t(1) << 40);
+  cli.integer(kWatching, "eval-tokens",
+              "an evaluation of more text than this many tokens takes windows spread over it, always the same; 0: all",
+              100'000, 0, int64_t(1) << 40);
   cli.number(kWatching, "log-seconds", "seconds between lines where the output is no terminal", 10, 0, 1e6);
 }
 

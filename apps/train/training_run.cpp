@@ -155,6 +155,7 @@ void TrainingRun::evaluate() {
               {"eval_perplexity", std::exp(result.loss)},
               {"eval_accuracy", result.accuracy},
               {"eval_targets", result.targets},
+              {"eval_tokens", result.tokens},
               {"eval_seconds", seconds_since(start)}},
              "eval");
   // The start is no candidate: model/best is what this run made. What could not be written is not the best either: the
