@@ -11,31 +11,13 @@
 #include <unordered_map>
 #include <vector>
 
-#include "kernels/cpu/gemm_product.h"
+#include "kernels/cpu/gemm_primitives.h"
 
 namespace encore::cpu {
 
 namespace {
 
 using dnnl::memory;
-
-// Batches are ragged, so every number of rows is a shape of its own: 0.3 ms to make and, measured, 100 KB to keep.
-constexpr size_t kPrimitives = 1024, kPrimitiveBytes = size_t(100) << 10;
-
-memory::data_type onednn_type(DType dtype) {
-  return dtype == DType::kBF16 ? memory::data_type::bf16 : memory::data_type::f32;
-}
-
-memory::desc matrix(int64_t rows, int64_t cols, DType dtype, int64_t row_stride, int64_t col_stride) {
-  return memory::desc({rows, cols}, onednn_type(dtype), memory::dims{row_stride, col_stride});
-}
-
-struct Prepared {
-  dnnl::matmul primitive;
-  memory::desc a, b, c, bias, scratch;
-  bool blocked;       // one of oneDNN's brgemm kernels
-  uint64_t last_use;  // a running number
-};
 
 struct WeightKey {
   const void* data;
@@ -77,10 +59,9 @@ struct Gemm::State {
   std::vector<dnnl::stream> streams;  // one a thread, and the scratchpads likewise
   std::vector<void*> scratch;
   std::vector<size_t> scratch_bytes;
-  std::unordered_map<Product, Prepared, ProductHash> prepared;
+  Primitives primitives{engine};
   std::unordered_map<WeightKey, Weight, WeightHash> weights;
   size_t packed_bytes = 0;
-  uint64_t uses = 0;
 
   explicit State(int threads) : threads(threads), scratch(size_t(threads), nullptr), scratch_bytes(size_t(threads), 0) {
     for (int i = 0; i < threads; ++i) streams.emplace_back(engine);
@@ -92,51 +73,14 @@ struct Gemm::State {
     return p;
   }
 
-  const Prepared& prepare(const Product& p) {
-    const auto found = prepared.find(p);
-    if (found != prepared.end()) {
-      found->second.last_use = ++uses;
-      return found->second;
-    }
-    if (prepared.size() >= kPrimitives) forget_oldest();
-    omp_set_num_threads(p.threads);  // what oneDNN makes the primitive for
-    const memory::desc a = matrix(p.m, p.k, p.in, p.a_row, p.a_col), c = matrix(p.m, p.n, p.out, p.c_row, 1);
-    const memory::desc b = p.packed ? memory::desc({p.k, p.n}, onednn_type(p.in), memory::format_tag::any)
-                                    : matrix(p.k, p.n, p.in, p.b_row, p.b_col);
-    const memory::desc bias = p.bias ? matrix(1, p.n, DType::kF32, p.n, 1) : memory::desc();
-    dnnl::primitive_attr attributes;
-    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    if (p.accumulate) {
-      dnnl::post_ops sum;
-      sum.append_sum(1.0f);
-      attributes.set_post_ops(sum);
-    }
-    const dnnl::matmul::desc description = p.bias ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c);
-    const dnnl::matmul::primitive_desc chosen(description, attributes, engine);
-    return prepared
-        .emplace(
-            p, Prepared{dnnl::matmul(chosen), chosen.src_desc(), chosen.weights_desc(), chosen.dst_desc(), bias,
-                        chosen.scratchpad_desc(), std::string_view(chosen.impl_info_str()).starts_with("brg"), ++uses})
-        .first->second;
-  }
-
-  // The quarter that was not used for longest.
-  void forget_oldest() {
-    std::vector<uint64_t> ages;
-    for (const auto& [key, value] : prepared) ages.push_back(value.last_use);
-    std::nth_element(ages.begin(), ages.begin() + long(ages.size() / 4), ages.end());
-    std::erase_if(prepared,
-                  [limit = ages[ages.size() / 4]](const auto& entry) { return entry.second.last_use < limit; });
-  }
-
   // Evaluation between two steps packs weights that a resumed run finds unpacked: both must give the same bits, and
   // among oneDNN's kernels only the blocked ones sum in the same order either way.
   bool packable(Weight& weight, Product p) {
     if (!weight.decided) {
       p.packed = false;
-      weight.packable = prepare(p).blocked;
+      weight.packable = primitives.prepare(p).blocked;
       p.packed = true;
-      weight.packable = weight.packable && prepare(p).blocked;
+      weight.packable = weight.packable && primitives.prepare(p).blocked;
       weight.decided = true;
     }
     return weight.packable;
@@ -263,7 +207,7 @@ void Gemm::State::add_weight_job(const Tensor& a, const Tensor& w, bool transpos
     Weight& weight = weights[{w.data, w.rows, w.cols, w.ld, transposed}];
     // Packing costs about what it gains in one large product, so the first use goes without.
     p.packed = ++weight.uses > 1 && packable(weight, p);
-    const Prepared& chosen = prepare(p);
+    const Prepared& chosen = primitives.prepare(p);
     const void* b = p.packed ? pack(weight, w.data, p, chosen.b) : w.data;
     jobs.push_back({p, &chosen, a.data, b, bias.data, c.data});
   });
@@ -303,7 +247,7 @@ void Gemm::add_transposed_times(const Tensor& a, const Tensor& b, const Tensor& 
                     .accumulate = true,
                     .packed = false,
                     .threads = slices.size() == 1 ? s.threads : 1};
-    guarded(p, [&] { jobs.push_back({p, &s.prepare(p), part_a.data, part_b.data, nullptr, part_c.data}); });
+    guarded(p, [&] { jobs.push_back({p, &s.primitives.prepare(p), part_a.data, part_b.data, nullptr, part_c.data}); });
   }
   guarded(jobs[0].product, [&] { s.run(jobs); });
 }
@@ -314,8 +258,7 @@ void Gemm::weights_changed() {
 
 size_t Gemm::bytes() const {
   const State& s = *state_;
-  return std::accumulate(s.scratch_bytes.begin(), s.scratch_bytes.end(), s.packed_bytes) +
-         s.prepared.size() * kPrimitiveBytes;
+  return std::accumulate(s.scratch_bytes.begin(), s.scratch_bytes.end(), s.packed_bytes) + s.primitives.bytes();
 }
 
 }  // namespace encore::cpu
