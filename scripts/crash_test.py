@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CLOCK = {"seconds", "tokens_per_second", "eval_seconds"}  # figures that a clock makes
@@ -84,6 +85,37 @@ def doing(run, lines_at_start):
     if step % SAVE_EVERY == 0 and not (run / ("state/step-%d" % step)).exists():
         return "between log and state"
     return "training step"
+
+
+def torn(run):
+    """What stands under its own name in a run folder and is not whole: at no moment may there be any."""
+    found = []
+
+    def look(folder, table):
+        try:
+            files = table(json.loads((folder / ("state.json" if folder.parent.name == "state" else "checksums.json"))
+                                     .read_text()))
+            for name, file in files.items():
+                data = (folder / name).read_bytes()
+                if len(data) != file["bytes"] or "%08x" % zlib.crc32(data) != file["crc32"]:
+                    found.append(str(folder.relative_to(run) / name))
+        except (OSError, ValueError, KeyError) as e:
+            found.append("%s: %r" % (folder.relative_to(run), e))
+
+    for folder in run.glob("state/step-*"):
+        if folder.name[5:].isdigit():
+            look(folder, lambda whole: whole["state"]["files"])
+    for folder in run.glob("model/*"):
+        if folder.name in ("best", "last"):
+            look(folder, lambda whole: whole["files"])
+    for name in ("config.json", "ledger.json"):
+        try:
+            json.loads((run / name).read_text())
+        except FileNotFoundError:
+            pass
+        except ValueError:
+            found.append(name)
+    return found
 
 
 def events(run):
@@ -182,6 +214,7 @@ def main():
 
         run, words, tally, done, attempts = work / "killed", command(work, binaries, work / "killed", steps), \
             collections.Counter(), 0, 0
+        damage = []
         begun = time.monotonic()
         while done < kills:
             attempts += 1
@@ -204,8 +237,14 @@ def main():
                 process.wait()
             tally[what] += 1
             done += 1
-        must(words)
-        rows = differences(work / "whole", run, steps)
+            damage += ["after kill %d: %s" % (done, name) for name in torn(run)]
+            if damage:
+                break  # what follows would only stumble over it
+        rows = [("after each kill: what stands under its own name is whole" + "".join("; " + d for d in damage),
+                 not damage)]
+        if not damage:
+            must(words)
+            rows += differences(work / "whole", run, steps)
         text = report(kills, done, seed, steps, tally, rows, time.monotonic() - begun)
         print(text)
         if table:

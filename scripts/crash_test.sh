@@ -10,8 +10,9 @@
 #
 # The run is a tiny model with a state every second step, an evaluation every third and --keep 2, so that many moments
 # fall into saves, evaluations and the removal of old states. Before each kill the process is halted (SIGSTOP) to see
-# what it was doing. Equal must be, to the bit: weights, both Adam moments, model/best and model/last, every figure of
-# log.jsonl and of the TensorBoard file but those of the clock. Exit code 0 only then.
+# what it was doing; after it, every state, model folder and JSON file under its own name must be whole. Equal must be,
+# to the bit: weights, both Adam moments, model/best and model/last, every figure of log.jsonl and of the TensorBoard
+# file but those of the clock. Exit code 0 only then.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 kills=50 seed= bin=build/bin table=
