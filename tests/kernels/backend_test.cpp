@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <numeric>
@@ -13,6 +14,7 @@
 #include "kernels/base/program_path.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/vec/dispatch.h"
+#include "kernels/ops/matmul.h"
 
 namespace encore {
 namespace {
@@ -44,6 +46,38 @@ TEST(CpuBackend, SaysThreadsAndInstructionSet) {
   EXPECT_NE(three.find(", 3 threads, "), std::string::npos) << three;
   EXPECT_NE(one.find(cpu::use_avx512() ? "avx512 bf16, oneDNN 2." : "avx2, oneDNN 2."), std::string::npos) << one;
   EXPECT_EQ(CpuBackend(1).native_bf16(), cpu::use_avx512());
+}
+
+// Ragged batches bring a new shape each: the products made for the oldest are forgotten, and made again when they come
+// back.
+TEST(CpuBackend, ProductsOfManyShapes) {
+  constexpr int64_t kShapes = 1300, kKept = 1024, kInner = 8;
+  CpuBackend backend(1);
+  auto* x = static_cast<float*>(backend.allocate(kShapes * kInner * sizeof(float)));
+  auto* y = static_cast<float*>(backend.allocate(kShapes * kInner * sizeof(float)));
+  auto* w = static_cast<float*>(backend.allocate(kInner * kInner * sizeof(float)));
+  for (int64_t i = 0; i < kShapes; ++i) x[i * kInner] = float(i + 1);
+  for (int64_t j = 0; j < kInner; ++j) w[j * kInner] = float(j + 1);
+  const auto multiply = [&](int64_t rows) {
+    std::fill(y, y + rows * kInner, -1.f);
+    linear_forward(backend,
+                   {.x = Tensor(x, rows, kInner), .w = Tensor(w, kInner, kInner), .y = Tensor(y, rows, kInner)});
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t j = 0; j < kInner; ++j) ASSERT_EQ(y[i * kInner + j], float((i + 1) * (j + 1))) << rows;
+    backend.weights_changed();
+  };
+  multiply(1);
+  const size_t one = backend.workspace_bytes();
+  size_t most = 0;
+  for (int64_t rows = 1; rows <= kShapes; ++rows) {
+    multiply(rows);
+    most = std::max(most, backend.workspace_bytes());
+  }
+  EXPECT_GT(most, one * kKept / 2);
+  EXPECT_LE(most, one * (kKept + 1)) << "the oldest are forgotten";
+  EXPECT_LT(backend.workspace_bytes(), most);
+  for (int64_t rows = 1; rows <= 5; ++rows) multiply(rows);
+  for (void* p : {x, y, w}) backend.free(p);
 }
 
 // Sizes on both sides of what comes from malloc, of a page, and of what gets huge pages.
