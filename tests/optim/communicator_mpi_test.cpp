@@ -1,0 +1,88 @@
+// The communicator over MPI: each test starts itself under mpirun, and every rank checks what it got.
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include <filesystem>
+#include <numeric>
+#include <vector>
+
+#include "optim/communicator.h"
+
+namespace encore {
+namespace {
+
+constexpr int kRanks = 3;
+// More than two of the pieces that a collective is cut into (1 MB), and a rest.
+constexpr size_t kLong = (size_t(5) << 19) + 3;
+
+// Runs the current test under mpirun and returns the exit code; -1: it cannot be started here.
+int under_mpirun() {
+  const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
+  if (std::system("mpirun --version >/dev/null 2>&1") != 0 ||
+      !std::filesystem::exists(std::string(ENCORE_BINARY_DIR) + "/lib/libencore_mpi.so"))
+    return -1;
+  for (const char* allowed :
+       {"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "OMPI_MCA_rmaps_base_oversubscribe"})
+    ::setenv(allowed, "1", 1);
+  ::setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 1);
+  ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);  // Open MPI keeps what its unloaded plugins allocated
+  const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+  const int status = std::system(("mpirun -n " + std::to_string(kRanks) + " '" + self + "' --gtest_filter='" +
+                                  test->test_suite_name() + "." + test->name() + "' 2>&1")
+                                     .c_str());
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+TEST(MpiCommunicator, EveryRankGetsTheSame) {
+  if (!under_mpi()) {
+    const int code = under_mpirun();
+    if (code < 0) GTEST_SKIP() << "skipped: no mpirun, or built without MPI";
+    EXPECT_EQ(code, 0);
+    return;
+  }
+  const auto comm = make_communicator();
+  ASSERT_EQ(comm->size(), kRanks);
+  EXPECT_EQ(comm->local_size(), kRanks);
+  EXPECT_EQ(comm->local_rank(), comm->rank());
+  EXPECT_EQ(comm->root(), comm->rank() == 0);
+  EXPECT_EQ(comm->description().rfind("3 ranks over MPI (", 0), 0u) << comm->description();
+
+  std::vector<int64_t> ranks{comm->rank(), 1};
+  comm->all_reduce_sum(std::span<int64_t>(ranks));
+  EXPECT_EQ(ranks, (std::vector<int64_t>{0 + 1 + 2, kRanks})) << "each rank is there once";
+  std::vector<int64_t> largest{comm->rank(), -comm->rank(), 7};
+  comm->all_reduce_max(std::span<int64_t>(largest));
+  EXPECT_EQ(largest, (std::vector<int64_t>{2, 0, 7}));
+
+  std::vector<float> floats(kLong);
+  std::vector<double> doubles(kLong / 4);
+  for (size_t i = 0; i < floats.size(); ++i) floats[i] = float(i % 1000) + float(comm->rank());
+  for (size_t i = 0; i < doubles.size(); ++i) doubles[i] = double(i) * 1e-3 * double(comm->rank() + 1);
+  comm->all_reduce_sum(std::span<float>(floats));
+  comm->all_reduce_sum(std::span<double>(doubles));
+  for (size_t i = 0; i < floats.size(); ++i) ASSERT_EQ(floats[i], 3 * float(i % 1000) + 3) << i;
+  for (size_t i = 0; i < doubles.size(); ++i) ASSERT_NEAR(doubles[i], double(i) * 6e-3, 1e-9) << i;
+
+  std::vector<char> text(kLong, char('a' + comm->rank()));
+  comm->broadcast(text, 1);
+  EXPECT_EQ(text, std::vector<char>(kLong, 'b'));
+  for (int i = 0; i < 3; ++i) comm->barrier();
+}
+
+// One rank fails while the others wait for it: all end, with its exit code.
+TEST(MpiCommunicator, AbortEndsEveryRank) {
+  if (!under_mpi()) {
+    const int code = under_mpirun();
+    if (code < 0) GTEST_SKIP() << "skipped: no mpirun, or built without MPI";
+    EXPECT_EQ(code, 74);
+    return;
+  }
+  const auto comm = make_communicator();
+  if (comm->rank() == 1) comm->abort(74);
+  comm->barrier();
+  FAIL() << "rank " << comm->rank() << " went on";
+}
+
+}  // namespace
+}  // namespace encore
