@@ -1,4 +1,4 @@
-// Folders that appear whole or not at all, what a killed process leaves, which states stay, and log lines that wait.
+// Which states stay, what is found in them, run folders that vanish, and log lines that wait.
 #include <sys/resource.h>
 
 #include <csignal>
@@ -7,9 +7,6 @@
 #include "apps/train/save_policy.h"
 #include "apps/train/state_file.h"
 #include "apps/train/step_log.h"
-#include "kernels/base/atomic_folder.h"
-#include "kernels/base/file_checksum.h"
-#include "model/checksums.h"
 #include "tests/apps/tiny_run.h"
 
 namespace encore::test {
@@ -19,85 +16,6 @@ std::set<std::string> names(const std::string& folder) {
   std::set<std::string> found;
   for (const auto& entry : fs::directory_iterator(folder)) found.insert(entry.path().filename().string());
   return found;
-}
-
-void make(const std::string& folder, const std::string& text) {
-  fs::create_directories(folder);
-  write_text(folder + "/file", text);
-}
-
-TEST(AtomicFolder, ReplacesAndCleansUp) {
-  const TemporaryFolder place;
-  for (const char* text : {"first", "second"}) {
-    AtomicFolder folder(place / "a/b");
-    write_text(folder.temporary_path() + "/file", text);
-    folder.commit();
-    EXPECT_EQ(read_text(place / "a/b/file"), text);
-    EXPECT_EQ(names(place / "a"), std::set<std::string>{"b"});
-  }
-  { const AtomicFolder dropped(place / "a/b"); }
-  EXPECT_EQ(read_text(place / "a/b/file"), "second");
-  EXPECT_EQ(names(place / "a"), std::set<std::string>{"b"});
-}
-
-// Where folders cannot be exchanged there is a moment with neither in place: what a kill leaves then is put in order.
-TEST(AtomicFolder, WhatAKillLeavesBetweenTwoRenamesIsRecovered) {
-  const TemporaryFolder place;
-  make(place / "state", "old");
-  make(place / "state.tmp-1", "new");
-  replace_by_two_renames(place / "state.tmp-1", place / "state");
-  EXPECT_EQ(read_text(place / "state/file"), "new");
-  EXPECT_EQ(names(place.str()), std::set<std::string>{"state"});
-
-  fs::rename(place / "state", place / "state.tmp-old");
-  make(place / "state.tmp-7", "half");
-  write_text(place / "log.tmp-7-0", "half");
-  recover_folders(place.str());
-  EXPECT_EQ(names(place.str()), std::set<std::string>{"state"});
-  EXPECT_EQ(read_text(place / "state/file"), "new");
-
-  // Killed after both renames: the old one is litter.
-  make(place / "state.tmp-old", "old");
-  recover_folders(place.str());
-  EXPECT_EQ(names(place.str()), std::set<std::string>{"state"});
-  EXPECT_EQ(read_text(place / "state/file"), "new");
-}
-
-TEST(FileChecksum, IsThatOfTheWholeFileHoweverItIsCut) {
-  const TemporaryFolder place;
-  write_text(place / "check", "123456789");
-  EXPECT_EQ(file_checksum(place / "check").hex(), "cbf43926");  // the check value of CRC-32
-  std::string large(9'000'001, 'x');
-  for (size_t i = 0; i < large.size(); ++i) large[i] = char(i * 2654435761u >> 13);
-  write_text(place / "large", large);
-  const FileChecksum good = file_checksum(place / "large");
-  EXPECT_EQ(good.bytes, large.size());
-  large[8'500'000] ^= 1;
-  write_text(place / "large", large);
-  EXPECT_NE(file_checksum(place / "large"), good);
-  EXPECT_THROW(file_checksum(place / "none"), IoError);
-}
-
-TEST(ModelChecksums, ADamagedFileIsNamedAndAWholeFolderOffered) {
-  const TemporaryFolder place;
-  for (const char* which : {"best", "last"}) {
-    make(place / which, which);
-    write_checksums(place / which);
-    EXPECT_EQ(find_damage(place / which), "");
-  }
-  write_text(place / "best/file", "bent");
-  try {
-    check_checksums(place / "best/");
-    FAIL() << "not found";
-  } catch (const Error& e) {
-    EXPECT_EQ(e.exit_code(), 2);
-    EXPECT_NE(std::string(e.what()).find("best/file: is damaged"), std::string::npos) << e.what();
-    EXPECT_NE(std::string(e.what()).find("/last is whole"), std::string::npos) << e.what();
-  }
-  fs::remove(place / "last/file");
-  EXPECT_NE(find_damage(place / "last").find("is missing"), std::string::npos);
-  fs::remove(place / "best/checksums.json");
-  EXPECT_NO_THROW(check_checksums(place / "best"));
 }
 
 // States of a tiny model, and the folder that they lie in.

@@ -34,6 +34,20 @@ TEST_P(Memory, PlanIsExact) {
   EXPECT_EQ(counting.live_bytes(), 0u);
 }
 
+TEST_P(Memory, AnOutlinePlansTheSameWithoutMemory) {
+  const BatchCapacity capacity{100, 7, 30};
+  const auto outline = classify ? outline_classifier(config, kTinyLabels, counting, dtype, Mode::kTraining)
+                                : outline_mlm(config, counting, dtype, Mode::kTraining);
+  EXPECT_LE(counting.live_bytes(), kTotals);
+  const MemoryPlan a = outline->plan(capacity, dtype, Mode::kTraining);
+  const MemoryPlan b = make(Mode::kTraining)->plan(capacity, dtype, Mode::kTraining);
+  ASSERT_EQ(a.regions.size(), b.regions.size());
+  for (size_t i = 0; i < a.regions.size(); ++i) {
+    EXPECT_EQ(a.regions[i].name, b.regions[i].name);
+    EXPECT_EQ(a.regions[i].bytes, b.regions[i].bytes) << a.regions[i].name;
+  }
+}
+
 TEST_P(Memory, NothingIsAllocatedInTheLoop) {
   const auto model = make(Mode::kTraining);
   scramble(model->params(), 1);
