@@ -185,8 +185,10 @@ def differences(whole, killed, steps):
     leftovers = [str(p.relative_to(killed)) for p in killed.rglob("*.tmp-*")] + \
                 [str(p.relative_to(killed)) for p in killed.rglob("*.superseded")]
     rows.append(("nothing left over" + "".join(": " + x for x in leftovers), not leftovers))
-    states = sorted(os.listdir(killed / "state"))
-    rows.append(("states kept: " + ", ".join(states), states == sorted(os.listdir(whole / "state"))))
+    states = set(os.listdir(killed / "state"))
+    expected = {"step-%d" % (steps - i * SAVE_EVERY) for i in range(KEEP)}
+    best = "step-%d" % state[0]["best_step"]  # stays where it was saved
+    rows.append(("states kept: " + ", ".join(sorted(states)), states | {best} == expected | {best}))
     return rows
 
 
