@@ -15,6 +15,8 @@
 
 #include <chrono>
 #include <memory>
+#include <new>
+#include <optional>
 #include <string>
 
 #include "kernels/collectives.h"
@@ -39,10 +41,22 @@ class Mark {
   virtual ~Mark() = default;
 };
 
+// Calls that a backend has recorded (Backend::begin_recording).
+class Recording {
+ public:
+  virtual ~Recording() = default;
+  virtual void replay() = 0;  // makes them again, as they were; in order with other calls
+};
+
 // Of backends whose calls are done when they return.
 class HostMark final : public Mark {
  public:
   const std::chrono::steady_clock::time_point time = std::chrono::steady_clock::now();
+};
+
+// Memory of a device, in bytes; what other programs hold is not free.
+struct DeviceMemory {
+  size_t free, total;
 };
 
 class Backend {
@@ -57,6 +71,10 @@ class Backend {
   // Memory of the backend: zero-filled, aligned to 256 bytes. Throws Error naming the bytes when there is not enough.
   virtual void* allocate(size_t bytes) = 0;
   virtual void free(void* p) = 0;
+  // Absent where the backend's memory is the host's.
+  virtual std::optional<DeviceMemory> device_memory() const { return std::nullopt; }
+  // Returns when every call so far is done. Throws DeviceError when one of them failed.
+  virtual void wait() {}
   virtual void copy_to_device(void* device, const void* host, size_t bytes) = 0;
   virtual void copy_to_host(void* host, const void* device, size_t bytes) = 0;
   virtual void copy_on_device(void* to, const void* from, size_t bytes) = 0;  // apart
@@ -69,9 +87,28 @@ class Backend {
     const auto time = [](const Mark& m) { return static_cast<const HostMark&>(m).time; };
     return std::chrono::duration<double>(time(to) - time(from)).count();
   }
+  // Returns when the mark has passed. Throws DeviceError when a call before it failed.
+  virtual void reach(const Mark&) {}
   // Ops look for ids, labels and rows out of range before they use them, where that needs a wait for the device too.
-  // On by default; off for timings and captured steps, whose batches were checked on the host.
-  virtual void set_index_checks(bool) {}
+  // On by default; off for timings and steps, whose batches were checked on the host. Returns what held before.
+  virtual bool set_index_checks(bool) { return true; }
+
+  // Memory of the host that a device copies from and to while the host goes on: what is sent must stay as it is, and
+  // what is fetched is not there, until a mark behind the call has passed. Throws as allocate() does.
+  virtual void* allocate_staging(size_t bytes) { return ::operator new(bytes, std::align_val_t(256)); }
+  virtual void free_staging(void* p) { ::operator delete(p, std::align_val_t(256)); }
+  virtual void send(void* device, const void* staging, size_t bytes) { copy_to_device(device, staging, bytes); }
+  virtual void fetch(void* staging, const void* device, size_t bytes) { copy_to_host(staging, device, bytes); }
+
+  // Whether calls return before they are done.
+  virtual bool asynchronous() const { return false; }
+  // Whether the backend can record calls to make them again (a CUDA graph), and was not told to leave it.
+  virtual bool records() const { return false; }
+  virtual void allow_recording(bool) {}
+  // REQUIRES records(). Until end_recording() calls are recorded and not made. A call that allocates, waits, or copies
+  // from or to other host memory than staging throws DeviceError then, as does the end of a recording that had one.
+  virtual void begin_recording() {}
+  virtual std::unique_ptr<Recording> end_recording() { return nullptr; }
 
   // Does the backend read the fields `live` and `spare_rows` of ops from its own memory (ops/live_rows.h)? Where not,
   // the ops cut their tensors first.

@@ -18,13 +18,15 @@ class ForwardingBackend : public Backend {
   ForwardingBackend(Backend& to, Around around) : to_(to), around_(std::move(around)) {}
 
   // What the call under way does; REQUIRES: called from the hook.
-  const OpCost& cost() const { return cost_; }
+  OpCost cost() const { return cost_(); }
 
   size_t live_bytes() const { return live_bytes_; }  // allocated and not freed
   int64_t allocations() const { return allocations_; }
 
   std::string description() const override { return to_.description(); }
   bool native_bf16() const override { return to_.native_bf16(); }
+  std::optional<DeviceMemory> device_memory() const override { return to_.device_memory(); }
+  void wait() override { to_.wait(); }
   void* allocate(size_t bytes) override {
     void* p = to_.allocate(bytes);
     live_[p] = bytes;
@@ -39,24 +41,40 @@ class ForwardingBackend : public Backend {
     to_.free(p);
   }
   void copy_to_device(void* d, const void* h, size_t n) override {
-    cost_ = {.bytes = double(n)};
+    cost_ = [n] { return OpCost{.bytes = double(n)}; };
     around_("copy_to_device", [&] { to_.copy_to_device(d, h, n); });
   }
   void copy_to_host(void* h, const void* d, size_t n) override {
-    cost_ = {.bytes = double(n)};
+    cost_ = [n] { return OpCost{.bytes = double(n)}; };
     around_("copy_to_host", [&] { to_.copy_to_host(h, d, n); });
   }
   void copy_on_device(void* to, const void* from, size_t n) override {
-    cost_ = {.bytes = 2 * double(n)};
+    cost_ = [n] { return OpCost{.bytes = 2 * double(n)}; };
     around_("copy_on_device", [&] { to_.copy_on_device(to, from, n); });
   }
   void fill_zero(void* d, size_t n) override {
-    cost_ = {.bytes = double(n)};
+    cost_ = [n] { return OpCost{.bytes = double(n)}; };
     around_("fill_zero", [&] { to_.fill_zero(d, n); });
   }
   std::unique_ptr<Mark> mark() override { return to_.mark(); }
   double seconds_between(const Mark& from, const Mark& to) override { return to_.seconds_between(from, to); }
-  void set_index_checks(bool on) override { to_.set_index_checks(on); }
+  void reach(const Mark& m) override { to_.reach(m); }
+  bool set_index_checks(bool on) override { return to_.set_index_checks(on); }
+  void* allocate_staging(size_t bytes) override { return to_.allocate_staging(bytes); }
+  void free_staging(void* p) override { to_.free_staging(p); }
+  void send(void* d, const void* h, size_t n) override {
+    cost_ = [n] { return OpCost{.bytes = double(n)}; };
+    around_("send", [&] { to_.send(d, h, n); });
+  }
+  void fetch(void* h, const void* d, size_t n) override {
+    cost_ = [n] { return OpCost{.bytes = double(n)}; };
+    around_("fetch", [&] { to_.fetch(h, d, n); });
+  }
+  bool asynchronous() const override { return to_.asynchronous(); }
+  bool records() const override { return to_.records(); }
+  void allow_recording(bool allow) override { to_.allow_recording(allow); }
+  void begin_recording() override { to_.begin_recording(); }
+  std::unique_ptr<Recording> end_recording() override { return to_.end_recording(); }
   bool reads_live_rows() const override { return to_.reads_live_rows(); }
   void weights_changed() override { to_.weights_changed(); }
   size_t workspace_bytes() const override { return to_.workspace_bytes(); }
@@ -108,16 +126,18 @@ class ForwardingBackend : public Backend {
  private:
   template <class A>
   void pass(const char* name, void (Backend::*method)(const A&), const A& a) {
-    if constexpr (requires { cost_of(a, to_); })
-      cost_ = cost_of(a, to_);
-    else
-      cost_ = cost_of(a);
+    cost_ = [this, &a]() -> OpCost {
+      if constexpr (requires { cost_of(a, to_); })
+        return cost_of(a, to_);
+      else
+        return cost_of(a);
+    };
     around_(name, [&] { (to_.*method)(a); });
   }
 
   Backend& to_;
   Around around_;
-  OpCost cost_;
+  std::function<OpCost()> cost_;  // counted when asked for: some of it lies in backend memory
   std::map<void*, size_t> live_;
   size_t live_bytes_ = 0;
   int64_t allocations_ = 0;

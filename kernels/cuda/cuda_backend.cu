@@ -84,15 +84,30 @@ void* CudaBackend::allocate(size_t bytes) {
   const size_t at_least_one = std::max<size_t>(bytes, 1);
   if (cudaMalloc(&p, at_least_one) != cudaSuccess) {
     cudaGetLastError();
-    throw DeviceError(fmt::format("the device has no {} bytes of memory left: lower --tokens-per-batch", bytes));
+    const DeviceMemory memory = *device_memory();
+    throw DeviceError(
+        fmt::format("the device has no {} bytes of memory left ({} of its {} are free): lower --tokens-per-batch",
+                    bytes, memory.free, memory.total));
   }
   check_cuda(cudaMemsetAsync(p, 0, at_least_one, stream_), "allocate");
   return p;
 }
 
+// Destructors call it. A device that has failed was named by the op that met it: nothing is said here.
 void CudaBackend::free(void* p) {
-  check_cuda(cudaStreamSynchronize(stream_), "free");
-  check_cuda(cudaFree(p), "free");
+  cudaStreamSynchronize(stream_);
+  const cudaError_t e = cudaFree(p);
+  if (e == cudaErrorInvalidValue || e == cudaErrorInvalidDevicePointer) check_cuda(e, "free");
+}
+
+std::optional<DeviceMemory> CudaBackend::device_memory() const {
+  DeviceMemory memory{};
+  check_cuda(cudaMemGetInfo(&memory.free, &memory.total), "memory of the device");
+  return memory;
+}
+
+void CudaBackend::wait() {
+  check_cuda(cudaStreamSynchronize(stream_), "wait");
 }
 
 void CudaBackend::copy_to_device(void* device, const void* host, size_t bytes) {
@@ -121,6 +136,10 @@ double CudaBackend::seconds_between(const Mark& from, const Mark& to) {
   float milliseconds = 0;
   check_cuda(cudaEventElapsedTime(&milliseconds, event(from), event(to)), "mark");
   return double(milliseconds) * 1e-3;
+}
+
+void CudaBackend::reach(const Mark& m) {
+  check_cuda(cudaEventSynchronize(static_cast<const EventMark&>(m).event), "reach");
 }
 
 void CudaBackend::fill_zero(void* device, size_t bytes) {

@@ -5,6 +5,7 @@
 #include <cuda_runtime.h>
 
 #include <memory>
+#include <utility>
 
 #include "kernels/backend.h"
 
@@ -27,12 +28,14 @@ class CudaBackend : public Backend {
   CudaBackend& operator=(const CudaBackend&) = delete;
 
   // Each look waits for the stream.
-  void set_index_checks(bool on) override { index_checks_ = on; }
+  bool set_index_checks(bool on) override { return std::exchange(index_checks_, on); }
 
   std::string description() const override;
   bool native_bf16() const override { return true; }
 
   void* allocate(size_t bytes) override;
+  std::optional<DeviceMemory> device_memory() const override;
+  void wait() override;
   void free(void* p) override;
   void copy_to_device(void* device, const void* host, size_t bytes) override;
   void copy_to_host(void* host, const void* device, size_t bytes) override;
@@ -40,6 +43,17 @@ class CudaBackend : public Backend {
   void fill_zero(void* device, size_t bytes) override;
   std::unique_ptr<Mark> mark() override;
   double seconds_between(const Mark& from, const Mark& to) override;
+  void reach(const Mark&) override;
+
+  void* allocate_staging(size_t bytes) override;  // pinned
+  void free_staging(void* p) override;
+  void send(void* device, const void* staging, size_t bytes) override;
+  void fetch(void* staging, const void* device, size_t bytes) override;
+  bool asynchronous() const override { return true; }
+  bool records() const override { return recording_allowed_; }
+  void allow_recording(bool allow) override { recording_allowed_ = allow; }
+  void begin_recording() override;
+  std::unique_ptr<Recording> end_recording() override;
 
   bool reads_live_rows() const override { return true; }
   void weights_changed() override {}
@@ -98,6 +112,7 @@ class CudaBackend : public Backend {
   size_t shared_limit_ = 0;  // bytes of shared memory that a block may ask for
   std::unique_ptr<cuda::Gemm> gemm_;
   bool index_checks_ = true;
+  bool recording_allowed_ = true;
   void* scratch_ = nullptr;
   size_t scratch_bytes_ = 0;
   void* flag_ = nullptr;  // one int64 of the index checks, apart from the scratch

@@ -1,0 +1,9 @@
+// Ranges for profilers: nobody looks at them on the host.
+#pragma once
+
+inline int nvtxRangePushA(const char*) {
+  return 0;
+}
+inline int nvtxRangePop() {
+  return 0;
+}
