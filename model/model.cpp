@@ -4,6 +4,13 @@
 
 namespace encore {
 
+MemoryPlan MemoryPlan::part(bool host) const {
+  MemoryPlan part;
+  for (const Region& r : regions)
+    if (r.host == host) part.regions.push_back(r);
+  return part;
+}
+
 size_t MemoryPlan::total() const {
   return std::accumulate(regions.begin(), regions.end(), size_t(0),
                          [](size_t sum, const Region& r) { return sum + r.bytes; });

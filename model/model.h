@@ -25,9 +25,11 @@ struct MemoryPlan {
   struct Region {
     std::string name;  // "weights (fp32)", "gradients (fp32)", "saved activations", "scratch", ...
     size_t bytes;
+    bool host = false;  // where the backend has a memory of its own: of the host all the same
   };
   std::vector<Region> regions;
   size_t total() const;
+  MemoryPlan part(bool host) const;  // the regions of one kind
 };
 
 struct LossTotals {

@@ -50,11 +50,9 @@ BatchCapacity capacity_for(int64_t tokens) {
 }
 
 void add_workspace(MemoryPlan& plan, const Model& model, int layouts, int64_t batches, int64_t tokens, size_t before) {
-  if (layouts) plan.regions.push_back({"packed weights", size_t(layouts) * packed_bytes(model.params())});
-  plan.regions.push_back({"kernels", kernel_bytes(batches)});
-  if (const size_t bytes = product_workspace(model, tokens)) plan.regions.push_back({"products' workspace", bytes});
-  plan.regions.push_back({"a batch on the host", host_batch_bytes(tokens)});
-  plan.regions.push_back({"program, libraries, texts", before});
+  add_backend_regions(plan, model, model.params().backend(), layouts, batches, tokens);
+  plan.regions.push_back({"a batch on the host", host_batch_bytes(tokens), /*host=*/true});
+  plan.regions.push_back({"program, libraries, texts", before, /*host=*/true});
 }
 
 }  // namespace
@@ -75,8 +73,8 @@ ClassifierMemory plan_finetune(const RobertaConfig& config, const Device& device
       if (set->size() > 0) add(*set, rows_by_length(*set), memory.capacity.tokens, scored);
     memory.plan = outline->plan(memory.capacity, device.dtype, Mode::kTraining);
     memory.plan.regions.push_back({"AdamW moments (fp32)", Optimizer::bytes(params.length())});
-    memory.plan.regions.push_back({"the best epoch's weights", size_t(params.length()) * sizeof(float)});
-    memory.plan.regions.push_back({"a tensor on its way to a file", largest_tensor_bytes(params)});
+    memory.plan.regions.push_back({"the best epoch's weights", size_t(params.length()) * sizeof(float), true});
+    memory.plan.regions.push_back({"a tensor on its way to a file", largest_tensor_bytes(params), true});
     add_workspace(memory.plan, *outline,
                   train.in_a_group > 1    ? 2
                   : scored.in_a_group > 1 ? 1
@@ -85,7 +83,7 @@ ClassifierMemory plan_finetune(const RobertaConfig& config, const Device& device
     return memory;
   };
   check_memory([&](int64_t budget) { return plan(budget).plan; }, options.tokens_per_batch, longest, before,
-               memory_room(1, device.threads, weight_file_bytes(options.model_dir)));
+               memory_room(1, device.threads, weight_file_bytes(options.model_dir)), *device.backend);
   return plan(options.tokens_per_batch);
 }
 
@@ -104,13 +102,13 @@ ClassifierMemory plan_predict(const RobertaConfig& config, const std::string& mo
     add_workspace(memory.plan, *outline, scored.in_a_group > 1 ? 1 : 0, scored.batches, memory.capacity.tokens, before);
     // While the weights are read, one tensor stands beside them; where the batches take less, that is the peak.
     const size_t reading = weights + largest_tensor_bytes(outline->params()) + before;
-    if (reading > memory.plan.total())
+    if (!device.backend->device_memory() && reading > memory.plan.total())
       memory.plan.regions.push_back({"reading the weights", reading - memory.plan.total()});
     return memory;
   };
   check_memory([&](int64_t budget) { return plan(budget).plan; }, tokens_per_batch,
                std::max<int64_t>(longest_row(set), 2), before,
-               memory_room(1, device.threads, weight_file_bytes(model_dir)));
+               memory_room(1, device.threads, weight_file_bytes(model_dir)), *device.backend);
   return plan(tokens_per_batch);
 }
 

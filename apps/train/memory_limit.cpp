@@ -135,4 +135,14 @@ void check_memory(const std::function<MemoryPlan(int64_t tokens)>& plan, int64_t
                           least));
 }
 
+void check_memory(const std::function<MemoryPlan(int64_t tokens)>& plan, int64_t tokens, int64_t least, size_t already,
+                  const MemoryRoom& host, const Backend& backend) {
+  const auto device = backend.device_memory();
+  if (!device) return check_memory(plan, tokens, least, already, host);
+  check_memory([&](int64_t t) { return plan(t).part(/*host=*/true); }, tokens, least, already, host);
+  check_memory([&](int64_t t) { return plan(t).part(/*host=*/false); }, tokens, least, 0,
+               {device->free, fmt::format("the device, of whose {} {} are taken,", human_bytes(double(device->total)),
+                                          human_bytes(double(device->total - device->free)))});
+}
+
 }  // namespace encore

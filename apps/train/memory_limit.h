@@ -31,4 +31,9 @@ MemoryRoom memory_room(int ranks, int threads, uint64_t mapped, const KernelFile
 void check_memory(const std::function<MemoryPlan(int64_t tokens)>& plan, int64_t tokens, int64_t least, size_t already,
                   const MemoryRoom&);
 
+// The same for what a backend allocates: within `host` where its memory is the host's, else the host's regions within
+// `host` and the others within what is free on the device.
+void check_memory(const std::function<MemoryPlan(int64_t tokens)>& plan, int64_t tokens, int64_t least, size_t already,
+                  const MemoryRoom& host, const Backend&);
+
 }  // namespace encore

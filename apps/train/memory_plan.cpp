@@ -11,6 +11,7 @@ namespace {
 
 constexpr size_t kHostBytesPerToken = 32;  // PackedBatch: seven int32 a token, a little a sequence
 constexpr size_t kKernelBytes = size_t(76) << 10;
+constexpr size_t kDeviceScratch = size_t(32) << 20;  // sums of parts: a few hundred rows of the widest matrices
 constexpr int64_t kKernelsPerBatch = 27, kMostKernels = 1024;
 
 }  // namespace
@@ -54,6 +55,18 @@ size_t product_workspace(const Model& model, int64_t tokens) {
   return size_t(tokens * widest) * sizeof(float);
 }
 
+void add_backend_regions(MemoryPlan& plan, const Model& model, const Backend& backend, int layouts, int64_t batches,
+                         int64_t tokens) {
+  if (backend.device_memory()) {
+    const size_t row = size_t(model.config().hidden_size + model.config().num_attention_heads) * sizeof(float);
+    plan.regions.push_back({"kernels' scratch", kDeviceScratch + size_t(tokens) * row});
+    return;
+  }
+  if (layouts) plan.regions.push_back({"packed weights", size_t(layouts) * packed_bytes(model.params())});
+  plan.regions.push_back({"kernels", kernel_bytes(batches)});
+  if (const size_t bytes = product_workspace(model, tokens)) plan.regions.push_back({"products' workspace", bytes});
+}
+
 MemoryPlan plan_run(const Model& model, const PlannedRun& run) {
   const ParamStore& params = model.params();
   MemoryPlan plan = model.plan(run.capacity, params.compute_dtype(), Mode::kTraining);
@@ -64,14 +77,12 @@ MemoryPlan plan_run(const Model& model, const PlannedRun& run) {
   const int64_t eval_batches = (run.eval_tokens / run.ranks + run.capacity.tokens - 1) / run.capacity.tokens;
   // A weight that is used twice between two updates is kept packed, one way for the forward pass, one for the backward.
   const int layouts = run.micro_batches > 1 ? 2 : eval_batches > 1 ? 1 : 0;
-  if (layouts) plan.regions.push_back({"packed weights", size_t(layouts) * packed_bytes(params)});
   const int64_t steps = (run.step.total_examples + run.step.batch_sequences - 1) / run.step.batch_sequences;
-  plan.regions.push_back({"kernels", kernel_bytes(steps * run.micro_batches + eval_batches)});
-  if (const size_t bytes = product_workspace(model, run.capacity.tokens))
-    plan.regions.push_back({"products' workspace", bytes});
-  plan.regions.push_back({"batches of a step", host_batch_bytes(run.step_tokens)});
-  plan.regions.push_back({"a tensor on its way to a file", largest_tensor_bytes(params)});
-  plan.regions.push_back({"program and libraries", run.before});
+  add_backend_regions(plan, model, params.backend(), layouts, steps * run.micro_batches + eval_batches,
+                      run.capacity.tokens);
+  plan.regions.push_back({"batches of a step", host_batch_bytes(run.step_tokens), /*host=*/true});
+  plan.regions.push_back({"a tensor on its way to a file", largest_tensor_bytes(params), /*host=*/true});
+  plan.regions.push_back({"program and libraries", run.before, /*host=*/true});
   return plan;
 }
 

@@ -17,10 +17,13 @@ struct PlannedRun {
 
 // The largest parameter as fp32 on the host: what reading and writing model files takes for a moment.
 size_t largest_tensor_bytes(const ParamStore&);
-size_t packed_bytes(const ParamStore&);                    // the matrices, packed one way
-size_t kernel_bytes(int64_t batches);                      // made for the shapes of this many micro-batches
-size_t host_batch_bytes(int64_t tokens);                   // of PackedBatch
-size_t product_workspace(const Model&, int64_t tokens);    // of the widest bf16 product
+size_t packed_bytes(const ParamStore&);                  // the matrices, packed one way
+size_t kernel_bytes(int64_t batches);                    // made for the shapes of this many micro-batches
+size_t host_batch_bytes(int64_t tokens);                 // of PackedBatch
+size_t product_workspace(const Model&, int64_t tokens);  // of the widest bf16 product
+// What a backend needs beside the tensors: on the host packed weights (so many layouts) and kernels for so many
+// micro-batches, on a device the rooms of its kernels.
+void add_backend_regions(MemoryPlan&, const Model&, const Backend&, int layouts, int64_t batches, int64_t tokens);
 uint64_t weight_file_bytes(const std::string& model_dir);  // mapped while weights are read
 
 // The model's regions and those of the run around it. Two are estimates, measured with oneDNN 2.6.3: the packed copies

@@ -70,7 +70,7 @@ RunMemory plan_memory(const RobertaConfig& config, const std::string& model_dir,
   const MemoryRoom room = memory_room(comm.local_size(), device.threads, weight_file_bytes(model_dir));
   comm.barrier();  // nobody takes memory before all have looked
   check_memory([&](int64_t tokens) { return plan(tokens).plan; }, step.tokens_per_batch, data.train->seq_length(),
-               before, room);
+               before, room, *device.backend);
   return plan(step.tokens_per_batch);
 }
 

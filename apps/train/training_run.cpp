@@ -51,6 +51,23 @@ TrainingRun::TrainingRun(Trainer& trainer, Reservation& reservation, const Evalu
 }
 
 RunEnd TrainingRun::run() {
+  try {
+    return run_to_end();
+  } catch (const NonFiniteError&) {
+    throw;  // names its step
+  } catch (const DeviceError& e) {
+    throw DeviceError(fmt::format("after step {}: {}; {}", state_.step, e.what(), last_complete_state()));
+  }
+}
+
+std::string TrainingRun::last_complete_state() const {
+  if (last_saved_step_ <= 0) return "no state had been saved yet";
+  if (!folder_) return fmt::format("the last complete state is that of step {}", last_saved_step_);
+  return fmt::format("the last complete state is {}: continue with --output {} --resume",
+                     folder_->state_dir(last_saved_step_), folder_->path());
+}
+
+RunEnd TrainingRun::run_to_end() {
   before_first_step();
   int stop = kGoOn;
   while (!trainer_.done() && stop == kGoOn) {

@@ -50,13 +50,16 @@ class TrainingRun {
               std::function<void(const std::string&)> save_tokenizer);
 
   // Throws IoError when the disk fails (the last complete state is intact; with OnSaveError::kContinue at the end of
-  // the run alone), NonFiniteError when the loss or gradient is not finite (apps/train/trainer.h).
+  // the run alone), NonFiniteError when the loss or gradient is not finite (apps/train/trainer.h), DeviceError naming
+  // the step, the op and the last complete state.
   RunEnd run();
 
   const RunState& state() const { return state_; }
 
  private:
   enum Stop { kGoOn = 0, kTime = 1, kAsked = 2 };
+  RunEnd run_to_end();
+  std::string last_complete_state() const;
   int agree_on_stop();
   void before_first_step();
   void record(const StepResult&, double seconds);
