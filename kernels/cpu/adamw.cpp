@@ -9,6 +9,7 @@
 namespace encore {
 
 void CpuBackend::adamw(const AdamW& a) {
+  if (!all_finite(a.squares.ptr<double>(), a.loss.ptr<double>())) return;
   const AdamWScalars& s = *a.scalars.ptr<AdamWScalars>();
   // The scalars in double precision, as torch.optim does, rounded once.
   const cpu::AdamWRange range{a.w.ptr<float>(),

@@ -20,6 +20,7 @@ void CudaBackend::adamw(const AdamW& a) {
                              static_cast<__nv_bfloat16*>(a.shadow.data),
                              static_cast<const AdamWScalars*>(a.scalars.data),
                              a.squares.ptr<double>(),
+                             a.loss.ptr<double>(),
                              a.max_norm,
                              a.beta1,
                              a.beta2,

@@ -14,6 +14,7 @@ struct AdamWArgs {
   __nv_bfloat16* shadow;  // null: not wanted
   const AdamWScalars* scalars;
   const double* squares;  // null: no clipping here
+  const double* loss;     // null: not looked at
   float max_norm;
   float beta1, beta2, rest1, rest2, eps, weight_decay;  // rest = 1 - beta, rounded once
   int64_t n;
@@ -23,7 +24,7 @@ struct AdamWArgs {
 // A thread: 8 neighbouring elements.
 __global__ void __launch_bounds__(kFlatThreads) adamw_kernel(AdamWArgs a) {
   const int64_t at = (int64_t(blockIdx.x) * kFlatThreads + threadIdx.x) * kUnit;
-  if (at >= a.n) return;
+  if (at >= a.n || !all_finite(a.squares, a.loss)) return;
   const int n = a.n - at < kUnit ? int(a.n - at) : kUnit;
   const AdamWScalars s = *a.scalars;
   const float scale = clipped_scale(s.grad_scale, a.squares, a.max_norm);

@@ -4,6 +4,7 @@
 //   w -= lr * weight_decay * w
 //   m = beta1 m + (1 - beta1) g;   v = beta2 v + (1 - beta2) g^2
 //   w -= lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
+// Where `squares` or `loss` is given and not finite, nothing is changed at all: a step whose gradient means nothing.
 #pragma once
 
 #include <cmath>
@@ -30,6 +31,11 @@ ENCORE_HOST_DEVICE inline float clipped_scale(float grad_scale, const double* sq
   return factor < 1 ? float(double(grad_scale) * factor) : grad_scale;
 }
 
+// Whether the values, where they are given, are finite.
+ENCORE_HOST_DEVICE inline bool all_finite(const double* squares, const double* loss) {
+  return (!squares || *squares - *squares == 0) && (!loss || *loss - *loss == 0);
+}
+
 struct AdamW {
   Tensor w, m, v;      // in/out [1, n] fp32
   Tensor gradient;     // in     [1, n] fp32
@@ -37,7 +43,8 @@ struct AdamW {
   Tensor scalars;      // in     [1, 4] fp32: AdamWScalars
   Tensor squares;      // in     [1, 1] fp64, optional: sum of squares of the whole gradient (sum_of_squares), read from
                        //        backend memory: clips to max_norm without a word from the host
-  float max_norm = 0;  // above 0 where squares is given
+  Tensor loss;         // in     [1, 1] fp64, optional: what the gradient is of
+  float max_norm = 0;  // above 0 where squares is given; infinity: no clipping
   float beta1 = 0.9f, beta2 = 0.999f, eps = 1e-8f;
   float weight_decay = 0;
 };

@@ -84,6 +84,32 @@ TEST_F(AdamWFacts, ClipsByTheSumOfSquares) {
   EXPECT_GT(worst_difference(updated(0.5, 1, squares), updated(0.5, 0, 0)), 1e-4);
 }
 
+// A step whose loss or gradient is not finite leaves everything as it was.
+TEST_F(AdamWFacts, NothingChangesWhereTheStepIsNotFinite) {
+  const int64_t n = 77;
+  const Values start = normal(DType::kF32, 1, n).get();
+  auto& gradient = given(DType::kF32, 1, n, Values(size_t(n), NAN));
+  for (const auto& [squares, loss] : {std::pair<double, double>{INFINITY, 1}, {NAN, 1}, {4, -INFINITY}, {4, NAN}}) {
+    auto &w = given(DType::kF32, 1, n, start), &m = make(DType::kF32, 1, n), &v = make(DType::kF32, 1, n),
+         &shadow = make(DType::kBF16, 1, n);
+    m.fill(0.01), v.fill(0.003), shadow.fill(0.5);
+    adamw(backend(), {.w = w,
+                      .m = m,
+                      .v = v,
+                      .gradient = gradient,
+                      .shadow = shadow,
+                      .scalars = given(DType::kF32, 1, 4, {1e-2, 1, 0.3, 0.01}),
+                      .squares = given(DType::kF64, 1, 1, {squares}),
+                      .loss = given(DType::kF64, 1, 1, {loss}),
+                      .max_norm = INFINITY,
+                      .weight_decay = 0.01f});
+    expect_same("w", w.get(), start);
+    expect_same("m", m.get(), Values(size_t(n), double(0.01f)));
+    expect_same("v", v.get(), Values(size_t(n), double(0.003f)));
+    expect_same("shadow", shadow.get(), Values(size_t(n), 0.5));
+  }
+}
+
 // The update of an element depends neither on its place nor on the threads; a NaN stays where it is.
 TEST_F(AdamWFacts, ElementsAreAlone) {
   const int64_t n = 50001;
