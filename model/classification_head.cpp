@@ -30,14 +30,15 @@ void ClassificationHead::plan_scratch(Arena& scratch, int64_t rows, bool trainin
 }
 
 DropoutApply ClassificationHead::dropout(Step& step, Site site, Tensor x, Tensor y) const {
-  return {.x = x, .y = y, .dropout = step.row_dropout(dropout_, 0, site, step.batch.read_keys)};
+  return {
+      .x = x, .y = y, .live = step.live(true), .dropout = step.row_dropout(dropout_, 0, site, step.batch.read_keys)};
 }
 
 void ClassificationHead::forward(Step& step, const Saved& s, Tensor x) const {
   Backend& backend = step.backend;
   dropout_apply(backend, dropout(step, Site::kClassifierInput, x, s.input));
   linear_forward(backend, {.x = s.input, .w = params_.compute(dense_weight_), .y = s.hidden});
-  tanh_forward(backend, {.x = s.hidden, .bias = params_.weight(dense_bias_), .y = s.hidden});
+  tanh_forward(backend, {.x = s.hidden, .bias = params_.weight(dense_bias_), .y = s.hidden, .live = step.live(true)});
   dropout_apply(backend, dropout(step, Site::kClassifierHidden, s.hidden, s.y));
 }
 
@@ -55,7 +56,8 @@ CrossEntropy ClassificationHead::loss(Step& step, const LossTensors& loss, Tenso
           .grad_scale = step.batch.grad_scale,
           .row_loss = loss.row_loss,
           .loss_sum = loss.loss_sum,
-          .correct = loss.correct};
+          .correct = loss.correct,
+          .live = step.live(true)};
 }
 
 void ClassificationHead::evaluate(Step& step, const Saved& s, const LossTensors& tensors) const {
@@ -76,7 +78,8 @@ void ClassificationHead::backward(Step& step, const Saved& s, Tensor x, const Lo
   linear_backward_weight(backend, {.dy = logits, .x = s.y, .dw = params_.gradient(out_weight_)});
   linear_backward_input(backend, {.dy = logits, .w = params_.compute(out_weight_), .dx = d});
   dropout_apply(backend, dropout(step, Site::kClassifierHidden, d, d));
-  tanh_backward(backend, {.dy = d, .y = s.hidden, .dx = d, .dbias = params_.gradient(dense_bias_)});
+  tanh_backward(backend,
+                {.dy = d, .y = s.hidden, .dx = d, .dbias = params_.gradient(dense_bias_), .live = step.live(true)});
   linear_backward_weight(backend, {.dy = d, .x = s.input, .dw = params_.gradient(dense_weight_)});
   linear_backward_input(backend, {.dy = d, .w = params_.compute(dense_weight_), .dx = dx});
   dropout_apply(backend, dropout(step, Site::kClassifierInput, dx, dx));

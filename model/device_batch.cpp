@@ -68,6 +68,8 @@ void DeviceBatch::measure(Arena& arena, int64_t tokens, int64_t sequences, int64
   arena.take("batch", DType::kU64, 1, sequences);
   for (int i = 0; i < 4; ++i) arena.take("batch", DType::kI32, 1, read);
   arena.take("batch", DType::kF32, 1, 1);
+  for (const int64_t counts : {int64_t(1), int64_t(1), (read + kReadBlock - 1) / kReadBlock})
+    arena.take("batch", DType::kI32, 1, counts);
 }
 
 size_t DeviceBatch::bytes(int64_t tokens, int64_t sequences, int64_t read) {
@@ -78,22 +80,50 @@ size_t DeviceBatch::bytes(int64_t tokens, int64_t sequences, int64_t read) {
 
 void DeviceBatch::allocate(Backend& backend, int64_t tokens, int64_t sequences, int64_t read) {
   release();
-  staging_.resize(bytes(tokens, sequences, read));
+  bytes_ = bytes(tokens, sequences, read);
   backend_ = &backend;
-  device_ = backend.allocate(staging_.size());
+  device_ = backend.allocate(bytes_);
+  staging_.resize(backend.asynchronous() ? 2 : 1);
+  for (Staging& s : staging_) s.memory = static_cast<char*>(backend.allocate_staging(bytes_));
 }
 
 void DeviceBatch::release() {
   if (device_) backend_->free(device_);
+  for (const Staging& s : staging_)
+    if (s.memory) backend_->free_staging(s.memory);
+  staging_.clear();
   device_ = nullptr;
 }
 
+// The staging memory whose last copy is the older one, once that is done.
+char* DeviceBatch::next_staging() {
+  turn_ = (turn_ + 1) % staging_.size();
+  if (staging_[turn_].sent) backend_->reach(*staging_[turn_].sent);
+  return staging_[turn_].memory;
+}
+
 template <class T>
-Tensor DeviceBatch::put(Arena& arena, const std::vector<T>& values) {
+Tensor DeviceBatch::put(Arena& arena, const std::vector<T>& values, int64_t count, T fill) {
   const size_t at = arena.used();
-  const Tensor t = arena.take("batch", dtype_of<T>, 1, int64_t(values.size()));
-  if (!values.empty()) std::memcpy(staging_.data() + at, values.data(), t.bytes());
+  const Tensor t = arena.take("batch", dtype_of<T>, 1, std::max(count, int64_t(values.size())));
+  T* out = reinterpret_cast<T*>(filling_ + at);
+  std::fill(std::copy(values.begin(), values.end(), out), out + t.cols, fill);
   return t;
+}
+
+// Spare segments are empty and of row -1.
+RowSegments DeviceBatch::put(Arena& arena, const HostSegments& s, int64_t tokens) {
+  const int64_t more = tokens > 0 ? tokens + 1 : 0;
+  return {put(arena, s.order, tokens), put(arena, s.start, more, s.start.back()), put(arena, s.row, tokens, -1)};
+}
+
+void DeviceBatch::put_counts(Arena& arena, int64_t tokens, int64_t read) {
+  std::vector<int32_t> blocks;
+  for (int64_t first = 0; first < this->read; first += kReadBlock)
+    blocks.push_back(int32_t(std::clamp<int64_t>(read - first, 0, kReadBlock)));
+  live = put(arena, std::vector<int32_t>{int32_t(tokens)});
+  live_read = put(arena, std::vector<int32_t>{int32_t(read)});
+  live_blocks = put(arena, blocks);
 }
 
 void DeviceBatch::collect_read_rows(const PackedBatch& b, ReadRows which) {
@@ -117,31 +147,37 @@ void DeviceBatch::collect_read_rows(const PackedBatch& b, ReadRows which) {
   for (size_t n = 1; n < read_cu_.size(); ++n) read_cu_[n] += read_cu_[n - 1];
 }
 
-void DeviceBatch::upload(const PackedBatch& b, ReadRows which, float scale) {
+void DeviceBatch::upload(const PackedBatch& b, ReadRows which, float scale, const BatchShape* padded) {
   collect_read_rows(b, which);
   scale_.assign(1, scale);
-  tokens = b.tokens();
-  sequences = b.sequences();
-  read = int64_t(read_row_.size());
+  // 0 where nothing is padded.
+  const BatchShape to = padded ? *padded : BatchShape();
+  const int64_t starts = padded ? to.sequences + 1 : 0;
+  const int64_t read_now = int64_t(read_row_.size());
+  tokens = padded ? to.tokens : b.tokens();
+  sequences = padded ? to.sequences : b.sequences();
+  read = padded ? to.read : read_now;
 
-  Arena arena(device_, staging_.size());
-  ids = put(arena, b.ids);
-  position_ids = put(arena, b.position_ids);
-  type_ids = b.type_ids.empty() ? Tensor() : put(arena, b.type_ids);
-  rows.sequence = put(arena, b.row_sequence);
-  rows.position = put(arena, b.row_position);
-  word_segments = {put(arena, b.word_segments.order), put(arena, b.word_segments.start),
-                   put(arena, b.word_segments.row)};
-  position_segments = {put(arena, b.position_segments.order), put(arena, b.position_segments.start),
-                       put(arena, b.position_segments.row)};
-  cu_seqlens = put(arena, b.cu_seqlens);
-  read_cu_seqlens = put(arena, read_cu_);
-  rows.example_keys = b.example_keys.empty() ? Tensor() : put(arena, b.example_keys);
-  read_rows = put(arena, read_row_);
-  read_keys = {put(arena, read_sequence_), put(arena, read_position_), rows.example_keys};
-  labels = put(arena, read_label_);
+  filling_ = next_staging();
+  Arena arena(device_, bytes_);
+  ids = put(arena, b.ids, to.tokens);
+  position_ids = put(arena, b.position_ids, to.tokens);
+  type_ids = b.type_ids.empty() ? Tensor() : put(arena, b.type_ids, to.tokens);
+  rows.sequence = put(arena, b.row_sequence, to.tokens);
+  rows.position = put(arena, b.row_position, to.tokens);
+  word_segments = put(arena, b.word_segments, to.tokens);
+  position_segments = put(arena, b.position_segments, to.tokens);
+  cu_seqlens = put(arena, b.cu_seqlens, starts, b.cu_seqlens.back());
+  read_cu_seqlens = put(arena, read_cu_, starts, read_cu_.back());
+  rows.example_keys = b.example_keys.empty() ? Tensor() : put(arena, b.example_keys, to.sequences);
+  read_rows = put(arena, read_row_, to.read);
+  read_keys = {put(arena, read_sequence_, to.read), put(arena, read_position_, to.read), rows.example_keys};
+  labels = put(arena, read_label_, to.read, -1);
   grad_scale = put(arena, scale_);
-  backend_->copy_to_device(device_, staging_.data(), arena.used());
+  live = live_read = live_blocks = Tensor();
+  if (padded) put_counts(arena, b.tokens(), read_now);
+  backend_->send(device_, filling_, arena.used());
+  staging_[turn_].sent = backend_->mark();
 }
 
 }  // namespace encore

@@ -34,6 +34,7 @@ EmbeddingForward Embeddings::arguments(Step& step, const Saved& saved) const {
           .beta = params_.weight(beta_),
           .mean = saved.mean,
           .rstd = saved.rstd,
+          .live = step.live(false),
           .eps = eps_,
           .dropout = step.row_dropout(dropout_, 0, Site::kEmbedding, b.rows)};
 }

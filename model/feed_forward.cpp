@@ -48,7 +48,7 @@ RowDropout FeedForward::output_dropout(Step& step, const Saved& saved) const {
 void FeedForward::forward(Step& step, const Saved& s, Tensor x, Tensor y) const {
   Backend& backend = step.backend;
   linear_forward(backend, {.x = x, .w = params_.compute(weight1_), .y = s.hidden});
-  gelu_forward(backend, {.x = s.hidden, .bias = params_.weight(bias1_), .y = s.gelu});
+  gelu_forward(backend, {.x = s.hidden, .bias = params_.weight(bias1_), .y = s.gelu, .live = step.live(s.subset)});
   linear_forward(backend, {.x = s.gelu, .w = params_.compute(weight2_), .y = s.sum});
   layernorm_forward(backend, {.x = s.sum,
                               .bias = params_.weight(bias2_),
@@ -59,6 +59,7 @@ void FeedForward::forward(Step& step, const Saved& s, Tensor x, Tensor y) const 
                               .y = y,
                               .mean = s.mean,
                               .rstd = s.rstd,
+                              .live = step.live(s.subset),
                               .eps = eps_,
                               .dropout = output_dropout(step, s)});
 }
@@ -79,6 +80,7 @@ void FeedForward::backward(Step& step, const Saved& s, Tensor x, Tensor d) const
                                .dgamma = params_.gradient(gamma_),
                                .dbeta = params_.gradient(beta_),
                                .dbias = params_.gradient(bias2_),
+                               .live = step.live(s.subset),
                                .dropout = dropout});
   linear_backward_weight(backend, {.dy = scratch.doutput, .x = s.gelu, .dw = params_.gradient(weight2_)});
   linear_backward_input(backend, {.dy = scratch.doutput, .w = params_.compute(weight2_), .dx = scratch.dhidden});
@@ -86,7 +88,8 @@ void FeedForward::backward(Step& step, const Saved& s, Tensor x, Tensor d) const
                           .x = s.hidden,
                           .bias = params_.weight(bias1_),
                           .dx = scratch.dhidden,
-                          .dbias = params_.gradient(bias1_)});
+                          .dbias = params_.gradient(bias1_),
+                          .live = step.live(s.subset)});
   linear_backward_weight(backend, {.dy = scratch.dhidden, .x = x, .dw = params_.gradient(weight1_)});
   linear_backward_input(backend, {.dy = scratch.dhidden, .w = params_.compute(weight1_), .dx = d, .accumulate = true});
 }

@@ -42,7 +42,8 @@ void MlmHead::plan_scratch(Arena& scratch, int64_t rows, bool training) const {
 void MlmHead::forward(Step& step, const Saved& s, Tensor x) const {
   Backend& backend = step.backend;
   linear_forward(backend, {.x = x, .w = params_.compute(dense_weight_), .y = s.hidden});
-  gelu_forward(backend, {.x = s.hidden, .bias = params_.weight(dense_bias_), .y = s.sum});
+  const Tensor live = step.live(true);
+  gelu_forward(backend, {.x = s.hidden, .bias = params_.weight(dense_bias_), .y = s.sum, .live = live});
   layernorm_forward(backend, {.x = s.sum,
                               .gamma = params_.weight(gamma_),
                               .beta = params_.weight(beta_),
@@ -50,6 +51,7 @@ void MlmHead::forward(Step& step, const Saved& s, Tensor x) const {
                               .y = s.y,
                               .mean = s.mean,
                               .rstd = s.rstd,
+                              .live = live,
                               .eps = eps_});
 }
 
@@ -73,7 +75,8 @@ CrossEntropy MlmHead::loss(Step& step, const LossTensors& loss, int64_t first, T
           .grad_scale = step.batch.grad_scale,
           .row_loss = loss.row_loss.col_range(first, logits.rows),
           .loss_sum = loss.loss_sum,
-          .correct = loss.correct};
+          .correct = loss.correct,
+          .live = step.batch.live ? step.batch.live_blocks.col_range(first / kBlockRows, 1) : Tensor()};
 }
 
 void MlmHead::evaluate(Step& step, const Saved& s, const LossTensors& tensors) const {
@@ -103,10 +106,14 @@ void MlmHead::backward(Step& step, const Saved& s, Tensor x, const LossTensors& 
                                .rstd = s.rstd,
                                .dsum = d,
                                .dgamma = params_.gradient(gamma_),
-                               .dbeta = params_.gradient(beta_)});
-  gelu_backward(
-      backend,
-      {.dy = d, .x = s.hidden, .bias = params_.weight(dense_bias_), .dx = d, .dbias = params_.gradient(dense_bias_)});
+                               .dbeta = params_.gradient(beta_),
+                               .live = step.live(true)});
+  gelu_backward(backend, {.dy = d,
+                          .x = s.hidden,
+                          .bias = params_.weight(dense_bias_),
+                          .dx = d,
+                          .dbias = params_.gradient(dense_bias_),
+                          .live = step.live(true)});
   linear_backward_weight(backend, {.dy = d, .x = x, .dw = params_.gradient(dense_weight_)});
   linear_backward_input(backend, {.dy = d, .w = params_.compute(dense_weight_), .dx = dx});
 }

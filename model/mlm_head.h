@@ -9,7 +9,7 @@ namespace encore {
 
 class MlmHead : public Head {
  public:
-  static constexpr int64_t kBlockRows = 1024;
+  static constexpr int64_t kBlockRows = DeviceBatch::kReadBlock;
 
   // Registers lm_head.dense.{weight,bias}, lm_head.layer_norm.{weight,bias}, lm_head.bias.
   MlmHead(const RobertaConfig&, ParamStore&, int word_embeddings);

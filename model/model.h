@@ -78,6 +78,8 @@ class Model {
 
   // Reads the device's totals since the last call and clears them. Waits.
   virtual LossTotals take_totals() = 0;
+  // Clears them unread. Does not wait.
+  virtual void clear_totals() = 0;
 
   // Where the totals accumulate until then, on the backend: [1, 1] fp64 and i64.
   virtual Tensor loss_sum() const = 0;

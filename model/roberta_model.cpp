@@ -12,6 +12,19 @@ int64_t count_labelled(const std::vector<int32_t>& labels) {
   return std::count_if(labels.begin(), labels.end(), [](int32_t label) { return label >= 0; });
 }
 
+// check_batch has looked: no op needs to wait for the device to look again.
+class TrustedIndices {
+ public:
+  explicit TrustedIndices(Backend& backend) : backend_(backend), before_(backend.set_index_checks(false)) {}
+  ~TrustedIndices() { backend_.set_index_checks(before_); }
+  TrustedIndices(const TrustedIndices&) = delete;
+  TrustedIndices& operator=(const TrustedIndices&) = delete;
+
+ private:
+  Backend& backend_;
+  bool before_;
+};
+
 LossTensors loss_at(void* totals, Tensor row_loss) {
   char* base = static_cast<char*>(totals);
   return {.row_loss = row_loss,
@@ -131,6 +144,7 @@ void RobertaModel::compute_all_rows(bool all) {
 }
 
 void RobertaModel::release() {
+  shapes_.clear();
   if (memory_) backend_.free(memory_);
   memory_ = nullptr;
   batch_.release();
@@ -152,11 +166,39 @@ void RobertaModel::begin(const PackedBatch& b, const Pass& pass) {
         "a batch of {} tokens, {} sequences, {} targets exceeds the memory planned for {}, {}, {}", b.tokens(),
         b.sequences(), read, capacity_.tokens, capacity_.sequences, read_capacity(capacity_));
   check(!pass.backward || reserved_mode_ == Mode::kTraining, "memory was planned for inference: no backward pass");
-  batch_.upload(b, head_->read_rows(), pass.grad_scale);
+  batch_.upload(b, head_->read_rows(), pass.grad_scale, pass.padded);
   Arena saved(memory_, sizes_.saved), stream(memory_ + sizes_.saved, sizes_.stream);
   lay_out(saved, stream,
-          {.tokens = b.tokens(), .read = read, .complete_last = pass.complete_last, .keep_for_backward = pass.backward},
+          {.tokens = batch_.tokens,
+           .read = batch_.read,
+           .complete_last = pass.complete_last,
+           .keep_for_backward = pass.backward},
           layout_);
+}
+
+// Quarters of the capacity. Where many short sequences may come, room for twice as many as the first batch has: spare
+// sequences are not free in attention. A batch that fits nowhere is computed as it is.
+void RobertaModel::plan_shapes(const PackedBatch& first) {
+  constexpr int64_t kShapes = 4, kFewest = 64;
+  const double per_token = double(first.sequences()) / double(first.tokens());
+  for (int64_t i = 1; i <= kShapes; ++i) {
+    const auto part = [&](int64_t whole) { return (whole * i + kShapes - 1) / kShapes; };
+    BatchShape s{.tokens = part(capacity_.tokens)};
+    s.sequences = std::min({capacity_.sequences, s.tokens, kFewest + int64_t(2 * per_token * double(s.tokens))});
+    s.read = head_->read_rows() == ReadRows::kTargets ? part(read_capacity(capacity_)) : s.sequences;
+    shapes_.emplace_back();
+    shapes_.back().shape = s;
+  }
+}
+
+RobertaModel::Recorded* RobertaModel::shape_for(const PackedBatch& b) {
+  // Whoever is told of gradients as they become final must be told by calls.
+  if (!backend_.records() || compute_all_rows_ || gradients_final_ || !memory_ || b.tokens() == 0) return nullptr;
+  if (shapes_.empty()) plan_shapes(b);
+  const int64_t read = head_->read_rows() == ReadRows::kTargets ? b.targets() : b.sequences();
+  for (Recorded& r : shapes_)
+    if (b.tokens() <= r.shape.tokens && b.sequences() <= r.shape.sequences && read <= r.shape.read) return &r;
+  return nullptr;
 }
 
 bool RobertaModel::uses_dropout() const {
@@ -181,19 +223,31 @@ void RobertaModel::run_encoder_backward(Step& step) const {
   encoder_->backward(step, layout_.encoder, layout_.d, layout_.d);
 }
 
-void RobertaModel::forward_backward(const PackedBatch& b, float grad_scale, uint64_t seed) {
-  begin(b, {.labels = true,
-            .backward = true,
-            .dropout = true,
-            .complete_last = compute_all_rows_,
-            .grad_scale = grad_scale});
-  if (batch_.read == 0) return;
-  Step step{.backend = backend_, .scratch = scratch_, .batch = batch_, .seed = seed, .dropout = true};
-  if (gradients_final_) step.gradients_final = &gradients_final_;
+void RobertaModel::pass_over(Step& step) {
   const Tensor x = run_encoder(step);
   head_->forward(step, layout_.head, x);
   head_->backward(step, layout_.head, x, loss_at(totals_, layout_.row_loss), layout_.dread);
   run_encoder_backward(step);
+}
+
+void RobertaModel::forward_backward(const PackedBatch& b, float grad_scale, uint64_t seed) {
+  Recorded* recorded = shape_for(b);
+  begin(b, {.labels = true,
+            .backward = true,
+            .dropout = true,
+            .complete_last = compute_all_rows_,
+            .grad_scale = grad_scale,
+            .padded = recorded ? &recorded->shape : nullptr});
+  if (batch_.read == 0) return;
+  const TrustedIndices trusted(backend_);
+  Step step{.backend = backend_, .scratch = scratch_, .batch = batch_, .seed = seed, .dropout = true};
+  if (gradients_final_) step.gradients_final = &gradients_final_;
+  if (recorded) {
+    const uint64_t key = seed << 2 | uint64_t(bool(batch_.type_ids)) << 1 | uint64_t(bool(batch_.rows.example_keys));
+    recorded->passes.run(backend_, key, [&] { pass_over(step); });
+  } else {
+    pass_over(step);
+  }
   count_targets(b);
 }
 
@@ -201,6 +255,7 @@ void RobertaModel::evaluate(const PackedBatch& b, std::vector<float>* target_los
   begin(b, {.labels = true});
   if (target_loss) target_loss->clear();
   if (batch_.read == 0) return;
+  const TrustedIndices trusted(backend_);
   Step step{.backend = backend_, .scratch = scratch_, .batch = batch_};
   head_->forward(step, layout_.head, run_encoder(step));
   head_->evaluate(step, layout_.head, loss_at(totals_, layout_.row_loss));
@@ -212,6 +267,7 @@ void RobertaModel::logits(const PackedBatch& b, std::vector<float>& out) {
   begin(b, {});
   out.clear();
   if (batch_.read == 0) return;
+  const TrustedIndices trusted(backend_);
   Step step{.backend = backend_, .scratch = scratch_, .batch = batch_};
   head_->forward(step, layout_.head, run_encoder(step));
   read_logits(step, out);
@@ -231,6 +287,7 @@ void RobertaModel::read_logits(Step& step, std::vector<float>& out) const {
 
 void RobertaModel::hidden_states(const PackedBatch& b, std::vector<float>& out) {
   begin(b, {.complete_last = true});
+  const TrustedIndices trusted(backend_);
   Step step{.backend = backend_, .scratch = scratch_, .batch = batch_};
   encoder_->forward(step, layout_.encoder);
   out = read_as_f32(backend_, layout_.encoder.hidden.back());
@@ -250,10 +307,14 @@ LossTotals RobertaModel::take_totals() {
   } host;
   static_assert(sizeof(host) == kTotalsBytes);
   backend_.copy_to_host(&host, totals_, kTotalsBytes);
-  backend_.fill_zero(totals_, kTotalsBytes);
   const LossTotals totals{.loss_sum = host.loss_sum, .targets = targets_, .correct = host.correct};
-  targets_ = 0;
+  clear_totals();
   return totals;
+}
+
+void RobertaModel::clear_totals() {
+  backend_.fill_zero(totals_, kTotalsBytes);
+  targets_ = 0;
 }
 
 void RobertaModel::trace(const PackedBatch& b, const Visitor& visit) {

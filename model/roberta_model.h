@@ -1,6 +1,7 @@
 // What the whole models share: an encoder with a head, their planned memory, and the passes over a micro-batch.
 #pragma once
 
+#include "kernels/recorded_calls.h"
 #include "model/encoder.h"
 #include "model/head.h"
 #include "model/model.h"
@@ -24,6 +25,7 @@ class RobertaModel : public Model {
   void logits(const PackedBatch&, std::vector<float>& out) override;
   void hidden_states(const PackedBatch&, std::vector<float>& out) override;
   LossTotals take_totals() override;
+  void clear_totals() override;
   Tensor loss_sum() const override;
   Tensor correct() const override;
   int64_t embedding_elements() const override { return encoder_->layer_offset(0); }
@@ -46,6 +48,12 @@ class RobertaModel : public Model {
   struct Pass {
     bool labels = false, backward = false, dropout = false, complete_last = false;
     float grad_scale = 0;
+    const BatchShape* padded = nullptr;
+  };
+  // One of the shapes that training batches are padded to where the backend records, and the passes recorded for it.
+  struct Recorded {
+    BatchShape shape;
+    RecordedCalls passes;
   };
   struct Sizes {
     size_t batch = 0, saved = 0, stream = 0, scratch = 0;
@@ -58,6 +66,10 @@ class RobertaModel : public Model {
   void reserve(BatchCapacity, Mode, bool complete_backward);
   void release();
 
+  // The least of the shapes that holds the batch; null where passes are not recorded or none does.
+  Recorded* shape_for(const PackedBatch&);
+  void plan_shapes(const PackedBatch& first);
+  void pass_over(Step&);                        // forward, loss, backward
   void begin(const PackedBatch&, const Pass&);  // checks and uploads the batch, lays out the memory
   bool uses_dropout() const;
   Tensor run_encoder(Step&, const Encoder::Visitor& visit = {}) const;  // the rows that the head reads, [R, H]
@@ -80,6 +92,7 @@ class RobertaModel : public Model {
   Layout layout_;
   void* totals_ = nullptr;  // loss_sum fp64, correct i64
   int64_t targets_ = 0;
+  std::vector<Recorded> shapes_;  // rising; made by the first training batch after reserve()
 };
 
 // A tensor of backend memory as fp32 on the host, rows without gaps. Waits.

@@ -76,7 +76,8 @@ AttentionShape SelfAttention::shape(Step& step, const Saved& saved) const {
   AttentionShape s{.heads = heads_,
                    .head_size = head_size_,
                    .scale = 1.0f / std::sqrt(float(head_size_)),
-                   .cu_seqlens = step.batch.cu_seqlens};
+                   .cu_seqlens = step.batch.cu_seqlens,
+                   .spare_rows = bool(step.batch.live)};
   if (saved.x_read) {
     s.cu_seqlens_q = step.batch.read_cu_seqlens;
     s.q_position = step.batch.read_keys.position;
@@ -104,7 +105,7 @@ void SelfAttention::forward(Step& step, const Saved& s, Tensor x) const {
     const int64_t h = hidden_;
     linear_forward(backend,
                    {.x = x, .w = weight.row_range(h, 2 * h), .bias = bias.col_range(h, 2 * h), .y = s.projected});
-    gather_rows(backend, {.x = x, .rows = step.batch.read_rows, .y = s.x_read});
+    gather_rows(backend, {.x = x, .rows = step.batch.read_rows, .y = s.x_read, .live = step.live(true)});
     linear_forward(backend, {.x = s.x_read, .w = weight.row_range(0, h), .bias = bias.col_range(0, h), .y = s.q});
   } else {
     linear_forward(backend, {.x = x, .w = weight, .bias = bias, .y = s.projected});
@@ -126,6 +127,7 @@ void SelfAttention::forward(Step& step, const Saved& s, Tensor x) const {
                               .y = s.y,
                               .mean = s.mean,
                               .rstd = s.rstd,
+                              .live = step.live(bool(s.x_read)),
                               .eps = eps_,
                               .dropout = output_dropout(step, s)});
 }
@@ -149,6 +151,7 @@ void SelfAttention::backward(Step& step, const Saved& s, Tensor x, Tensor dy, Te
                                .dgamma = params_.gradient(gamma_),
                                .dbeta = params_.gradient(beta_),
                                .dbias = params_.gradient(output_bias_),
+                               .live = step.live(rows.subset),
                                .dropout = dropout});
   linear_backward_weight(backend, {.dy = d.dprojection, .x = s.out, .dw = params_.gradient(output_weight_)});
   linear_backward_input(backend, {.dy = d.dprojection, .w = params_.compute(output_weight_), .dx = d.dout});
@@ -176,19 +179,19 @@ void SelfAttention::backward_projections(Step& step, const Saved& s, const Backw
   const Tensor dweight = params_.gradient_joined(weight_, 3), dbias = params_.gradient_joined(bias_, 3);
   if (!s.x_read) {
     check(dx.data == dy.data, "attention backward: dx {} must be dy {} itself", dx.str(), dy.str());
-    bias_gradient(backend, {.dy = d.dprojected, .dbias = dbias});
+    bias_gradient(backend, {.dy = d.dprojected, .dbias = dbias, .live = step.live(false)});
     linear_backward_weight(backend, {.dy = d.dprojected, .x = x, .dw = dweight});
     linear_backward_input(backend, {.dy = d.dprojected, .w = weight, .dx = dx, .accumulate = true});
     return;
   }
   const int64_t h = hidden_;
-  bias_gradient(backend, {.dy = d.dq, .dbias = dbias.col_range(0, h)});
-  bias_gradient(backend, {.dy = d.dprojected, .dbias = dbias.col_range(h, 2 * h)});
+  bias_gradient(backend, {.dy = d.dq, .dbias = dbias.col_range(0, h), .live = step.live(true)});
+  bias_gradient(backend, {.dy = d.dprojected, .dbias = dbias.col_range(h, 2 * h), .live = step.live(false)});
   linear_backward_weight(backend, {.dy = d.dq, .x = s.x_read, .dw = dweight.row_range(0, h)});
   linear_backward_weight(backend, {.dy = d.dprojected, .x = x, .dw = dweight.row_range(h, 2 * h)});
   linear_backward_input(backend, {.dy = d.dq, .w = weight.row_range(0, h), .dx = dy, .accumulate = true});
   linear_backward_input(backend, {.dy = d.dprojected, .w = weight.row_range(h, 2 * h), .dx = dx});
-  scatter_rows(backend, {.dy = dy, .rows = step.batch.read_rows, .dx = dx, .add = true});
+  scatter_rows(backend, {.dy = dy, .rows = step.batch.read_rows, .dx = dx, .add = true, .live = step.live(true)});
 }
 
 }  // namespace encore

@@ -18,6 +18,8 @@ struct Step {
   // Told the element of the flat buffer from which on the gradients are complete, as the backward pass gets there.
   const std::function<void(int64_t)>* gradients_final = nullptr;
 
+  // How many of all rows, or of the read rows, count; absent: all (kernels/ops/live_rows.h).
+  const Tensor& live(bool read_rows) const { return read_rows ? batch.live_read : batch.live; }
   float p(float probability) const { return dropout ? probability : 0.0f; }
   RowDropout row_dropout(float probability, int layer, Site site, const RowKeys& rows) const {
     if (p(probability) == 0) return {};

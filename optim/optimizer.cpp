@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace encore {
 namespace {
@@ -37,40 +38,71 @@ Optimizer::~Optimizer() {
   Backend& backend = params_.backend();
   for (void* p : {static_cast<void*>(m_), static_cast<void*>(v_), scalars_})
     if (p) backend.free(p);
+  for (const Staging& s : staging_)
+    if (s.memory) backend.free_staging(s.memory);
+}
+
+Tensor Optimizer::squares() const {
+  return Tensor(reinterpret_cast<double*>(static_cast<char*>(scalars_) + 32), 1, 1);
+}
+
+void Optimizer::measure() {
+  Backend& backend = params_.backend();
+  backend.fill_zero(squares().data, sizeof(double));
+  sum_of_squares(backend, {.x = params_.gradients(), .result = squares()});
 }
 
 double Optimizer::gradient_norm() {
-  Backend& backend = params_.backend();
-  auto* result = reinterpret_cast<double*>(static_cast<char*>(scalars_) + 32);
-  backend.fill_zero(result, sizeof(double));
-  sum_of_squares(backend, {.x = params_.gradients(), .result = Tensor(result, 1, 1)});
+  measure();
   double host = 0;
-  backend.copy_to_host(&host, result, sizeof(host));
+  params_.backend().copy_to_host(&host, squares().data, sizeof(host));
   return std::sqrt(host);
 }
 
-void Optimizer::step(double lr, double norm) {
+AdamWScalars Optimizer::next_scalars(double lr, double scale) {
   ++steps_;
-  const double scale = options_.clip > 0 ? std::min(1.0, options_.clip / (norm + 1e-6)) : 1.0;
-  const AdamWScalars scalars{.lr = float(lr),
-                             .grad_scale = float(scale),
-                             .correction1 = float(1 - std::pow(options_.beta1, double(steps_))),
-                             .correction2 = float(1 - std::pow(options_.beta2, double(steps_)))};
-  Backend& backend = params_.backend();
-  backend.copy_to_device(scalars_, &scalars, sizeof(scalars));
+  return {.lr = float(lr),
+          .grad_scale = float(scale),
+          .correction1 = float(1 - std::pow(options_.beta1, double(steps_))),
+          .correction2 = float(1 - std::pow(options_.beta2, double(steps_)))};
+}
+
+void Optimizer::adamw_ranges(const Tensor& squares, const Tensor& loss) {
   const auto part = [](Tensor whole, const Range& r) { return whole ? whole.col_range(r.offset, r.count) : whole; };
   for (const Range& r : ranges_)
-    adamw(backend, {.w = part(params_.weights(), r),
-                    .m = part(m(), r),
-                    .v = part(v(), r),
-                    .gradient = part(params_.gradients(), r),
-                    .shadow = part(params_.shadow(), r),
-                    .scalars = Tensor(static_cast<float*>(scalars_), 1, 4),
-                    .beta1 = float(options_.beta1),
-                    .beta2 = float(options_.beta2),
-                    .eps = float(options_.eps),
-                    .weight_decay = r.decay ? float(options_.weight_decay) : 0.0f});
+    adamw(params_.backend(),
+          {.w = part(params_.weights(), r),
+           .m = part(m(), r),
+           .v = part(v(), r),
+           .gradient = part(params_.gradients(), r),
+           .shadow = part(params_.shadow(), r),
+           .scalars = Tensor(static_cast<float*>(scalars_), 1, 4),
+           .squares = squares,
+           .loss = loss,
+           .max_norm = options_.clip > 0 ? float(options_.clip) : std::numeric_limits<float>::infinity(),
+           .beta1 = float(options_.beta1),
+           .beta2 = float(options_.beta2),
+           .eps = float(options_.eps),
+           .weight_decay = r.decay ? float(options_.weight_decay) : 0.0f});
   params_.weights_changed(/*shadow_is_current=*/true);
+}
+
+void Optimizer::step(double lr, double norm) {
+  const double scale = options_.clip > 0 ? std::min(1.0, options_.clip / (norm + 1e-6)) : 1.0;
+  const AdamWScalars scalars = next_scalars(lr, scale);
+  params_.backend().copy_to_device(scalars_, &scalars, sizeof(scalars));
+  adamw_ranges({}, {});
+}
+
+void Optimizer::update(double lr, const Tensor& loss_sum) {
+  Backend& backend = params_.backend();
+  Staging& staging = staging_[steps_ % 2];
+  if (!staging.memory) staging.memory = static_cast<AdamWScalars*>(backend.allocate_staging(sizeof(AdamWScalars)));
+  if (staging.sent) backend.reach(*staging.sent);
+  *staging.memory = next_scalars(lr, 1);
+  backend.send(scalars_, staging.memory, sizeof(AdamWScalars));
+  staging.sent = backend.mark();
+  recorded_.run(backend, reinterpret_cast<uintptr_t>(loss_sum.data), [&] { adamw_ranges(squares(), loss_sum); });
 }
 
 Tensor Optimizer::m() const {

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "kernels/recorded_calls.h"
 #include "model/param_store.h"
 
 namespace encore {
@@ -32,6 +33,13 @@ class Optimizer {
   // are.
   void step(double lr, double norm);
 
+  // The same two without a word from the device: measure() starts the sum of squares of the gradients, update() the
+  // update, which clips by it and changes nothing unless it and loss_sum ([1, 1] fp64, on the backend) are finite. The
+  // caller learns of that later (squares()) and takes the step back then (set_steps).
+  void measure();
+  void update(double lr, const Tensor& loss_sum);
+  Tensor squares() const;  // [1, 1] fp64
+
   int64_t steps() const { return steps_; }
   void set_steps(int64_t steps) { steps_ = steps; }
   Tensor m() const;  // [1, length] fp32, on the backend
@@ -39,6 +47,8 @@ class Optimizer {
   static size_t bytes(int64_t length) { return size_t(length) * 8 + 64; }
 
  private:
+  AdamWScalars next_scalars(double lr, double scale);
+  void adamw_ranges(const Tensor& squares, const Tensor& loss);
   struct Range {
     int64_t offset, count;
     bool decay;
@@ -49,7 +59,13 @@ class Optimizer {
   int64_t steps_ = 0;
   float* m_ = nullptr;
   float* v_ = nullptr;
-  void* scalars_ = nullptr;
+  void* scalars_ = nullptr;  // AdamWScalars, then from byte 32 on the sum of squares
+  // Scalars on their way to the device: one is written while the other may still travel.
+  struct Staging {
+    AdamWScalars* memory = nullptr;
+    std::unique_ptr<Mark> sent;
+  } staging_[2];
+  RecordedCalls recorded_;
 };
 
 }  // namespace encore

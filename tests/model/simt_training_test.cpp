@@ -2,6 +2,7 @@
 // (libencore_simt.so, as `trace --device simt` opens it) beside the same training on the CPU backend. Dropout draws the
 // same bits on both, so runs with it can be compared too.
 #include "kernels/base/program_path.h"
+#include "kernels/forwarding_backend.h"
 #include "optim/optimizer.h"
 #include "tests/model/tiny_model.h"
 
@@ -11,6 +12,7 @@ namespace {
 constexpr int kSteps = 5;
 
 struct Trained {
+  int64_t calls = 0;           // of linear_forward, of the last step
   std::vector<double> losses;  // nats a target, of each step
   Gradients first;             // of the first step: all start from the same weights
 };
@@ -69,6 +71,93 @@ TEST_P(SimtTraining, AgreesWithTheCpuInHalfPrecision) {
   const Trained cpu = train(backend(), DType::kBF16, GetParam()), simt = train(*simt_, DType::kBF16, GetParam());
   EXPECT_LE(distance_of(simt.first, exact.first), 2 * distance_of(cpu.first, exact.first));
   for (int s = 0; s < kSteps; ++s) EXPECT_NEAR(simt.losses[s], cpu.losses[s], 4e-3 * cpu.losses[s]) << "step " << s;
+}
+
+// Ragged batches, padded to one shape and replayed: the same losses and gradients as the CPU's, which is given each
+// batch as it is. Eight steps: three rehearsals, one that is recorded, four replays.
+std::vector<Trained> train_on_ragged(Backend& inner, DType dtype, bool dropout, bool recorded) {
+  int64_t calls = 0;
+  ForwardingBackend backend(inner, [&](const char* name, const ForwardingBackend::Call& call) {
+    calls += std::string_view(name) == "linear_forward";
+    call();
+  });
+  RobertaConfig config = tiny_config();
+  if (!dropout) config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0;
+  const auto model = make_mlm(config, backend, dtype, Mode::kTraining);
+  scramble(model->params(), 1);
+  const std::vector<std::vector<int>> lengths = {{17, 1, 9, 11, 2}, {33, 5}, {8, 8, 8, 8, 6}, {36}, {2, 30, 1, 1, 5},
+                                                 {12, 12, 12},      {34},    {20, 19}};
+  model->reserve({.tokens = 40, .sequences = 20, .targets = 40}, Mode::kTraining);
+  backend.allow_recording(recorded);
+  Optimizer optimizer(model->params(), {.weight_decay = 0.01, .clip = 1});
+  std::vector<Trained> steps;
+  for (size_t s = 0; s < lengths.size(); ++s) {
+    std::vector<Example> examples;
+    for (const int length : lengths[s]) examples.push_back(random_example(config, length, uint64_t(100 * s + length)));
+    const PackedBatch batch = pack(config, examples, false);
+    model->params().zero_gradients();
+    model->forward_backward(batch, 1.0f / float(batch.targets()), 7);
+    optimizer.measure();
+    optimizer.update(1e-3, model->loss_sum());
+    Trained step{.calls = std::exchange(calls, 0)};
+    step.first = read_gradients(model->params());
+    const LossTotals totals = model->take_totals();
+    step.losses.push_back(totals.loss_sum / double(totals.targets));
+    steps.push_back(std::move(step));
+  }
+  return steps;
+}
+
+TEST_P(SimtTraining, ReplayedStepsAgreeWithTheCpu) {
+  const auto cpu = train_on_ragged(backend(), DType::kF32, GetParam(), false);
+  const auto replayed = train_on_ragged(*simt_, DType::kF32, GetParam(), true);
+  for (size_t s = 0; s < cpu.size(); ++s) {
+    EXPECT_LE(distance_of(replayed[s].first, cpu[s].first), 2e-5 * norm(cpu[s].first)) << "step " << s;
+    EXPECT_NEAR(replayed[s].losses[0], cpu[s].losses[0], 1e-4 * cpu[s].losses[0]) << "step " << s;
+    EXPECT_EQ(replayed[s].calls > 0, s < 4) << "step " << s;
+  }
+  const auto called = train_on_ragged(*simt_, DType::kF32, GetParam(), false);
+  for (size_t s = 0; s < cpu.size(); ++s) {
+    EXPECT_LE(distance_of(called[s].first, replayed[s].first), 2e-5 * norm(cpu[s].first)) << "step " << s;
+    EXPECT_GT(called[s].calls, 0) << "step " << s;
+  }
+}
+
+TEST_P(SimtTraining, ReplayedStepsInHalfPrecisionAgreeWithTheCpu) {
+  if (!backend().native_bf16()) GTEST_SKIP() << "skipped: no bf16 products on this processor";
+  const auto exact = train_on_ragged(backend(), DType::kF32, GetParam(), false);
+  const auto cpu = train_on_ragged(backend(), DType::kBF16, GetParam(), false);
+  const auto replayed = train_on_ragged(*simt_, DType::kBF16, GetParam(), true);
+  for (size_t s = 0; s < cpu.size(); ++s) {
+    EXPECT_LE(distance_of(replayed[s].first, exact[s].first), 2 * distance_of(cpu[s].first, exact[s].first)) << s;
+    EXPECT_NEAR(replayed[s].losses[0], cpu[s].losses[0], 4e-3 * cpu[s].losses[0]) << "step " << s;
+  }
+}
+
+// More sequences than the shapes have room for: computed as it is, between replays.
+TEST_P(SimtTraining, ABatchThatOverflowsIsComputedAsItIs) {
+  RobertaConfig config = tiny_config();
+  if (!GetParam()) config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0;
+  const auto gradients = [&](Backend& backend, const std::vector<int>& lengths, int before) {
+    backend.allow_recording(true);
+    const auto model = make_mlm(config, backend, DType::kF32, Mode::kTraining);
+    scramble(model->params(), 1);
+    model->reserve({.tokens = 160, .sequences = 120, .targets = 160}, Mode::kTraining);
+    const auto batch_of = [&](const std::vector<int>& all) {
+      std::vector<Example> examples;
+      for (size_t i = 0; i < all.size(); ++i) examples.push_back(random_example(config, all[i], 50 + i));
+      return pack(config, examples, false);
+    };
+    for (int i = 0; i < before; ++i) model->forward_backward(batch_of({30, 30, 30, 30, 25}), 0.1f, 7);
+    model->params().zero_gradients();
+    model->forward_backward(batch_of(lengths), 0.1f, 7);
+    return read_gradients(model->params());
+  };
+  const std::vector<int> many(110, 1), full{30, 30, 30, 30, 25};
+  for (const auto& lengths : {many, full}) {
+    const Gradients cpu = gradients(backend(), lengths, 0), simt = gradients(*simt_, lengths, 5);
+    EXPECT_LE(distance_of(simt, cpu), 2e-5 * norm(cpu)) << lengths.size() << " sequences";
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Dropout, SimtTraining, ::testing::Bool(),
