@@ -50,6 +50,7 @@ Cli make_cli() {
   cli.integer(kSpeedFlags, "tokens-per-batch", "tokens computed at once; a batch above it is cut into parts", 8192, 16,
               1 << 24);
   add_device_flags(cli);
+  add_graph_flag(cli);
   add_profile_flags(cli);
   const char* fine = "Fine points of the schedule and of AdamW";
   cli.integer(fine, "seed", "the first seed", 0, 0, int64_t(1) << 52);
@@ -134,6 +135,7 @@ int run(int argc, char** argv) {
   check_vocabulary(config, tokenizer, options.model_dir);
   options.max_length = resolve_max_length(cli, config, "max-length");
   Device device = open_device(cli);
+  apply_graph_flag(cli, device);
   options.dtype = device.dtype;
   const std::unique_ptr<Profiler> profiler = make_profiler(cli, device);
   options.profiler = profiler.get();

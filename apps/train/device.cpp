@@ -11,12 +11,25 @@ std::string Device::description() const {
 }
 
 void add_device_flags(Cli& cli) {
-  cli.choice(kSpeedFlags, "device", "where to compute; auto is the GPU if one can be used, else the CPU",
-             {"auto", "cpu", "cuda"}, "auto");
+  cli.choice(
+      kSpeedFlags, "device",
+      "where to compute; auto is the GPU if one can be used, else the CPU; simt runs the GPU's kernels on the CPU, "
+      "for tests",
+      {"auto", "cpu", "cuda", "simt"}, "auto");
   cli.choice(kSpeedFlags, "dtype",
              "precision of activations; auto is bf16 where the processor or card multiplies it natively",
              {"auto", "bf16", "fp32"}, "auto");
   cli.integer(kSpeedFlags, "threads", "worker threads; 0: the cores this process may use", 0, 0, 4096);
+}
+
+void add_graph_flag(Cli& cli) {
+  cli.choice(kSpeedFlags, "cuda-graph",
+             "on a GPU: on records the passes over a batch and the update once and replays them; off makes every call",
+             {"on", "off"}, "on");
+}
+
+void apply_graph_flag(const Cli& cli, Device& device) {
+  device.backend->allow_recording(cli.get("cuda-graph") == "on");
 }
 
 Device open_device(const Cli& cli, int threads, int local_rank, int local_ranks) {

@@ -24,6 +24,10 @@ inline constexpr const char* kSpeedFlags = "Memory and speed";
 // Declares --device, --dtype and --threads under kSpeedFlags.
 void add_device_flags(Cli&);
 
+// Declares --cuda-graph, of programs that train.
+void add_graph_flag(Cli&);
+void apply_graph_flag(const Cli&, Device&);
+
 // threads: what this process may use when --threads is not given (0: all cores of its affinity mask).
 // local_rank, local_ranks: of this process on its machine; each rank takes a card of its own.
 Device open_device(const Cli&, int threads = 0, int local_rank = 0, int local_ranks = 1);

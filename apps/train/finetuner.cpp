@@ -52,8 +52,15 @@ class SeedRun {
   // Mean training loss of the epoch, nats a row.
   double train_epoch(int epoch) {
     double loss = 0;
-    for (int64_t first = 0; first < data_.train.size(); first += options_.batch_size)
-      loss += step(training_rows(data_.train, first, options_.batch_size, seed_, uint64_t(epoch)), uint64_t(epoch));
+    try {
+      for (int64_t first = 0; first < data_.train.size(); first += options_.batch_size)
+        loss += step(training_rows(data_.train, first, options_.batch_size, seed_, uint64_t(epoch)), uint64_t(epoch));
+    } catch (const NonFiniteError&) {
+      throw;  // names its step
+    } catch (const DeviceError& e) {
+      throw DeviceError(
+          fmt::format("seed {}, epoch {}, step {}: {}", seed_, epoch + 1, optimizer_->steps() + 1, e.what()));
+    }
     return loss / double(data_.train.size());
   }
 

@@ -23,6 +23,9 @@ class OwningBackend : private Owned, public ForwardingBackend {
  public:
   OwningBackend(std::unique_ptr<Backend> inner, Around around)
       : Owned{std::move(inner)}, ForwardingBackend(*Owned::inner, std::move(around)) {}
+  // Ops are seen when they are called, step by step.
+  bool asynchronous() const override { return false; }
+  bool records() const override { return false; }
 };
 
 std::string rate(double seconds, double flops, double bytes) {

@@ -167,6 +167,7 @@ RunEnd run(Recipe recipe, Cli& cli, Communicator& processes) {
   const Tokenizer tokenizer = Tokenizer::load(model_dir);
   check_vocabulary(config, tokenizer, model_dir);
   Device device = open_device(cli, threads_for_rank(processes), processes.local_rank(), processes.local_size());
+  apply_graph_flag(cli, device);
   const std::unique_ptr<Communicator> devices = over_devices(processes, *device.backend);
   Communicator& comm = devices ? *devices : processes;
   cli.set("dtype", std::string(name_of(device.dtype)));

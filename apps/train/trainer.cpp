@@ -36,20 +36,66 @@ void Trainer::set_skipped(int64_t all, int64_t in_row) {
   skipped_in_row_ = in_row;
 }
 
-StepResult Trainer::run_step() {
+std::vector<PackedBatch> Trainer::batches_of_step() const {
   const std::vector<ExampleRef> examples = order_.examples(step(), comm_.rank(), comm_.size());
   std::vector<PackedBatch> batches;
   for (const auto& part : micro_batches(examples, *set_, options_.tokens_per_batch))
     batches.push_back(make_batch(part, *set_, masker_, model_.config().pad_token_id));
-  StepResult result = compute(batches);
-  if (const std::string why = fault(result); !why.empty()) {
-    result = skip(std::move(result), fmt::format("{}; {}", why, documents_of_step()));
-  } else {
-    optimizer_.step(result.lr, result.grad_norm);
-    skipped_in_row_ = 0;
-  }
+  return batches;
+}
+
+bool Trainer::works_ahead() const {
+  return model_.params().backend().asynchronous() && (comm_.size() == 1 || reducer_.sums_loss());
+}
+
+StepResult Trainer::run_step() {
+  StepResult result = works_ahead() ? run_ahead() : run_and_wait();
   result.epoch = epoch();
   return result;
+}
+
+StepResult Trainer::run_and_wait() {
+  StepResult result = compute(batches_of_step());
+  if (const std::string why = fault(result); !why.empty())
+    return skip(std::move(result), fmt::format("{}; {}", why, documents_of_step()));
+  optimizer_.step(result.lr, result.grad_norm);
+  skipped_in_row_ = 0;
+  return result;
+}
+
+// The device has the next step's passes to do when this one's sums are looked at. Its update waits for the next call,
+// so that the caller sees the weights after this step. Where the sums are not finite the update changed nothing: the
+// step is taken back and computed once more, for its gradients, which the next step's have replaced.
+StepResult Trainer::run_ahead() {
+  if (!sums_) sums_ = std::make_unique<StepSums>(model_.params().backend());
+  if (!under_way_) under_way_ = launch();
+  UnderWay now = std::move(*under_way_);
+  under_way_.reset();
+  optimizer_.update(now.result.lr, sums_->loss());
+  if (!done()) under_way_ = launch();
+  const StepSums::Values sums = sums_->read(now.place);
+  now.result.loss = sums.loss / double(std::max<int64_t>(1, now.result.targets));
+  now.result.correct = sums.correct;
+  now.result.grad_norm = std::sqrt(sums.squares);
+  if (std::isfinite(now.result.loss) && std::isfinite(now.result.grad_norm)) {
+    skipped_in_row_ = 0;
+    return now.result;
+  }
+  under_way_.reset();
+  model_.clear_totals();
+  optimizer_.set_steps(optimizer_.steps() - 1);
+  return run_and_wait();
+}
+
+Trainer::UnderWay Trainer::launch() {
+  UnderWay step{.result = start(batches_of_step())};
+  std::array<double, 1> flops{step.result.flops};
+  comm_.all_reduce_sum(std::span<double>(flops));
+  step.result.flops = flops[0];
+  optimizer_.measure();
+  step.place = sums_->take(model_.loss_sum(), model_.correct(), optimizer_.squares());
+  model_.clear_totals();
+  return step;
 }
 
 StepResult Trainer::train_on(const std::vector<PackedBatch>& batches) {
@@ -59,8 +105,8 @@ StepResult Trainer::train_on(const std::vector<PackedBatch>& batches) {
   return result;
 }
 
-StepResult Trainer::compute(const std::vector<PackedBatch>& batches) {
-  enum { kTokens, kTargets, kCorrect };
+StepResult Trainer::start(const std::vector<PackedBatch>& batches) {
+  enum { kTokens, kTargets };
   StepResult result{.step = step() + 1, .lr = options_.schedule.at(step()), .micro_batches = int(batches.size())};
   std::array<int64_t, 2> counts{};
   for (const PackedBatch& batch : batches) {
@@ -75,6 +121,11 @@ StepResult Trainer::compute(const std::vector<PackedBatch>& batches) {
   model_.params().zero_gradients();
   accumulate(batches, float(1.0 / double(std::max<int64_t>(1, result.targets))));
   reducer_.finish(model_.loss_sum(), model_.correct());
+  return result;
+}
+
+StepResult Trainer::compute(const std::vector<PackedBatch>& batches) {
+  StepResult result = start(batches);
   const LossTotals totals = model_.take_totals();
   std::array<double, 3> sums{result.flops, totals.loss_sum, double(totals.correct)};
   comm_.all_reduce_sum(std::span<double>(sums).first(reducer_.sums_loss() ? 1 : 3));

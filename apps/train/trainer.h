@@ -5,10 +5,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "apps/train/nonfinite.h"
 #include "apps/train/reservation.h"
+#include "apps/train/step_sums.h"
 #include "data/batching.h"
 #include "optim/communicator.h"
 #include "optim/gradient_reducer.h"
@@ -70,6 +72,17 @@ class Trainer {
   StepResult train_on(const std::vector<PackedBatch>&);
 
  private:
+  // A step whose gradients the device computes, or has computed; its update is not made.
+  struct UnderWay {
+    StepResult result;  // without the sums
+    int place = 0;      // of the sums (step_sums.h)
+  };
+  bool works_ahead() const;
+  StepResult run_and_wait();
+  StepResult run_ahead();
+  UnderWay launch();
+  std::vector<PackedBatch> batches_of_step() const;
+  StepResult start(const std::vector<PackedBatch>&);  // counts, and the gradients of all ranks; loss in model_'s totals
   void accumulate(const std::vector<PackedBatch>&, float grad_scale);
   StepResult compute(const std::vector<PackedBatch>&);  // loss and gradients of all ranks; no update
   std::string fault(const StepResult&) const;           // of the loss and the gradients as they stand; empty: none
@@ -86,6 +99,8 @@ class Trainer {
   Optimizer optimizer_;
   int64_t skipped_ = 0, skipped_in_row_ = 0;
   GradientReducer reducer_;
+  std::unique_ptr<StepSums> sums_;  // on devices
+  std::optional<UnderWay> under_way_;
 };
 
 }  // namespace encore

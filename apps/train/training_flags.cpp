@@ -87,6 +87,7 @@ void declare_speed(Cli& cli) {
   cli.integer(kSpeedFlags, "tokens-per-batch", "tokens computed at a time by one rank; less takes less memory", 4096, 8,
               1 << 26);
   add_device_flags(cli);
+  add_graph_flag(cli);
   add_profile_flags(cli);
   cli.choice(kSpeedFlags, "reduce-dtype",
              "precision in which gradients travel between GPUs; bf16 halves the traffic and rounds the sums",

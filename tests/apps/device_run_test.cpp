@@ -1,0 +1,229 @@
+// Programs on a device, without one: the CUDA backend on the host executor (--device simt) beside the CPU backend, a
+// device that is lost in the middle of a run, and one that is too full.
+#include <cmath>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "kernels/base/program_path.h"
+#include "tests/apps/program.h"
+
+namespace encore::test {
+namespace {
+
+using nlohmann::json;
+using Words = std::vector<std::string>;
+
+Words operator+(Words a, const Words& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+const TinyWorkplace& workplace() {
+  static const TinyWorkplace place(0.1f, 60);
+  return place;
+}
+
+std::vector<json> lines_of(const std::string& text) {
+  std::vector<json> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);)
+    if (line.starts_with("{")) lines.push_back(json::parse(line));
+  return lines;
+}
+
+// Every number of a document, in order.
+void numbers_of(const json& j, std::vector<double>& out) {
+  if (j.is_number()) return out.push_back(j.get<double>());
+  if (!j.is_structured()) return;
+  for (const auto& child : j) numbers_of(child, out);
+}
+std::vector<double> numbers_of(const json& j) {
+  std::vector<double> out;
+  numbers_of(j, out);
+  return out;
+}
+
+void expect_close(const std::vector<double>& simt, const std::vector<double>& cpu, double tolerance) {
+  ASSERT_EQ(simt.size(), cpu.size());
+  ASSERT_FALSE(cpu.empty());
+  for (size_t i = 0; i < cpu.size(); ++i) {
+    ASSERT_TRUE(std::isfinite(cpu[i]));
+    EXPECT_NEAR(simt[i], cpu[i], tolerance * std::max(1.0, std::abs(cpu[i]))) << "number " << i;
+  }
+}
+
+class OnADevice : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!fs::exists(std::string(ENCORE_BINARY_DIR) + "/lib/libencore_simt.so"))
+      GTEST_SKIP() << "skipped: this build has no libencore_simt.so";
+    for (const char* label : {"cat", "dog"})
+      for (int i = 0; i < 6; ++i)
+        rows_ += json{{"id", label + std::to_string(i)},
+                      {"text", std::string("the ") + label + " eats some bread."},
+                      {"label", label}}
+                     .dump() +
+                 "\n";
+    write_text(dir_ / "rows.jsonl", rows_);
+  }
+
+  // Standard output of the program on a device; output files go to a folder of the device's name.
+  std::string output(const std::string& device, const Words& words) {
+    fs::create_directories(dir_ / device);
+    Words all = Words{program(words[0])} + Words(words.begin() + 1, words.end()) +
+                Words{"--device", device, "--threads", "1", "--dtype", dtype_};
+    for (std::string& w : all)
+      if (const size_t at = w.find("@"); at != std::string::npos) w.replace(at, 1, dir_ / device);
+    const Outcome o = run(all);
+    EXPECT_EQ(o.code, 0) << words[0] << " on " << device << ": " << o.err;
+    return o.out;
+  }
+  Words training(const std::string& name, const std::string& steps = "3") {
+    return {name,
+            "--model",
+            workplace().model(),
+            "--train",
+            workplace().train(),
+            "--eval",
+            workplace().eval(),
+            "--output",
+            "@/" + name,
+            "--epochs",
+            "0",
+            "--max-steps",
+            steps,
+            "--seq-length",
+            "32",
+            "--batch-sequences",
+            "4",
+            "--tokens-per-batch",
+            "96",
+            "--lr",
+            "1e-3",
+            "--eval-every",
+            "0",
+            "--cache-dir",
+            workplace().cache()};
+  }
+  // The losses of a run's log, evaluations too.
+  std::vector<double> losses(const std::string& device, const std::string& run) {
+    std::vector<double> all;
+    for (const json& line : lines_of(read_text(dir_ / (device + "/" + run + "/log.jsonl"))))
+      for (const char* key : {"loss", "grad_norm", "eval_loss"})
+        if (line.contains(key)) all.push_back(line[key].get<double>());
+    return all;
+  }
+
+  TemporaryFolder dir_;
+  std::string rows_, dtype_ = "fp32";
+};
+
+TEST_F(OnADevice, TrainingAgreesWithTheCpu) {
+  for (const char* name : {"dapt_train", "tapt_train"}) {
+    for (const char* device : {"cpu", "simt"}) output(device, training(name));
+    expect_close(losses("simt", name), losses("cpu", name), 4e-4);
+  }
+}
+
+TEST_F(OnADevice, TrainingInHalfPrecisionAgreesWithTheCpu) {
+  if (!make_backend("cpu", 1)->native_bf16()) GTEST_SKIP() << "skipped: no bf16 products on this processor";
+  dtype_ = "bf16";
+  for (const char* device : {"cpu", "simt"}) output(device, training("dapt_train"));
+  const std::vector<double> cpu = losses("cpu", "dapt_train"), simt = losses("simt", "dapt_train");
+  ASSERT_EQ(cpu.size(), simt.size());
+  for (size_t i = 0; i < cpu.size(); ++i) EXPECT_NEAR(simt[i], cpu[i], (i % 2 ? 2e-2 : 4e-3) * cpu[i]) << i;
+}
+
+TEST_F(OnADevice, EvaluationAndInferenceAgreeWithTheCpu) {
+  const auto both = [&](const Words& words) { return std::pair(output("simt", words), output("cpu", words)); };
+  const auto eval = both({"mlm_eval", "--model", workplace().model(), "--data", workplace().eval(), "--seq-length",
+                          "32", "--tokens-per-batch", "128", "--cache-dir", workplace().cache(), "--json"});
+  expect_close(numbers_of(json::parse(eval.first)), numbers_of(json::parse(eval.second)), 1e-4);
+
+  const auto filled =
+      both({"fill_mask", "--model", workplace().model(), "--top-k", "3", "--json", "the cat eats <mask> bread."});
+  std::vector<double> simt, cpu;
+  for (const auto& [text, probabilities] : {std::pair(&filled.first, &simt), std::pair(&filled.second, &cpu)})
+    numbers_of(json::parse(*text).at("masks"), *probabilities);
+  expect_close(simt, cpu, 1e-4);
+
+  both({"embed", "--model", workplace().model(), "--data", dir_ / "rows.jsonl", "--output", "@/vectors.npy"});
+  const auto vectors = [&](const std::string& device) {
+    const std::string bytes = read_text(dir_ / (device + "/vectors.npy"));
+    std::vector<float> values(12 * 64);
+    EXPECT_GT(bytes.size(), values.size() * 4);
+    std::memcpy(values.data(), bytes.data() + bytes.size() - values.size() * 4, values.size() * 4);
+    return std::vector<double>(values.begin(), values.end());
+  };
+  expect_close(vectors("simt"), vectors("cpu"), 1e-4);
+}
+
+TEST_F(OnADevice, FinetuneAndPredictAgreeWithTheCpu) {
+  for (const char* device : {"cpu", "simt"})
+    output(device, {"finetune", "--model", workplace().model(), "--train", dir_ / "rows.jsonl", "--dev",
+                    dir_ / "rows.jsonl", "--test", dir_ / "rows.jsonl", "--output", "@/tuned", "--epochs", "2",
+                    "--seeds", "1", "--batch-size", "4", "--lr", "1e-3"});
+  expect_close(losses("simt", "tuned"), losses("cpu", "tuned"), 4e-4);
+  std::vector<double> probabilities[2];
+  for (const int d : {0, 1}) {
+    // One model on both: what is compared is the prediction.
+    const std::string text =
+        output(d ? "simt" : "cpu", {"predict", "--model", dir_ / "cpu/tuned/model", "--data", dir_ / "rows.jsonl"});
+    for (const json& line : lines_of(text)) numbers_of(line.at("probabilities"), probabilities[d]);
+    EXPECT_EQ(probabilities[d].size(), 24u);
+  }
+  expect_close(probabilities[1], probabilities[0], 1e-4);
+}
+
+TEST_F(OnADevice, ALostDeviceEndsARunWithStepOpAndState) {
+  Words words = training("dapt_train", "6") + Words{"--device", "simt", "--threads", "1", "--save-every", "1"};
+  words[0] = program("dapt_train");
+  const std::string folder = dir_ / "lost";
+  *std::find(words.begin(), words.end(), "@/dapt_train") = folder;
+  const Outcome o = run(Words{"env", "SIMT_FAIL_LAUNCH=900"} + words);
+  EXPECT_EQ(o.code, 70) << o.out << o.err;
+  EXPECT_EQ(std::count(o.err.begin(), o.err.end(), '\n'), 1) << o.err;
+  const int64_t done = int64_t(lines_of(read_text(folder + "/log.jsonl")).back().at("step"));
+  EXPECT_GT(done, 0) << o.err;
+  for (const std::string& part : {fmt::format("after step {}: ", done), std::string("illegal memory access"),
+                                  std::string("--resume"), fmt::format("last complete state is {}/state", folder)})
+    EXPECT_NE(o.err.find(part), std::string::npos) << part << " is not in: " << o.err;
+  // An op of the backend's is named.
+  EXPECT_NE(o.err.find("_", o.err.find(": ")), std::string::npos) << o.err;
+  // And the run goes on from there.
+  const Outcome again = run({program("dapt_train"), "--output", folder, "--resume"});
+  EXPECT_EQ(again.code, 0) << again.err;
+}
+
+TEST_F(OnADevice, AFullDeviceSaysWhatIsFreeAndWhatWouldFit) {
+  const auto refusal = [&](const Words& environment, const Words& more) {
+    Words words = training("dapt_train") + Words{"--device", "simt", "--threads", "1"} + more;
+    words[0] = program("dapt_train");
+    *std::find(words.begin(), words.end(), "@/dapt_train") = dir_ / "full";
+    const Outcome o = run(Words{"env"} + environment + words);
+    EXPECT_EQ(o.code, 2) << o.out << o.err;
+    EXPECT_EQ(std::count(o.err.begin(), o.err.end(), '\n'), 1) << o.err;
+    EXPECT_FALSE(fs::exists(dir_ / "full"));
+    return o.err;
+  };
+  const std::string taken = refusal({"SIMT_MEMORY=1000000000", "SIMT_OCCUPIED=960000000"}, {});
+  for (const char* part : {"out of memory: the plan needs ", "weights (fp32)", "kernels' scratch",
+                           "the device, of whose", "are taken, leaves"})
+    EXPECT_NE(taken.find(part), std::string::npos) << part << " is not in: " << taken;
+  const Words large{"--batch-sequences", "40", "--tokens-per-batch", "2000"};
+  const std::string tight = refusal({"SIMT_MEMORY=73000000"}, large);
+  const size_t at = tight.find("--tokens-per-batch ");
+  ASSERT_NE(at, std::string::npos) << tight;
+  ASSERT_NE(tight.find("is the largest that fits"), std::string::npos) << tight;
+  // What is offered runs.
+  const std::string offered = tight.substr(at + 19, tight.find(' ', at + 19) - at - 19);
+  Words words = training("dapt_train", "1") +
+                Words{"--device", "simt", "--threads", "1", "--batch-sequences", "40", "--tokens-per-batch", offered};
+  words[0] = program("dapt_train");
+  *std::find(words.begin(), words.end(), "@/dapt_train") = dir_ / "fits";
+  const Outcome o = run(Words{"env", "SIMT_MEMORY=73000000"} + words);
+  EXPECT_EQ(o.code, 0) << o.err;
+}
+
+}  // namespace
+}  // namespace encore::test
