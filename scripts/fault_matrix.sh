@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Plants some ninety faults into the CUDA kernels, one at a time, and prints which gates catch each (a nightly check:
+# Plants some hundred faults into the CUDA kernels, one at a time, and prints which gates catch each (a nightly check:
 # under an hour on two cores). Exit code 0 only if every fault is caught.
-#   scripts/fault_matrix.sh [--all-gates] [--only REGEX] [--jobs N] [--markdown FILE]
+#   scripts/fault_matrix.sh [--all-gates] [--only REGEX] [--minutes N] [--jobs N] [--markdown FILE]
 #     --all-gates   run every gate on every fault, not only up to the first that catches it
+#     --minutes     begin no further fault after this long; those planted are spread over all kernels
 set -euo pipefail
 cd "$(dirname "$0")/.."
 log=$(mktemp)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lines of kernels/cuda that no test on the host executor reaches, from gcov: prints them and fails if there are any.
+# Lines of the .cu and .cuh of kernels/cuda that no test on the host executor reaches, from gcov: prints them and fails if there are any.
 #   scripts/kernel_coverage.sh [gtest filter]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,7 +22,7 @@ for record in filter(None, text.splitlines()):
     report = json.loads(record)
     for file in report["files"]:
         path = pathlib.Path(report["current_working_directory"], file["file"]).resolve()
-        if path.is_relative_to(root / "kernels/cuda"):
+        if path.is_relative_to(root / "kernels/cuda") and path.suffix in (".cu", ".cuh"):
             for line in file["lines"]:
                 counts[path.relative_to(root)][line["line_number"]] += line["count"]
 missed = 0

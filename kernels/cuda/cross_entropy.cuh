@@ -96,8 +96,9 @@ __device__ __forceinline__ void ignore_row(const CrossEntropyArgs<T>& a, int64_t
 __device__ __forceinline__ void add_parked(float4* parked, const float (&u)[kUnit], int threads) {
 #pragma unroll
   for (int i = 0; i < 2; ++i) {
-    float4& sum = parked[i * threads];
-    sum = make_float4(sum.x + u[4 * i], sum.y + u[4 * i + 1], sum.z + u[4 * i + 2], sum.w + u[4 * i + 3]);
+    const float4 sum = parked[i * threads];
+    parked[i * threads] =
+        make_float4(sum.x + u[4 * i], sum.y + u[4 * i + 1], sum.z + u[4 * i + 2], sum.w + u[4 * i + 3]);
   }
 }
 

@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 """Plants faults into copies of the CUDA kernels and tells which gates catch them (scripts/fault_matrix.sh).
 
-    fault_matrix.py [--all-gates] [--only REGEX] [--jobs N] [--markdown FILE]
+    fault_matrix.py [--all-gates] [--only REGEX] [--minutes N] [--jobs N] [--markdown FILE]
 
 A fault is an edit of kernels/cuda (tests/faults/*.toml). The kernels that it touches (of a header that all share, those
 of its `units` alone) are compiled again, in each gate's mode, and linked before the library that holds the sound ones;
 nothing of the build itself changes. A gate catches a fault if one of its tests fails, and a program ends with its first
 failed test. Without --all-gates a fault's run ends with the first gate that catches it. Exit code 1 if a fault is
-caught by none, or a gate fails without any fault.
+caught by none, or a gate fails without any fault. Faults are taken from all files in turn, so that what --minutes leaves
+time for is spread over all kernels.
 """
 import argparse
 import concurrent.futures
+import itertools
 import json
 import os
 import pathlib
@@ -185,7 +187,9 @@ class Run:
                 ran = ran or not re.search(r"Running 0 tests", text)
         return (False if ran else None), ""
 
-    def all(self, every):
+    def all(self, every, deadline):
+        if time.time() > deadline:
+            return None
         self.fault.plant(self.folder)
         for gate in sorted(GATES, key=lambda g: g != self.fault.first):
             self.caught[gate], self.how[gate] = self.gate(gate)
@@ -226,6 +230,7 @@ def main():
     options = argparse.ArgumentParser(description="Which gates catch which planted faults.")
     options.add_argument("--all-gates", action="store_true", help="run every gate on every fault")
     options.add_argument("--only", default="", help="faults whose file or name matches")
+    options.add_argument("--minutes", type=float, default=float("inf"), help="begin no further fault after this long")
     options.add_argument("--jobs", type=int, default=os.cpu_count())
     options.add_argument("--markdown", help="write the table there too")
     options.add_argument("--no-baseline", action="store_true", help="do not run the gates without a fault first")
@@ -234,21 +239,27 @@ def main():
     for path in sorted((ROOT / "tests/faults").glob("*.toml")):
         content = tomllib.load(open(path, "rb"))
         faults += [Fault(t, content.get("tests", [])) for t in content["fault"]]
-    faults = [f for f in faults if re.search(o.only, f"{f.file} {f.name}")]
+    by_file = {}
+    for f in faults:
+        if re.search(o.only, f"{f.file} {f.name}"):
+            by_file.setdefault(f.file, []).append(f)
+    faults = [f for row in itertools.zip_longest(*by_file.values()) for f in row if f]
     tree, start = Tree(), time.time()
     if not o.no_baseline and not baseline(tree, faults):
         return 1
     runs = []
     with concurrent.futures.ThreadPoolExecutor(o.jobs) as pool:
-        waiting = [pool.submit(Run(tree, f).all, o.all_gates) for f in faults]
+        waiting = [pool.submit(Run(tree, f).all, o.all_gates, start + 60 * o.minutes) for f in faults]
         for done, future in enumerate(waiting, 1):
-            runs.append(future.result())
-            r = runs[-1]
+            r = future.result()
+            if r is None:
+                continue
+            runs.append(r)
             seen = [g for g in r.caught if r.caught[g]]
             print(f"[{done}/{len(faults)}] {r.fault.file}: {r.fault.name}: {', '.join(seen) or 'CAUGHT BY NONE'}", flush=True)
-    text = table(runs)
+    text = table(sorted(runs, key=lambda r: r.fault.file))
     caught = sum(any(r.caught.values()) for r in runs)
-    summary = f"{caught} of {len(runs)} faults caught, {time.time() - start:.0f} s"
+    summary = f"{caught} of {len(runs)} faults caught ({len(faults)} in the list), {time.time() - start:.0f} s"
     print(f"\n{text}\n\n{summary}")
     if o.markdown:
         pathlib.Path(o.markdown).write_text(f"{text}\n\n{summary}\n")

@@ -169,8 +169,8 @@ TEST_P(AttentionTest, ForwardAndBackwardMatchTheReference) {
   EXPECT_TRUE(p.guards_hold());
 }
 
-TEST_P(AttentionTest, SameBitsEveryTime) {
-  if (!GetParam().deterministic) GTEST_SKIP() << "sums in any order";
+// To the bit, but for sums in any order: what a call leaves in the backend's workspace is nothing to the next one.
+TEST_P(AttentionTest, TheSameInASecondCall) {
   Problem p(GetParam());
   const auto run = [&] {
     p.forward();
@@ -179,8 +179,16 @@ TEST_P(AttentionTest, SameBitsEveryTime) {
     for (auto* t : {&p.out, &p.lse, &p.dq, &p.dk, &p.dv}) results.push_back((*t)->get());
     return results;
   };
-  const auto first = run();
-  EXPECT_EQ(run(), first);
+  const auto first = run(), second = run();
+  if (GetParam().deterministic) {
+    EXPECT_EQ(second, first);
+    return;
+  }
+  for (size_t i = 0; i < first.size(); ++i) {
+    double size = 0;
+    for (double x : first[i]) size = std::max(size, std::fabs(x));
+    EXPECT_LE(worst_difference(second[i], first[i]), 0.01 * size);
+  }
 }
 
 constexpr DType F = DType::kF32, B = DType::kBF16;

@@ -54,8 +54,10 @@ PackedBatch Workload::batch(int64_t tokens, int64_t length) {
 
 void Workload::measure(const std::function<void(Backend&)>& op) {
   const size_t before = backend.workspace_bytes();
+  cudaDeviceSynchronize();  // streams run late
   simt::reset_stats();
   op(backend);
+  cudaDeviceSynchronize();
   kernels_ = simt::stats_by_kernel();
   // A workspace that grows is cleared once, which later steps do not repeat.
   const size_t after = backend.workspace_bytes();

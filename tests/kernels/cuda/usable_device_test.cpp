@@ -53,6 +53,12 @@ TEST(UsableDevice, NoDriverNoCardOldDriver) {
   expect_words(f, {"number 2", "2 visible"});
 }
 
+TEST(UsableDevice, ACardThatFails) {
+  DeviceFacts f = good();
+  f.status = cudaErrorInvalidDevice;
+  expect_words(f, {"does not answer", "invalid device ordinal", "--device cpu"});
+}
+
 TEST(DeviceOfRank, OneCardARank) {
   for (int rank = 0; rank < 4; ++rank) {
     EXPECT_EQ(device_of_rank(4, rank, 4), rank);
