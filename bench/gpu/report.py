@@ -25,7 +25,7 @@ MUST = {
 }
 MUST_TOKENS = 600_000  # base, 512, no attention dropout
 MUST_RATIO = 1.8  # times PyTorch + transformers, compiled
-LOG_LINES = 60
+LOG_LINES = 120
 
 
 def load(path):
