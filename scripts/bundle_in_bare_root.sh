@@ -21,7 +21,7 @@ tar -C "$root" -xf $bundle
 status=0
 # shellcheck disable=SC2016
 unshare -m bash -c 'mkdir -p "$0/proc" && mount -t proc proc "$0/proc" && mkdir -p "$0/dev" && mount --bind /dev "$0/dev" &&
-  exec env -i PATH=/usr/bin:/bin HOME=/root chroot "$0" /gpu-bundle/scripts/gpu_check.sh' "$root" | tee "$work/out" || status=$?
+  exec "$(command -v chroot)" "$0" /usr/bin/env -i PATH=/usr/bin:/bin HOME=/root /gpu-bundle/scripts/gpu_check.sh' "$root" | tee "$work/out" || status=$?
 
 # What such a root cannot have, and what must have run all the same.
 bad=0

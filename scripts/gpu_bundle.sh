@@ -35,8 +35,8 @@ mkdir -p "$to"/{scripts,models,examples} "$to"/build/{bin,lib,bench,tests} "$to"
 
 for program in $from/bin/*; do [ -f "$program" ] && cp "$program" "$to/build/bin/"; done
 cp $from/bench/{kernel_bench,mlm_step_bench} "$to/build/bench/"
-cp $from/tests/{kernels_on_device_test,cuda_conformance,simt_conformance} "$to/build/tests/"
-cp $from/lib/libencore_{cuda,simt}.so "$to/build/lib/"
+cp $from/tests/{kernels_on_device_test,cuda_conformance} "$to/build/tests/"
+cp $from/lib/libencore_cuda.so "$to/build/lib/"
 find "$to/build" -type f -exec strip --strip-unneeded {} +
 
 # Loaded from the program's ../lib: everything but glibc and what belongs to the driver or to CUDA. The C++ library too:
@@ -63,7 +63,7 @@ cp LICENSE "$to/"
 if [ -d ../shared/golden ]; then
   mkdir -p "$to/shared/golden"
   cp ../shared/golden/{check.py,README.md} "$to/shared/golden/"
-  cp -r ../shared/golden/mlm-d{32,64,96,128} "$to/shared/golden/"
+  cp -r ../shared/golden/mlm-d{32,64} "$to/shared/golden/"
 else
   say "no ../shared/golden: the bundle has no golden cases"
 fi
@@ -80,7 +80,7 @@ END
 say "packing $(du -sm "$to" | cut -f1) MiB"
 # A window that spans several programs: they share most of their code.
 tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -C "$stage" -cf - gpu-bundle |
-  xz --lzma2=preset=6e,dict=96MiB >"$stage/packed"
+  xz --x86 --lzma2=preset=6e,dict=128MiB >"$stage/packed"
 size=$(stat -c %s "$stage/packed")
 if [ "$size" -gt $most ]; then
   (cd "$to" && find . -type f -printf '%s %p\n' | sort -rn | head -12) >&2

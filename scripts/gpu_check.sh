@@ -280,7 +280,7 @@ for name in $all; do
     echo "not started: the $seconds seconds are over" >"$log"
     rc=124
   else
-    timeout -k 5 "$limit" "$0" --part "$name" >"$log" 2>&1
+    timeout -k 5 "$limit" "$root/scripts/gpu_check.sh" --part "$name" >"$log" 2>&1
     rc=$?
   fi
   took=$(echo "$(date +%s.%N) $start" | awk '{printf "%.1f", $1 - $2}')
