@@ -20,13 +20,14 @@ rm -rf "$root/gpu-bundle"
 tar -C "$root" -xf $bundle
 status=0
 # shellcheck disable=SC2016
-unshare -m bash -c 'mkdir -p "$0/proc" && mount -t proc proc "$0/proc" && mkdir -p "$0/dev" && mount --bind /dev "$0/dev" &&
-  exec "$(command -v chroot)" "$0" /usr/bin/env -i PATH=/usr/bin:/bin HOME=/root /gpu-bundle/scripts/gpu_check.sh' "$root" | tee "$work/out" || status=$?
+unshare -m bash -c 'mkdir -p "$0/proc" "$0/dev" && mount -t proc proc "$0/proc" && mount --bind /dev "$0/dev" &&
+  exec chroot "$0" /usr/bin/env -i PATH=/usr/bin:/bin HOME=/root /gpu-bundle/scripts/gpu_check.sh' "$root" |
+  tee "$work/out" || status=$?
 
 # What such a root cannot have, and what must have run all the same.
 bad=0
-for line in 'missing: a usable GPU' 'missing: libcublasLt' 'missing: python3' 'missing: compute-sanitizer' 'missing: mpirun'; do
-  grep -q "^$line" "$work/out" || { echo "bundle_in_bare_root.sh: it does not say '$line'" >&2; bad=1; }
+for what in 'a usable GPU' libcublasLt python3 compute-sanitizer mpirun; do
+  grep -q "^missing: $what" "$work/out" || { echo "bundle_in_bare_root.sh: it does not say that $what is missing" >&2; bad=1; }
 done
 for part in facts kernels step_base ops task; do
   grep -qE "^$part +ok" "$work/out" || { echo "bundle_in_bare_root.sh: the part $part did not pass" >&2; bad=1; }

@@ -5,8 +5,8 @@
 #   scripts/gpu_bundle.sh             writes build/gpu-bundle.tar.xz, at most 30 MB
 #   scripts/gpu_bundle.sh --no-build  packs what lies in build-gpu
 #
-# There: tar xf gpu-bundle.tar.xz && gpu-bundle/scripts/gpu_check.sh. It needs a driver for CUDA 13 and a glibc as new as
-# this machine's; cuBLASLt comes from there. Needs nvcc here (without it the bundle would have no GPU code, so it is refused).
+# There: tar xf gpu-bundle.tar.xz && gpu-bundle/scripts/gpu_check.sh. It needs a driver for CUDA 13 and a glibc as new
+# as this machine's; cuBLASLt comes from there. Needs nvcc here (else the bundle would have no GPU code: refused).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 most=30000000
@@ -19,12 +19,13 @@ case ${1-} in
   *) die 2 "unknown argument '$1': usage: gpu_bundle.sh [--no-build]" ;;
 esac
 if [ $build = yes ]; then
-  command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ] || die 2 "nvcc is not installed: the bundle would have no GPU code"
+  command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ] ||
+    die 2 "nvcc is not installed: the bundle would have no GPU code"
   say "building for sm_80 and sm_90a (build-gpu)"
   cmake --preset gpu >/dev/null
   cmake --build --preset gpu -j "$(nproc)" | tail -1
 fi
-from=build-gpu
+from="build-gpu"
 [ -f $from/lib/libencore_cuda.so ] || die 2 "$from/lib/libencore_cuda.so is not there: see the notes of cmake --preset gpu"
 
 mkdir -p build

@@ -130,8 +130,8 @@ def share(entry):
 
 def markdown(report):
     facts = [line for p in report["parts"] if p["name"] == "facts" for line in p["log"]]
-    out = [f"# GPU check, {report['date']}" + ("" if report["device"] == "cuda" else f" ({report['mode']}, {report['device']})"),
-           ""]
+    where = "" if report["device"] == "cuda" else f" ({report['mode']}, {report['device']})"
+    out = [f"# GPU check, {report['date']}{where}", ""]
     out += ["    " + line for line in facts] + [""]
     out += table(["part", "result", "s", ""], [[p["name"], p["result"], number(p["seconds"], 1), said(p)]
                                                for p in report["parts"]])
@@ -167,10 +167,11 @@ def markdown(report):
             rows.append([r["name"], number(e["median_us"], 1), f"{e['p10_us']:.1f} - {e['p90_us']:.1f}", rate(e), share(e),
                          f"{peer['label']}: {peer['median_us']:,.1f} us, {r['ratio']:.2f} x" if peer else "",
                          f"{must['least']:,} {must['key']}: {'reached' if must['reached'] else 'missed'}" if must else ""])
-        out += table(["op", "median us", "p10 - p90", "rate", "share", "fastest in PyTorch, times slower", "must (H100)"], rows)
+        out += table(["op", "median us", "p10 - p90", "rate", "share", "fastest in PyTorch, times slower",
+                      "must (H100)"], rows)
     for dtype, run in report["dapt"].items():
-        out += [f"60 steps on real text, {dtype}: worst {run['worst']:.2e} of at most {run['limit']:.2e} from the recorded run, "
-                f"{run['tokens_per_second']:,.0f} tokens/s at the end.", ""]
+        out += [f"60 steps on real text, {dtype}: worst {run['worst']:.2e} of at most {run['limit']:.2e} from the "
+                f"recorded run, {run['tokens_per_second']:,.0f} tokens/s at the end.", ""]
     if report["task"]:
         f1 = report["task"]["test"]["macro_f1"]["mean"]
         times = [line for p in report["parts"] if p["name"] == "task" for line in p["log"] if line.startswith("seconds_")]
