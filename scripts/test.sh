@@ -52,15 +52,16 @@ build() { cmake --preset "$1" && cmake --build --preset "$1" -j "$jobs"; }
 # The core tests under AddressSanitizer and UndefinedBehaviorSanitizer. Leaks are looked for too.
 asan_tests() { ctest --preset asan -j "$jobs" -LE slow; }
 
-# Data path, tokenizer, token cache and trainer under ThreadSanitizer.
+# Data path, tokenizer, token cache, trainer and ranks (as threads of one process, and over MPI) under ThreadSanitizer.
 tsan_targets="data_cache_lock_test data_cache_build_test data_token_cache_test data_dataset_test data_tokenizer_test
-  data_labelled_test data_batching_test apps_trainer_test"
+  data_labelled_test data_batching_test apps_trainer_test apps_ranks_test
+  optim_communicator_mpi_test"
 tsan_tests() {
   command -v clang++-14 >/dev/null && [ -f /usr/lib/llvm-14/lib/libarcher.so ] ||
     { echo "skipped: ThreadSanitizer (needs clang-14, libomp-14-dev, libclang-rt-14-dev)"; return 0; }
   # shellcheck disable=SC2086
   cmake --preset tsan && cmake --build --preset tsan -j "$jobs" --target $tsan_targets &&
-    ctest --preset tsan -R '^(data/(cache_.*|token_cache|dataset|tokenizer|labelled|batching)|apps/trainer)_test$'
+    ctest --preset tsan -R '^(data/(cache_.*|token_cache|dataset|tokenizer|labelled|batching)|apps/(trainer|ranks)|optim/communicator_mpi)_test$'
 }
 
 part "format (clang-format 14)" check_format
@@ -83,7 +84,7 @@ if [ "$quick" = no ]; then
   part "GPU check, dry on the host executor" scripts/gpu_check.sh --dry
   part "build asan" build asan
   part "unit tests, AddressSanitizer + UBSan" asan_tests
-  part "data path and trainer, ThreadSanitizer" tsan_tests
+  part "data path, trainer, ranks, ThreadSanitizer" tsan_tests
 fi
 if [ "$nightly" = yes ]; then
   part "CUDA kernels, up to 700 rows" env ENCORE_RANDOM_ROWS=700 ctest --preset release -j "$jobs" -L simt
