@@ -5,6 +5,14 @@
 #
 # Works in a temporary folder. Parts that need to mount a file system, or a memory cgroup, say "skipped" where that is
 # not permitted. Prints one line a check; exit code 0 only if all of them held.
+#
+# Seen to fail when a fault is planted, one at a time:
+#   checksums are not compared (state_file.cpp, checksums.cpp)    "a flipped bit", "two damaged states", "model/best"
+#   a loss that is not finite is taken (Trainer::fault)           the first, and "three steps in a row", "are counted"
+#   --keep removes the newest states instead of the oldest        "two damaged states", "--resume-from", and the crash test
+#   files are written in place, without rename                    nothing here: scripts/crash_test.sh --kills 50 does,
+#                                                                 at a kill that leaves a folder half written
+# Without fsync alone nothing fails: what a killed process wrote is still in the page cache; only a power cut would tell.
 set -u
 [ $# -eq 1 ] && [ -x "$1/dapt_train" ] || { echo "usage: tests/survival.sh BIN_DIR (a folder with dapt_train)" >&2; exit 2; }
 bin=$(cd "$1" && pwd)
@@ -173,14 +181,16 @@ started() {
   pid=$!
   for _ in $(seq 2000); do [ -e "$output/state/step-10/state.json" ] && return; sleep 0.01; done
 }
+# At once: rm alone can be overtaken by a save, and leave a folder that never went.
+vanish() { mv "$1" "$1.away" && rm -rf "$1.away"; }
 finished() { local code=0; wait "$pid" || code=$?; judge "$1" "$2" "$3" "$code"; }
 
 started gone
-rm -rf gone
+vanish gone
 finished 74 "a removed folder: exit 74" 'gone.*removed'
 [ ! -e gone ] && ok "a removed folder is not made anew" || wrong "a removed folder" "it came back: $(ls gone)"
 started back --on-save-error continue
-rm -rf back
+vanish back
 finished 0 "a removed folder, --on-save-error continue: goes on" ''
 holds "a removed folder, continue: nothing is lost" same_run whole back
 holds "a removed folder, continue: the run can be repeated" test -s back/config.json
