@@ -76,6 +76,9 @@ if [ "$quick" = no ]; then
   part "kill -9 at 10 random moments" scripts/crash_test.sh --kills 10
   if [ -d ../shared/golden ]; then
     part "golden: trace against Hugging Face" python3 ../shared/golden/check.py build/bin/trace
+    if [ "$nightly" = yes ]; then simt_cases=; else simt_cases="--case mlm-d32 --case mlm-d96"; fi
+    # shellcheck disable=SC2086
+    part "golden: trace on the host executor" python3 ../shared/golden/check.py build/bin/trace --device simt $simt_cases
   else
     echo "skipped: no shared data: trace against all recorded Hugging Face cases"
   fi
