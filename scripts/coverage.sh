@@ -13,6 +13,7 @@
 # The counters are those of the libraries' objects. What a header's function does in a test's own object alone does not
 # count, which can only lower the figures and spares gcov the tests.
 # Needs gcovr (Debian's), and says so where it is missing.
+# The last table: bench/results/2026-11-25_coverage.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=build-coverage
