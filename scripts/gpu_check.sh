@@ -118,18 +118,19 @@ part_golden() {
   scripts/with_cuda.sh "$python" "$shared/golden/check.py" $bin/trace --device "$device" $cases
 }
 
-# step SHAPE LENGTH SEQUENCES ATTENTION_DROPOUT
+# step SHAPE LENGTH SEQUENCES ATTENTION_DROPOUT [off]: off: without a CUDA graph
 step() {
-  local name="step_$1_$2_$3_$4" shape=$1 length=$2 sequences=$3 steps=20
+  local name="step_$1_$2_$3_$4${5:+_no_graph}" shape=$1 length=$2 sequences=$3 steps=20
   tiny && { shape=tiny length=16 sequences=2 steps=1; }
   with_cuda $bench/mlm_step_bench --device "$device" --shape "$shape" --length "$length" --sequences "$sequences" \
-    --dtype "$(dtype)" --attention-dropout "$4" --steps $steps --seconds 6 --json "$work/$name.json" |
+    --dtype "$(dtype)" --attention-dropout "$4" --cuda-graph "${5:-on}" --steps $steps --seconds 6 --json "$work/$name.json" |
     grep -E 'tokens/s'
   local rc=${PIPESTATUS[0]}
   [ "$rc" -eq 0 ] || { echo "mlm_step_bench $* ended with $rc"; return 1; }
 }
 part_step_base() {
   step base 512 132 0 || exit 1
+  step base 512 32 0 off || exit 1
   tiny || step base 512 32 0
 }
 part_step_more() {
@@ -140,6 +141,8 @@ part_step_more() {
   step large 512 16 0.1 || failed=1
   step large 128 64 0.1 || failed=1
   step base 128 128 0 || failed=1
+  step base 128 32 0.1 || failed=1
+  step base 128 32 0.1 off || failed=1
   return $failed
 }
 # Where the time of a step goes, and whether the host keeps the card waiting: random batches, then real text through

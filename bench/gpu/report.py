@@ -140,7 +140,8 @@ def markdown(report):
         rows = []
         for r in report["steps"]:
             e = r["encore"]
-            rows.append([f"{e['shape']} {e['dtype']}", f"{e['sequences']} x {e['length']}", f"{e['attention_dropout']:.1f}",
+            graph = "" if e.get("cuda_graph") else ", no graph"
+            rows.append([f"{e['shape']} {e['dtype']}{graph}", f"{e['sequences']} x {e['length']}", f"{e['attention_dropout']:.1f}",
                          number(e["tokens_per_second"]), f"{1e3 * e['p10_s']:.1f} - {1e3 * e['p90_s']:.1f}",
                          number(e["model_tflop_s"], 1), number(r["peers"].get("eager")), number(r["peers"].get("compiled")),
                          number(r.get("ratio"), 2)])
@@ -202,7 +203,8 @@ def main():
     for row in report["steps"]:
         e = row["encore"]
         ratio = f", {row['ratio']:.2f} x PyTorch" if "ratio" in row else ""
-        print(f"step {e['shape']} {e['sequences']} x {e['length']} attention dropout {e['attention_dropout']:.1f}: "
+        graph = "" if e.get("cuda_graph") else " no graph"
+        print(f"step {e['shape']}{graph} {e['sequences']} x {e['length']} attention dropout {e['attention_dropout']:.1f}: "
               f"{e['tokens_per_second']:,.0f} tokens/s{ratio}")
         if device == "cuda" and e["shape"] == "base" and e["length"] == 512 and e["attention_dropout"] == 0:
             print(f"  must: {MUST_TOKENS:,} tokens/s, {MUST_RATIO} x PyTorch compiled")

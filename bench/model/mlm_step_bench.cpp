@@ -12,6 +12,7 @@
 #include "apps/train/profiler.h"
 #include "kernels/backend_factory.h"
 #include "kernels/base/atomic_file.h"
+#include "kernels/recorded_calls.h"
 #include "model/model.h"
 #include "optim/optimizer.h"
 
@@ -77,6 +78,7 @@ void write_json(const std::string& file, const cxxopts::ParseResult& args, const
                            {"length", args["length"].as<int>()},
                            {"dropout", args["dropout"].as<float>()},
                            {"attention_dropout", args["attention-dropout"].as<float>()},
+                           {"cuda_graph", backend.records()},
                            {"steps", t.sorted.size()},
                            {"tokens_per_second", tokens / t.at(0.5)},
                            {"median_s", t.at(0.5)},
@@ -97,6 +99,7 @@ void write_json(const std::string& file, const cxxopts::ParseResult& args, const
 int run(const cxxopts::ParseResult& args) {
   std::unique_ptr<Backend> device = make_backend(args["device"].as<std::string>(), args["threads"].as<int>());
   device->set_index_checks(false);
+  device->allow_recording(args["cuda-graph"].as<std::string>() == "on");
   const bool cpu_clock = args["clock"].as<std::string>() == "cpu";
   if (cpu_clock) cpu_clock_threads = omp_get_max_threads();
   std::unique_ptr<Profiler> profiler;
@@ -105,6 +108,8 @@ int run(const cxxopts::ParseResult& args) {
     device = profiler->wrap(std::move(device));
   }
   Backend& backend = *device;
+  // A profile times calls one by one, so with it nothing is recorded.
+  const int warm_ups = backend.records() ? RecordedCalls::kRehearsals + 1 : 1;
   RobertaConfig config = shape(args["shape"].as<std::string>());
   config.hidden_dropout_prob = args["dropout"].as<float>();
   config.attention_probs_dropout_prob = args["attention-dropout"].as<float>();
@@ -112,7 +117,7 @@ int run(const cxxopts::ParseResult& args) {
   const int steps = args["steps"].as<int>();
   std::mt19937_64 random(1);
   std::vector<PackedBatch> batches;
-  for (int s = 0; s <= steps; ++s)
+  for (int s = 0; s < warm_ups + steps; ++s)
     batches.push_back(random_batch(config, args["sequences"].as<int>(), args["length"].as<int>(), random));
   BatchCapacity capacity;
   for (const PackedBatch& b : batches) capacity = {b.tokens(), b.sequences(), std::max(capacity.targets, b.targets())};
@@ -129,7 +134,7 @@ int run(const cxxopts::ParseResult& args) {
   Times times;
   double flops = 0;
   const double begin = now(), most = args["seconds"].as<double>();
-  for (int s = 0; s <= steps && (s < 2 || now() - begin < most); ++s) {
+  for (int s = 0; s < warm_ups + steps && (s <= warm_ups || now() - begin < most); ++s) {
     const Profiler::Phase phase(profiler.get(), "step");
     const double start = now();
     model->params().zero_gradients();
@@ -137,7 +142,7 @@ int run(const cxxopts::ParseResult& args) {
     const double norm = optimizer.gradient_norm();
     optimizer.step(1e-4, norm);
     const LossTotals totals = model->take_totals();
-    if (s > 0) times.sorted.push_back(now() - start);
+    if (s >= warm_ups) times.sorted.push_back(now() - start);
     flops = training_flops(config, batches[size_t(s)]);
     fmt::print("step {}: loss {:.4f}, norm {:.3f}, {:.3f} s\n", s, totals.loss_sum / double(totals.targets), norm,
                now() - start);
@@ -167,10 +172,11 @@ int main(int argc, char** argv) {
       "length", "tokens of a sequence", integer("512"))("dropout", "of embeddings and branches", number("0.1"))(
       "attention-dropout", "of attention probabilities", number("0.1"))(
       "threads", "worker threads (0: the cores of this process)", integer("0"))(
-      "steps", "measured steps after one to warm up", integer("3"))(
-      "seconds", "no step after the second starts later than this", cxxopts::value<double>()->default_value("1e9"))(
-      "clock", "wall or cpu", text("wall"))("profile", "time by op")("json", "write the results there", text(""))(
-      "help", "this text");
+      "steps", "measured steps after those that warm up", integer("3"))(
+      "cuda-graph", "on or off: on a GPU the passes are recorded once and replayed", text("on"))(
+      "seconds", "no step after the first measured one starts later than this",
+      cxxopts::value<double>()->default_value("1e9"))("clock", "wall or cpu", text("wall"))("profile", "time by op")(
+      "json", "write the results there", text(""))("help", "this text");
   try {
     const auto args = options.parse(argc, argv);
     if (args.count("help")) {
