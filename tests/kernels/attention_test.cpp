@@ -217,6 +217,10 @@ INSTANTIATE_TEST_SUITE_P(Atomics, AttentionTest,
                                            Case{{130}, 1, 128, B, 0, kAll, kVisible, 2, false},
                                            Case{{33, 100}, 2, 64, F, 0.1f, kAll, kSomeHidden, 2, false},
                                            Case{{40, 33}, 1, 128, F, 0, kSubset, kVisible, 2, false}));
+// Race checks run what begins with Random: tiles of keys that add to the same rows, in each dtype.
+INSTANTIATE_TEST_SUITE_P(RandomOrderOfSums, AttentionTest,
+                         ::testing::Values(Case{{40}, 1, 32, F, 0, kAll, kVisible, 2, false},
+                                           Case{{70}, 1, 32, B, 0, kAll, kVisible, 2, false}));
 INSTANTIATE_TEST_SUITE_P(HiddenKeys, AttentionTest,
                          ::testing::Values(Case{{5, 70, 20}, 2, 64, F, 0, kAll, kSomeHidden},
                                            Case{{5, 70, 20}, 2, 64, B, 0, kAll, kSomeHidden},
