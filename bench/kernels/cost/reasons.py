@@ -3,16 +3,21 @@ The sheet is not written without a reason for each, and a reason that no figure 
 
 # More than 1.05 of the floor goes to or comes from memory.
 BYTES = [
+    ("^attention_backward, .*with atomics", "One pass, but dq is summed in fp32: cleared, added to from every tile of keys "
+     "and rounded to bf16 by a kernel of its own, as delta is by another, which reads O and dO.", "d"),
     ("^attention_backward", "Two passes, so that every sum has one owner and no atomics are needed: the pass over keys reads "
      "Q, K, V, dO and lse again, which the pass over queries has read, and delta goes through memory. The kernel is not "
      "bound by memory at 512 tokens (see the H100 floor); at 128 it is, and a single pass would need the sums of dq "
      "from every key tile in memory, in fp32.", "a"),
-    ("^embedding_backward", "The gradient of the sum must be whole before its rows are added up by word and by position, so "
-     "it is written over dy and read back twice, once in each table's order. Sums in one pass would need atomics, which "
-     "change bits from run to run. Once a step, 0.1 ms of about 90.", "b"),
-    ("^scatter_rows, .*others 0", "All rows are cleared first, and those that are scattered to are then written again.", "d"),
-    ("^cross_entropy, .*bias gradient", "The logits are read twice: the row's maximum and sum of exponentials first, then the "
-     "gradient in column tiles, whose sums over rows are the bias gradient.", "c"),
+    ("^embedding_backward", "The two tables' rows are sums in two orders, so dy is read twice, the second time with the means "
+     "that the first has kept of each row; the named rows of the tables are read with it. One pass would need the sums by "
+     "position of all blocks on the chip (1.5 MB at 512 positions), or atomics, which change bits from run to run. "
+     "Where words do not end with the blocks' shares, as they do here, their parts add up to 6 MB. Once a step, 0.1 ms of "
+     "about 90.",
+     "b"),
+    ("^cross_entropy, fp32.*bias gradient", "A row of fp32 logits does not fit in a block's registers, so the logits are read "
+     "twice: the row's maximum and sum of exponentials first, then the gradient in column tiles, whose sums over rows are "
+     "the bias gradient. fp32 logits serve comparisons, not training.", "c"),
 ]
 # More than 1.05 of what moves is asked for by loads and stores; the rest is served by L1 or L2.
 ISSUED = [

@@ -8,7 +8,7 @@ int64_t Model::parameters() const {
   return embeddings + layers * layer + h * h + 3 * h + kVocabulary;
 }
 
-Workload::Workload() {
+Workload::Workload() : products_bytes_(backend.workspace_bytes()) {
   backend.set_index_checks(false);
 }
 
@@ -61,7 +61,7 @@ void Workload::measure(const std::function<void(Backend&)>& op) {
   kernels_ = simt::stats_by_kernel();
   // A workspace that grows is cleared once, which later steps do not repeat.
   const size_t after = backend.workspace_bytes();
-  memset_bytes_ = simt::stats().memset_bytes - (after > before ? after : 0);
+  memset_bytes_ = simt::stats().memset_bytes - (after > before ? after - products_bytes_ : 0);
 }
 
 }  // namespace encore::cost

@@ -50,6 +50,7 @@ class Workload {
   uint64_t memset_bytes() const { return memset_bytes_; }
 
  private:
+  size_t products_bytes_;  // that matrix products hold from the start
   std::vector<void*> blocks_;
   int64_t contract_bytes_ = 0;
   std::vector<simt::KernelStats> kernels_;
