@@ -57,7 +57,7 @@ need_torch() {
 }
 tiny() { [ "$device" != cuda ]; }
 # bf16 where the device multiplies it.
-dtype() { if [ "$device" = cpu ] && ! grep -q avx512_bf16 /proc/cpuinfo; then echo fp32; else echo bf16; fi; }
+dtype() { if [ "$device" != cuda ] && ! grep -q avx512_bf16 /proc/cpuinfo; then echo fp32; else echo bf16; fi; }
 with_cuda() { scripts/with_cuda.sh "$@"; }
 
 part_facts() {
@@ -190,16 +190,16 @@ part_peer_ops() {
     $(tiny && echo --tiny)
 }
 
-# The programs have the devices cpu and cuda.
+# Where programs run what the host executor would take minutes for.
 program_device() { [ "$device" = cuda ] && echo cuda || echo cpu; }
 
 part_dapt() {
   need "$python"
-  local steps=60 failed=0 dtype
-  tiny && steps=3
-  for dtype in bf16 fp32; do
-    [ "$dtype" = bf16 ] && [ "$(program_device)" = cpu ] && ! grep -q avx512_bf16 /proc/cpuinfo && continue
-    scripts/with_cuda.sh "$python" bench/gpu/dapt_steps.py --device "$(program_device)" --dtype $dtype --steps $steps \
+  local flags="--steps 60" dtypes="bf16 fp32" failed=0 dtype
+  case $device in cpu) flags="--steps 3" ;; simt) flags="--steps 2 --small" dtypes=$(dtype) ;; esac
+  for dtype in $dtypes; do
+    [ $dtype = bf16 ] && [ "$device" != cuda ] && ! grep -q avx512_bf16 /proc/cpuinfo && continue
+    scripts/with_cuda.sh "$python" bench/gpu/dapt_steps.py --device "$device" --dtype $dtype $flags \
       --work "$work" --json "$work/dapt_$dtype.json" || failed=1
   done
   return $failed

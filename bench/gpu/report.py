@@ -171,7 +171,7 @@ def markdown(report):
         out += table(["op", "median us", "p10 - p90", "rate", "share", "fastest in PyTorch, times slower",
                       "must (H100)"], rows)
     for dtype, run in report["dapt"].items():
-        out += [f"60 steps on real text, {dtype}: worst {run['worst']:.2e} of at most {run['limit']:.2e} from the "
+        out += [f"{run['steps']} steps on real text, {dtype}: worst {run['worst']:.2e} of at most {run['limit']:.2e} from the "
                 f"recorded run, {run['tokens_per_second']:,.0f} tokens/s at the end.", ""]
     if report["task"]:
         f1 = report["task"]["test"]["macro_f1"]["mean"]
