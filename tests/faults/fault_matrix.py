@@ -55,7 +55,8 @@ class Fault:
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "kernels").mkdir(parents=True)
         shutil.copytree(ROOT / "kernels/cuda", folder / "kernels/cuda")
-        for name in ("kernels/base", "kernels/ops", "kernels/backend.h", "scripts", "bench"):
+        headers = [p.relative_to(ROOT).as_posix() for p in (ROOT / "kernels").glob("*.h")]
+        for name in ("kernels/base", "kernels/ops", *headers, "scripts", "bench"):
             (folder / name).symlink_to(ROOT / name)
         # The gate finds its tree from its own place.
         (folder / "scripts").unlink()
