@@ -263,6 +263,14 @@ TEST_P(SpareRows, NoneAndAllAreLive) {
   }
 }
 
+// Many at once: race checks see how the first of them is found.
+TEST_P(SpareRows, RefusesRowsThatAreNotThere) {
+  auto &x = rows(8), &y = result(8), &index = make(DType::kI32, 1, kCapacity);
+  index.fill(double(kCapacity));
+  EXPECT_NE(refusal([&] { gather_rows(backend(), {.x = x, .rows = index, .y = y}); }).find("rows[0] is 75"),
+            std::string::npos);
+}
+
 TEST_P(SpareRows, RefusesACountThatIsNone) {
   auto &x = rows(8), &y = result(8);
   for (const int64_t count : {int64_t(-1), kCapacity + 1})
