@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <sstream>
 
+#include "kernels/base/program_path.h"
 #include "tests/apps/trainer_rig.h"
 
 namespace encore::test {
@@ -53,6 +54,7 @@ Steps run_job(const char* job, int ranks, std::string& said) {
       "SIMT_DEVICES=8 SIMT_WORKERS=1 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe "
       "-n {} {} --gtest_also_run_disabled_tests --gtest_filter=Job.DISABLED_{} 2>&1",
       ranks, self, job);
+  ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);  // Open MPI keeps what its unloaded plugins allocated
   FILE* pipe = ::popen(command.c_str(), "r");
   Steps steps;
   char line[4096];
@@ -83,18 +85,19 @@ void expect_like_one_process(const char* job, int ranks, double tolerance) {
   }
 }
 
-bool has_mpirun() {
-  return std::system("mpirun --version >/dev/null 2>&1") == 0;
+// Sanitized builds have no library of the host executor.
+bool can_start_ranks() {
+  return !plugin_path("libencore_simt.so").empty() && std::system("mpirun --version >/dev/null 2>&1") == 0;
 }
 
 TEST(DeviceRanks, TrainLikeOneProcess) {
-  if (!has_mpirun()) GTEST_SKIP() << "skipped: no mpirun";
+  if (!can_start_ranks()) GTEST_SKIP() << "skipped: no mpirun, or no libencore_simt.so";
   expect_like_one_process("Steps", 2, 1e-5);
   expect_like_one_process("Steps", 4, 1e-5);
 }
 
 TEST(DeviceRanks, TrainNearlySoWithGradientsInBf16) {
-  if (!has_mpirun()) GTEST_SKIP() << "skipped: no mpirun";
+  if (!can_start_ranks()) GTEST_SKIP() << "skipped: no mpirun, or no libencore_simt.so";
   expect_like_one_process("StepsInBf16", 2, 4e-3);
 }
 
