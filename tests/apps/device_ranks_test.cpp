@@ -1,12 +1,11 @@
 // Training over several ranks that sum on their devices (host executor, its NCCL, MPI processes) against one process on
 // the CPU backend.
-#include <unistd.h>
-
 #include <cstdio>
 #include <sstream>
 
 #include "kernels/base/program_path.h"
 #include "tests/apps/trainer_rig.h"
+#include "tests/support/mpirun.h"
 
 namespace encore::test {
 namespace {
@@ -48,27 +47,20 @@ TEST(Job, DISABLED_StepsInBf16) {
 }
 
 Steps run_job(const char* job, int ranks, std::string& said) {
-  char self[4096] = {};
-  EXPECT_GT(::readlink("/proc/self/exe", self, sizeof self - 1), 0);
-  const std::string command = fmt::format(
-      "SIMT_DEVICES=8 SIMT_WORKERS=1 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe "
-      "-n {} {} --gtest_also_run_disabled_tests --gtest_filter=Job.DISABLED_{} 2>&1",
-      ranks, self, job);
-  ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);  // Open MPI keeps what its unloaded plugins allocated
-  FILE* pipe = ::popen(command.c_str(), "r");
+  const RanksOutcome o = run_on_ranks(ranks, fmt::format("Job.DISABLED_{}", job), "SIMT_DEVICES=8 SIMT_WORKERS=1");
+  EXPECT_EQ(o.code, 0) << o.said;
+  said = o.said;
   Steps steps;
-  char line[4096];
-  while (pipe && std::fgets(line, sizeof line, pipe)) {
+  std::istringstream lines(said);
+  for (std::string line; std::getline(lines, line);) {
     double loss, norm;
     long correct;
-    if (std::sscanf(line, "step %lf %lf %ld", &loss, &norm, &correct) == 3) {
+    if (std::sscanf(line.c_str(), "step %lf %lf %ld", &loss, &norm, &correct) == 3) {
       steps.loss.push_back(loss);
       steps.grad_norm.push_back(norm);
       steps.correct.push_back(correct);
     }
-    said += line;
   }
-  EXPECT_EQ(pipe ? ::pclose(pipe) : -1, 0) << said;
   return steps;
 }
 
@@ -87,7 +79,7 @@ void expect_like_one_process(const char* job, int ranks, double tolerance) {
 
 // Sanitized builds have no library of the host executor.
 bool can_start_ranks() {
-  return !plugin_path("libencore_simt.so").empty() && std::system("mpirun --version >/dev/null 2>&1") == 0;
+  return !plugin_path("libencore_simt.so").empty() && prepare_mpirun();
 }
 
 TEST(DeviceRanks, TrainLikeOneProcess) {

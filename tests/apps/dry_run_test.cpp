@@ -5,6 +5,7 @@
 #include <set>
 
 #include "tests/apps/program.h"
+#include "tests/support/mpirun.h"
 
 namespace encore::test {
 namespace {
@@ -134,14 +135,7 @@ TEST(DryRun, RefusesWhereARunIs) {
 }
 
 TEST(DryRun, UnderMpirunOneRankSpeaks) {
-  if (run({"mpirun", "--version"}).code != 0) GTEST_SKIP() << "skipped: no mpirun";
-  if (!fs::exists(std::string(ENCORE_BINARY_DIR) + "/lib/libencore_mpi.so"))
-    GTEST_SKIP() << "skipped: built without MPI";
-  ::setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
-  ::setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
-  ::setenv("OMPI_MCA_rmaps_base_oversubscribe", "1", 1);
-  ::setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 1);
-  ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);  // Open MPI keeps what its unloaded plugins allocated
+  if (!prepare_mpirun()) GTEST_SKIP() << "skipped: no mpirun, or built without MPI";
   const Place place;
   auto words = place.command({"--dry-run"});
   words.insert(words.begin(), {"mpirun", "-n", "2"});

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "tests/apps/program.h"
+#include "tests/support/mpirun.h"
 
 namespace encore::test {
 namespace {
@@ -316,14 +317,7 @@ TEST(TrainProgram, RefusesInOneLine) {
 }
 
 TEST(TrainProgram, TwoRanksTakeTheSameSteps) {
-  if (run({"mpirun", "--version"}).code != 0) GTEST_SKIP() << "skipped: no mpirun";
-  if (!fs::exists(std::string(ENCORE_BINARY_DIR) + "/lib/libencore_mpi.so"))
-    GTEST_SKIP() << "skipped: built without MPI";
-  ::setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
-  ::setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
-  ::setenv("OMPI_MCA_rmaps_base_oversubscribe", "1", 1);
-  ::setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 1);
-  ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);  // Open MPI keeps what its unloaded plugins allocated
+  if (!prepare_mpirun()) GTEST_SKIP() << "skipped: no mpirun, or built without MPI";
   const std::string one = workplace() / "one-rank", two = workplace() / "two-ranks";
   const Words more{"--max-steps", "50", "--batch-sequences", "6"};
   ASSERT_EQ(run(command(one, more)).code, 0);

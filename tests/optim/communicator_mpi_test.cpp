@@ -1,13 +1,11 @@
 // The communicator over MPI: each test starts itself under mpirun, and every rank checks what it got.
 #include <gtest/gtest.h>
-#include <stdlib.h>
-#include <sys/wait.h>
 
-#include <filesystem>
 #include <numeric>
 #include <vector>
 
 #include "optim/communicator.h"
+#include "tests/support/mpirun.h"
 
 namespace encore {
 namespace {
@@ -18,20 +16,11 @@ constexpr size_t kLong = (size_t(5) << 19) + 3;
 
 // Runs the current test under mpirun and returns the exit code; -1: it cannot be started here.
 int under_mpirun() {
-  const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
-  if (std::system("mpirun --version >/dev/null 2>&1") != 0 ||
-      !std::filesystem::exists(std::string(ENCORE_BINARY_DIR) + "/lib/libencore_mpi.so"))
-    return -1;
-  for (const char* allowed :
-       {"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "OMPI_MCA_rmaps_base_oversubscribe"})
-    ::setenv(allowed, "1", 1);
-  ::setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 1);
-  ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);  // Open MPI keeps what its unloaded plugins allocated
-  const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-  const int status = std::system(("mpirun -n " + std::to_string(kRanks) + " '" + self + "' --gtest_filter='" +
-                                  test->test_suite_name() + "." + test->name() + "' 2>&1")
-                                     .c_str());
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  if (!test::prepare_mpirun()) return -1;
+  const auto* info = testing::UnitTest::GetInstance()->current_test_info();
+  const auto o = test::run_on_ranks(kRanks, std::string(info->test_suite_name()) + "." + info->name());
+  std::fputs(o.said.c_str(), stdout);
+  return o.code;
 }
 
 TEST(MpiCommunicator, EveryRankGetsTheSame) {

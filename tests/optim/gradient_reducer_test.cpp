@@ -3,50 +3,28 @@
 #include "optim/gradient_reducer.h"
 
 #include <gmock/gmock.h>
-#include <unistd.h>
-
-#include <cstdio>
-#include <cstdlib>
 
 #include "kernels/backend_factory.h"
 #include "kernels/base/check.h"
 #include "kernels/base/program_path.h"
 #include "optim/device_communicator.h"
+#include "tests/support/mpirun.h"
 
 namespace encore::test {
 namespace {
 
 using testing::HasSubstr;
 
-struct Outcome {
-  int code = -1;
-  std::string said;
-};
-
-Outcome run(const std::string& command) {
-  Outcome o;
-  ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);  // Open MPI keeps what its unloaded plugins allocated
-  FILE* pipe = ::popen((command + " 2>&1").c_str(), "r");
-  char part[4096];
-  for (size_t n; pipe && (n = std::fread(part, 1, sizeof part, pipe)) > 0;) o.said.append(part, n);
-  o.code = pipe ? ::pclose(pipe) : -1;
-  return o;
-}
-
 // This program's job of that name, as `ranks` processes on a machine with `cards` cards.
-Outcome run_job(const char* job, int ranks, int cards, bool late = false) {
-  char self[4096] = {};
-  if (::readlink("/proc/self/exe", self, sizeof self - 1) < 0) return {};
-  return run(
-      fmt::format("SIMT_LATE_STREAMS={:d} SIMT_DEVICES={} SIMT_WORKERS=1 SIMT_NCCL_SECONDS=20 OMPI_ALLOW_RUN_AS_ROOT=1 "
-                  "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -n {} {} "
-                  "--gtest_also_run_disabled_tests --gtest_filter=Job.DISABLED_{}",
-                  late, cards, ranks, self, job));
+RanksOutcome run_job(const char* job, int ranks, int cards, bool late = false) {
+  return run_on_ranks(
+      ranks, fmt::format("Job.DISABLED_{}", job),
+      fmt::format("SIMT_LATE_STREAMS={:d} SIMT_DEVICES={} SIMT_WORKERS=1 SIMT_NCCL_SECONDS=20", late, cards));
 }
 
 // Sanitized builds have no library of the host executor.
 bool can_start_ranks() {
-  return !plugin_path("libencore_simt.so").empty() && run("mpirun --version").code == 0;
+  return !plugin_path("libencore_simt.so").empty() && prepare_mpirun();
 }
 
 // Gradients of this rank: small whole numbers, so that every sum is exact in bf16 too.
@@ -172,7 +150,7 @@ TEST(GradientReducer, SumsOnTheDevices) {
   if (!can_start_ranks()) GTEST_SKIP() << "skipped: no mpirun, or no libencore_simt.so";
   for (const int ranks : {2, 4, 8}) {
     // Of four ranks the work of streams runs at the last moment: a sum that did not wait would show.
-    const Outcome o = run_job("Sums", ranks, 8, /*late=*/ranks == 4);
+    const RanksOutcome o = run_job("Sums", ranks, 8, /*late=*/ranks == 4);
     EXPECT_EQ(o.code, 0) << ranks << " ranks:\n" << o.said;
     EXPECT_THAT(o.said, HasSubstr("1 test from 1 test suite ran"));
   }
@@ -180,14 +158,14 @@ TEST(GradientReducer, SumsOnTheDevices) {
 
 TEST(GradientReducer, CallsThatDifferAreNamed) {
   if (!can_start_ranks()) GTEST_SKIP() << "skipped: no mpirun, or no libencore_simt.so";
-  const Outcome o = run_job("BucketsThatDiffer", 2, 2);
+  const RanksOutcome o = run_job("BucketsThatDiffer", 2, 2);
   EXPECT_EQ(o.code, 0) << o.said;
 }
 
 TEST(GradientReducer, WrongMappingsAreNamed) {
   if (!can_start_ranks()) GTEST_SKIP() << "skipped: no mpirun, or no libencore_simt.so";
   for (const auto& [job, cards] : {std::pair{"OneCardForTwo", 1}, {"MoreRanksThanCards", 2}, {"SomeWithoutACard", 4}}) {
-    const Outcome o = run_job(job, 4, cards);
+    const RanksOutcome o = run_job(job, 4, cards);
     EXPECT_EQ(o.code, 0) << job << ":\n" << o.said;
   }
 }
