@@ -12,10 +12,6 @@
 
 namespace encore {
 
-// Where token caches and spooled input lie: `dir`, else $ENCORE_CACHE, else ~/.cache/encore; made if missing.
-// Throws Error when it cannot be made or written to.
-std::string cache_folder(const std::string& dir);
-
 // Paths and globs as plain paths: in the order given, the matches of a glob sorted by bytes. A name that exists is
 // taken as it is, whatever signs it holds. "-" and pipes are copied to cache_folder(cache_dir) under a name made from
 // their content (packed or not and jsonl or txt, as their first bytes say), so that the same input again is the same

@@ -14,6 +14,7 @@
 #include "data/corpus_reader.h"
 #include "data/hash.h"
 #include "kernels/base/atomic_file.h"
+#include "kernels/base/cache_folder.h"
 #include "kernels/base/check.h"
 
 namespace encore {
@@ -106,24 +107,6 @@ std::string spool(const std::string& name, const std::string& cache_dir) {
 }
 
 }  // namespace
-
-std::string cache_folder(const std::string& dir) {
-  std::string path = dir;
-  if (path.empty()) {
-    const char* named = std::getenv("ENCORE_CACHE");
-    const char* home = std::getenv("HOME");
-    if (named && *named) path = named;
-    if (path.empty() && home && *home) path = std::string(home) + "/.cache/encore";
-    check(!path.empty(), "no folder for token caches: set ENCORE_CACHE (neither it nor HOME is set)");
-  }
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  check(!error, "{}: cannot make the cache folder: {}; set ENCORE_CACHE to a folder that can be written", path,
-        error.message());
-  check(::access(path.c_str(), W_OK | X_OK) == 0,
-        "{}: the cache folder cannot be written; set ENCORE_CACHE to a folder that can", path);
-  return path;
-}
 
 std::vector<std::string> resolve_files(const std::vector<std::string>& patterns, const std::string& cache_dir) {
   check(!patterns.empty(), "no data files were given");

@@ -16,6 +16,7 @@
 #include "data/corpus_reader.h"
 #include "data/hash.h"
 #include "data/tokenizer.h"
+#include "kernels/base/cache_folder.h"
 #include "kernels/base/check.h"
 
 namespace encore {

@@ -1,16 +1,13 @@
 #include "kernels/cuda/gemm_cache.h"
 
-#include <unistd.h>
-
 #include <charconv>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "kernels/base/atomic_file.h"
+#include "kernels/base/cache_folder.h"
 #include "kernels/base/check.h"
 
 namespace encore::cuda {
@@ -27,19 +24,13 @@ uint64_t checksum(std::string_view text) {
   return h;
 }
 
-std::string file_path(const std::string& device, size_t version) {
-  std::string folder;
-  if (const char* named = std::getenv("ENCORE_CACHE"); named && *named)
-    folder = named;
-  else if (const char* home = std::getenv("HOME"); home && *home)
-    folder = std::string(home) + "/.cache/encore";
-  std::error_code error;
-  if (folder.empty() || (std::filesystem::create_directories(folder, error), error) ||
-      ::access(folder.c_str(), W_OK | X_OK) != 0)
-    return "";
+// Empty where there is no folder to keep things in.
+std::string file_path(const std::string& device, size_t version) try {
   std::string name;
   for (const char c : device) name += std::isalnum(uint8_t(c)) ? c : '_';
-  return fmt::format("{}/matmul-{}-cublaslt-{}.txt", folder, name, version);
+  return fmt::format("{}/matmul-{}-cublaslt-{}.txt", cache_folder(), name, version);
+} catch (const Error&) {
+  return "";
 }
 
 std::string to_hex(const cublasLtMatmulAlgo_t& algorithm) {

@@ -1,0 +1,11 @@
+// Where what programs can make again is kept for the next one.
+#pragma once
+
+#include <string>
+
+namespace encore {
+
+// `dir`, else $ENCORE_CACHE, else ~/.cache/encore; made if missing. Throws Error when it cannot be made or written to.
+std::string cache_folder(const std::string& dir = "");
+
+}  // namespace encore
