@@ -47,7 +47,7 @@ void GradientReducer::start(int64_t first, int64_t count) {
 }
 
 void GradientReducer::final_from(int64_t from) {
-  if (!comm_.collectives() || comm_.size() == 1) return;
+  if (!comm_.collectives()) return;
   for (; started_ < buckets_.size() && from <= buckets_[started_]; ++started_) {
     const int64_t end = started_ == 0 ? params_.length() : buckets_[started_ - 1];
     start(buckets_[started_], end - buckets_[started_]);

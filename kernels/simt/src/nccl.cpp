@@ -137,7 +137,7 @@ ncclResult_t ncclAllReduce(const void* send, void* receive, size_t count, ncclDa
   const size_t width = simt::size_of(type), bytes = count * width;
   if (!simt::is_device_range(send, bytes) || !simt::is_device_range(receive, bytes))
     return refuse(ncclInvalidArgument, "AllReduce of what is not device memory");
-  const simt::NcclCall call{.kind = 0, .type = type, .op = op, .count = count};
+  const simt::NcclCall call{.type = type, .op = op, .count = count};
   comm->calls.push_back(to_text(call));
   simt::Work work{.name = [call] { return to_text(call); },
                   .run = [=, m = comm->meeting] { return all_reduce(*m, call, send, receive, bytes); },

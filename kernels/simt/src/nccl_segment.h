@@ -11,9 +11,9 @@ namespace simt {
 constexpr int kNcclRanks = 64;
 constexpr size_t kNcclChunk = size_t(64) << 10;  // bytes of a rank's data in the segment at a time
 
-// What a rank calls, as the others must call it too.
+// An AllReduce of a rank, as the others must call it too.
 struct NcclCall {
-  int32_t kind = 0, type = 0, op = 0, unused = 0;
+  int32_t type = 0, op = 0;
   uint64_t count = 0;
   bool operator==(const NcclCall&) const = default;
 };
