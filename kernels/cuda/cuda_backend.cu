@@ -1,6 +1,7 @@
 #include "kernels/base/check.h"
 #include "kernels/cuda/combine.cuh"
 #include "kernels/cuda/cuda_backend.h"
+#include "kernels/cuda/event.h"
 #include "kernels/cuda/gemm.h"
 #include "kernels/cuda/launching.h"
 #include "kernels/cuda/nccl/collectives.h"
@@ -11,12 +12,7 @@ namespace {
 
 class EventMark final : public Mark {
  public:
-  EventMark() { check_cuda(cudaEventCreate(&event), "mark"); }
-  ~EventMark() override { cudaEventDestroy(event); }
-  EventMark(const EventMark&) = delete;
-  EventMark& operator=(const EventMark&) = delete;
-
-  cudaEvent_t event = nullptr;
+  cuda::Event event;
 };
 
 }  // namespace
@@ -131,7 +127,7 @@ std::unique_ptr<Mark> CudaBackend::mark() {
 }
 
 double CudaBackend::seconds_between(const Mark& from, const Mark& to) {
-  const auto event = [](const Mark& m) { return static_cast<const EventMark&>(m).event; };
+  const auto event = [](const Mark& m) { return cudaEvent_t(static_cast<const EventMark&>(m).event); };
   check_cuda(cudaEventSynchronize(event(to)), "mark");
   float milliseconds = 0;
   check_cuda(cudaEventElapsedTime(&milliseconds, event(from), event(to)), "mark");

@@ -3,24 +3,12 @@
 #include <algorithm>
 #include <limits>
 
-#include "kernels/cuda/cuda_backend.h"
+#include "kernels/cuda/event.h"
 
 namespace encore::cuda {
 namespace {
 
 constexpr int kRuns = 5;
-
-class Event {
- public:
-  Event() { check_cuda(cudaEventCreate(&event_), "event"); }
-  ~Event() { cudaEventDestroy(event_); }
-  Event(const Event&) = delete;
-  Event& operator=(const Event&) = delete;
-  operator cudaEvent_t() const { return event_; }
-
- private:
-  cudaEvent_t event_ = nullptr;
-};
 
 }  // namespace
 

@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "kernels/base/check.h"
-#include "kernels/cuda/cuda_backend.h"
+#include "kernels/cuda/event.h"
 #include "kernels/cuda/nccl/calls.h"
 
 namespace encore::cuda {
@@ -40,13 +40,10 @@ class NcclCollectives final : public Collectives {
     std::memcpy(unique.internal, id.data(), id.size());
     check_nccl(nccl_calls()->comm_init_rank(&comm_, ranks, unique, rank), "joining the other ranks", nullptr);
     check_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "stream of the collectives");
-    for (cudaEvent_t* e : {&given_, &summed_})
-      check_cuda(cudaEventCreateWithFlags(e, cudaEventDisableTiming), "event of the collectives");
   }
   ~NcclCollectives() override {
     cudaStreamSynchronize(stream_);
     nccl_calls()->comm_destroy(comm_);
-    for (cudaEvent_t e : {given_, summed_}) cudaEventDestroy(e);
     cudaStreamDestroy(stream_);
   }
 
@@ -71,7 +68,7 @@ class NcclCollectives final : public Collectives {
 
  private:
   cudaStream_t compute_ = nullptr, stream_ = nullptr;
-  cudaEvent_t given_ = nullptr, summed_ = nullptr;
+  Event given_{cudaEventDisableTiming}, summed_{cudaEventDisableTiming};
   ncclComm_t comm_ = nullptr;
 };
 
