@@ -1,7 +1,12 @@
 // What is the CUDA backend's own, on the host executor: what it refuses, and that its index checks can be switched off.
 #include "kernels/cuda/cuda_backend.h"
 
+#include <algorithm>
+#include <utility>
+#include <vector>
+
 #include "kernels/cuda/attention_kernels.h"
+#include "simt/executor.h"
 #include "tests/support/op_test.h"
 
 namespace encore::test {
@@ -41,6 +46,32 @@ TEST_F(CudaBackendTest, MarksAreInTheOrderOfTheCalls) {
   EXPECT_GT(cuda_.seconds_between(*before, *after), 0);
   EXPECT_LT(cuda_.seconds_between(*before, *after), 60);
   cuda_.free(p);
+}
+
+// Streams that run as late as the waits allow: what was fetched is there once a mark behind it, or all, is waited for.
+TEST_F(CudaBackendTest, WaitsForMarksAndForEveryCall) {
+  const bool before = std::exchange(simt::options().late_streams, true);
+  const std::vector<float> values = {1, 2, 3}, zeros(3, 0), untouched(3, 9);
+  auto* p = cuda_.allocate(12);
+  auto* sent = static_cast<float*>(cuda_.allocate_staging(12));
+  auto* fetched = static_cast<float*>(cuda_.allocate_staging(12));
+  const auto back = [&] { return std::vector<float>(fetched, fetched + 3); };
+  std::copy(values.begin(), values.end(), sent);
+  std::copy(untouched.begin(), untouched.end(), fetched);
+  cuda_.send(p, sent, 12);
+  cuda_.fetch(fetched, p, 12);
+  const auto behind = cuda_.mark();
+  EXPECT_EQ(back(), untouched);
+  cuda_.reach(*behind);
+  EXPECT_EQ(back(), values);
+  cuda_.fill_zero(p, 12);
+  cuda_.fetch(fetched, p, 12);
+  EXPECT_EQ(back(), values);
+  cuda_.wait();
+  EXPECT_EQ(back(), zeros);
+  for (void* staging : {sent, fetched}) cuda_.free_staging(staging);
+  cuda_.free(p);
+  simt::options().late_streams = before;
 }
 
 TEST_F(CudaBackendTest, MemoryIsZeroAndCopied) {
