@@ -3,7 +3,8 @@
 #
 #   scripts/test.sh            all of it (under 15 minutes on two cores with a warm compiler cache)
 #   scripts/test.sh --quick    the release build and its tests
-#   scripts/test.sh --nightly  all of it, and the CUDA kernels on random shapes of up to 700 rows in every mode
+#   scripts/test.sh --nightly  all of it, the host executor alone, and the CUDA kernels on random shapes of up to 700 rows
+#                              in every mode and with faults planted in them (two hours)
 #
 # Installs what is missing (scripts/setup.sh). Exit code 0 only if every part passed; the last line counts them.
 set -u
@@ -83,15 +84,16 @@ if [ "$quick" = no ]; then
     echo "skipped: no shared data: trace against all recorded Hugging Face cases"
   fi
   part "CUDA kernels by nvcc: no spills, registers" scripts/ptxas_gate.sh
+  part "CUDA kernels: every line is reached" scripts/kernel_coverage.sh
   part "GPU check, dry on the host executor" scripts/gpu_check.sh --dry
   part "build asan" build asan
   part "unit tests, AddressSanitizer + UBSan" asan_tests
   part "data path, trainer, ranks, ThreadSanitizer" tsan_tests
 fi
 if [ "$nightly" = yes ]; then
-  # Open: six lines of the backend's host code (error paths of streams and recorded steps) are not reached yet.
-  part "CUDA kernels: every line is reached" scripts/kernel_coverage.sh
+  part "the host executor, alone in a folder" scripts/simt_alone.sh
   part "CUDA kernels, up to 700 rows" env ENCORE_RANDOM_ROWS=700 ctest --preset release -j "$jobs" -L simt
+  part "CUDA kernels: planted faults are caught" scripts/fault_matrix.sh
 fi
 [ -z "$failures" ] || echo "failed:$failures"
 echo "$passed passed, $failed failed"
