@@ -13,6 +13,7 @@
 #include "apps/train/profiler.h"
 #include "apps/train/row_batches.h"
 #include "apps/train/step_log.h"
+#include "apps/train/step_sums.h"
 #include "data/batching.h"
 #include "kernels/base/atomic_file.h"
 #include "kernels/base/atomic_folder.h"
@@ -53,8 +54,9 @@ class SeedRun {
   double train_epoch(int epoch) {
     double loss = 0;
     try {
+      const bool ahead = model_->params().backend().asynchronous();
       for (int64_t first = 0; first < data_.train.size(); first += options_.batch_size)
-        loss += step(training_rows(data_.train, first, options_.batch_size, seed_, uint64_t(epoch)), uint64_t(epoch));
+        loss += ahead ? step_ahead(first, uint64_t(epoch)) : step(rows_from(first, uint64_t(epoch)), uint64_t(epoch));
     } catch (const NonFiniteError&) {
       throw;  // names its step
     } catch (const DeviceError& e) {
@@ -80,12 +82,27 @@ class SeedRun {
   }
 
  private:
-  double step(const Rows& rows, uint64_t epoch) {
-    const Profiler::Phase phase(options_.profiler, "step");
+  // A step whose passes are on their way on the device.
+  struct UnderWay {
+    Rows rows;
+    int place = 0;  // of its sums
+  };
+
+  Rows rows_from(int64_t first, uint64_t epoch) const {
+    return training_rows(data_.train, first, options_.batch_size, seed_, epoch);
+  }
+
+  void passes(const Rows& rows, uint64_t epoch) {
     model_->params().zero_gradients();
     for (const Rows& piece : cut_by_tokens(data_.train, rows, options_.tokens_per_batch))
       model_->forward_backward(make_classification_batch(data_.train, piece, epoch, model_->config().pad_token_id),
                                1.0f / float(rows.size()), seed_);
+  }
+
+  // Summed loss of the step, nats.
+  double step(const Rows& rows, uint64_t epoch) {
+    const Profiler::Phase phase(options_.profiler, "step");
+    passes(rows, epoch);
     const double norm = optimizer_->gradient_norm();
     const LossTotals totals = model_->take_totals();
     const double lr = schedule_.at(optimizer_->steps());
@@ -101,6 +118,33 @@ class SeedRun {
     return totals.loss_sum;
   }
 
+  UnderWay launch(int64_t first, uint64_t epoch) {
+    UnderWay step{.rows = rows_from(first, epoch)};
+    passes(step.rows, epoch);
+    optimizer_->measure();
+    step.place = sums_->take(model_->loss_sum(), model_->correct(), optimizer_->squares());
+    model_->clear_totals();
+    return step;
+  }
+
+  // The same with the device a step ahead, as in Trainer::run_ahead: it has the passes of the epoch's next step to do
+  // when this one's sums are looked at. Where they are not finite the update changed nothing, and the step is computed
+  // once more, to name where they come from.
+  double step_ahead(int64_t first, uint64_t epoch) {
+    const Profiler::Phase phase(options_.profiler, "step");
+    if (!sums_) sums_ = std::make_unique<StepSums>(model_->params().backend());
+    const UnderWay now = under_way_ ? std::move(*under_way_) : launch(first, epoch);
+    under_way_.reset();
+    optimizer_->update(schedule_.at(optimizer_->steps()), sums_->loss());
+    const int64_t next = first + options_.batch_size;
+    if (next < data_.train.size()) under_way_ = launch(next, epoch);
+    const StepSums::Values sums = sums_->read(now.place);
+    if (std::isfinite(sums.loss) && std::isfinite(sums.squares)) return sums.loss;
+    under_way_.reset();
+    optimizer_->set_steps(optimizer_->steps() - 1);
+    return step(now.rows, epoch);
+  }
+
   const FinetuneOptions& options_;
   const LabelledData& data_;
   uint64_t seed_;
@@ -109,6 +153,8 @@ class SeedRun {
   std::unique_ptr<Optimizer> optimizer_;
   Schedule schedule_;
   int64_t steps_per_epoch_ = 0;
+  std::unique_ptr<StepSums> sums_;
+  std::optional<UnderWay> under_way_;
   std::vector<float> best_;
 };
 
