@@ -1,12 +1,13 @@
 // What is the CUDA backend's own, on the host executor: what it refuses, and that its index checks can be switched off.
 #include "kernels/cuda/cuda_backend.h"
 
+#include <simt/executor.h>
+
 #include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "kernels/cuda/attention_kernels.h"
-#include "simt/executor.h"
 #include "tests/support/op_test.h"
 
 namespace encore::test {
