@@ -3,6 +3,8 @@
 
 #include "apps/train/cli.h"
 #include "apps/train/device.h"
+#include "apps/train/inference_memory.h"
+#include "apps/train/row_batches.h"
 #include "data/labelled.h"
 #include "kernels/base/atomic_file.h"
 #include "model/checkpoint.h"
@@ -55,12 +57,20 @@ int run(int argc, char** argv) {
   const auto rows = read_labelled(path, {.text_field = cli.get("text-field"), .label_field = ""});
   Device device = open_device(cli);
   const ClassificationSet set = tokenize_rows(rows, path, tokenizer, LabelMap(), max_length, device.threads);
+  const auto capacity = [](int64_t tokens) {
+    return BatchCapacity{.tokens = tokens, .sequences = tokens / 2 + 1, .targets = 1};
+  };
+  const int64_t width = config.hidden_size, budget = std::max(cli.get_integer("tokens-per-batch"), max_length);
+  check_inference_memory(config, dir, device,
+                         {.capacity = capacity,
+                          .tokens = budget,
+                          .least = max_length,
+                          .batches = count_tokens(set, rows_by_length(set)) / budget + 1,
+                          .host_bytes_per_token = size_t(width) * (sizeof(float) + size_of(device.dtype))});
   auto model = make_mlm(config, *device.backend, device.dtype, Mode::kInference);
   load_weights(dir, model->params(), config, 0);
-  const int64_t budget = std::max(cli.get_integer("tokens-per-batch"), max_length);
-  model->reserve({.tokens = budget, .sequences = budget / 2 + 1, .targets = 1}, Mode::kInference);
+  model->reserve(capacity(budget), Mode::kInference);
 
-  const int64_t width = config.hidden_size;
   AtomicFile file(output);
   file.write(npy_header(set.size(), width));
   std::vector<float> hidden, vectors;

@@ -5,6 +5,7 @@
 
 #include "apps/train/cli.h"
 #include "apps/train/device.h"
+#include "apps/train/inference_memory.h"
 #include "model/checkpoint.h"
 #include "model/model.h"
 
@@ -75,6 +76,11 @@ int run(int argc, char** argv) {
   }
   capacity.sequences = 1;
   Device device = open_device(cli);
+  check_inference_memory(config, dir, device,
+                         {.capacity = [&](int64_t) { return capacity; },
+                          .tokens = capacity.tokens,
+                          .batches = int64_t(batches.size()),
+                          .host_bytes_per_token = size_t(config.vocab_size) * sizeof(float)});
   auto model = make_mlm(config, *device.backend, device.dtype, Mode::kInference);
   const LoadReport report = load_weights(dir, model->params(), config, 0);
   check(!report.mlm_head_fresh, "{}: the masked-LM head is not in the file; what it would print is noise", report.file);

@@ -3,6 +3,7 @@
 
 #include "apps/train/device.h"
 #include "apps/train/evaluator.h"
+#include "apps/train/inference_memory.h"
 #include "apps/train/progress.h"
 #include "data/dataset.h"
 #include "data/sequence_sample.h"
@@ -77,15 +78,21 @@ int mlm_eval(int argc, char** argv) {
                                       .cache_dir = cli.get("cache-dir"),
                                       .threads = device.threads},
                                      tokenizer);
+  const int64_t asked = cli.get_integer("eval-tokens");
+  const auto set = asked > 0 ? sample_of_tokens(data.train(), asked) : data.train();
+  check_inference_memory(
+      config, dir, device,
+      {.capacity = [&](int64_t tokens) { return plan_capacity(tokens, masking.mlm_probability); },
+       .tokens = tokens_per_batch,
+       .least = seq_length,
+       .batches = int64_t(mean_example_tokens(*set) * double(set->examples())) / tokens_per_batch + 1});
   const std::unique_ptr<Model> model = make_mlm(config, *device.backend, device.dtype, Mode::kInference);
   const LoadReport report = load_weights(dir, model->params(), config, 0);
   for (const std::string& note : report.notes) fmt::print(stderr, "note: {}\n", note);
   if (report.mlm_head_fresh)
     fmt::print(stderr, "note: {} has no MLM head: the loss is that of a freshly initialised one\n", report.file);
   Reservation reservation(*model, plan_capacity(tokens_per_batch, masking.mlm_probability), Mode::kInference);
-  const int64_t tokens = cli.get_integer("eval-tokens");
-  const Evaluator evaluator(tokens > 0 ? sample_of_tokens(data.train(), tokens) : data.train(),
-                            make_masker(masking, tokenizer), tokens_per_batch);
+  const Evaluator evaluator(set, make_masker(masking, tokenizer), tokens_per_batch);
   print_result(evaluator.run(reservation, *self, /*per_document=*/true), cli.get_flag("json"));
   if (!cli.get_flag("json")) fmt::print("computed by    {}\n", device.description());
   return 0;

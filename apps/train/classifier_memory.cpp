@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "apps/train/inference_memory.h"
 #include "apps/train/memory_limit.h"
 #include "apps/train/memory_plan.h"
 #include "apps/train/memory_use.h"
@@ -49,12 +50,6 @@ BatchCapacity capacity_for(int64_t tokens) {
   return {.tokens = tokens, .sequences = tokens / 2 + 1, .targets = 0};  // the shortest row is <s> </s>
 }
 
-void add_workspace(MemoryPlan& plan, const Model& model, int layouts, int64_t batches, int64_t tokens, size_t before) {
-  add_backend_regions(plan, model, model.params().backend(), layouts, batches, tokens);
-  plan.regions.push_back({"a batch on the host", host_batch_bytes(tokens), /*host=*/true});
-  plan.regions.push_back({"program, libraries, texts", before, /*host=*/true});
-}
-
 }  // namespace
 
 ClassifierMemory plan_finetune(const RobertaConfig& config, const Device& device, const FinetuneOptions& options,
@@ -75,11 +70,11 @@ ClassifierMemory plan_finetune(const RobertaConfig& config, const Device& device
     memory.plan.regions.push_back({"AdamW moments (fp32)", Optimizer::bytes(params.length())});
     memory.plan.regions.push_back({"the best epoch's weights", size_t(params.length()) * sizeof(float), true});
     memory.plan.regions.push_back({"a tensor on its way to a file", largest_tensor_bytes(params), true});
-    add_workspace(memory.plan, *outline,
-                  train.in_a_group > 1    ? 2
-                  : scored.in_a_group > 1 ? 1
-                                          : 0,
-                  train.batches + scored.batches, memory.capacity.tokens, before);
+    const int layouts = train.in_a_group > 1 ? 2 : scored.in_a_group > 1 ? 1 : 0;
+    add_backend_regions(memory.plan, *outline, *device.backend, layouts, train.batches + scored.batches,
+                        memory.capacity.tokens);
+    memory.plan.regions.push_back({"a batch on the host", host_batch_bytes(memory.capacity.tokens), /*host=*/true});
+    memory.plan.regions.push_back({"program, libraries, texts", before, /*host=*/true});
     return memory;
   };
   check_memory([&](int64_t budget) { return plan(budget).plan; }, options.tokens_per_batch, longest, before,
@@ -97,13 +92,7 @@ ClassifierMemory plan_predict(const RobertaConfig& config, const std::string& mo
     Largest scored;
     add(set, rows, budget, scored);
     ClassifierMemory memory{.capacity = capacity_for(std::max<int64_t>(scored.tokens, 2))};
-    memory.plan = outline->plan(memory.capacity, device.dtype, Mode::kInference);
-    const size_t weights = outline->plan(capacity_for(2), device.dtype, Mode::kInference).total();
-    add_workspace(memory.plan, *outline, scored.in_a_group > 1 ? 1 : 0, scored.batches, memory.capacity.tokens, before);
-    // While the weights are read, one tensor stands beside them; where the batches take less, that is the peak.
-    const size_t reading = weights + largest_tensor_bytes(outline->params()) + before;
-    if (!device.backend->device_memory() && reading > memory.plan.total())
-      memory.plan.regions.push_back({"reading the weights", reading - memory.plan.total()});
+    memory.plan = plan_inference(*outline, device, memory.capacity, scored.batches, before);
     return memory;
   };
   check_memory([&](int64_t budget) { return plan(budget).plan; }, tokens_per_batch,

@@ -121,18 +121,21 @@ void check_memory(const std::function<MemoryPlan(int64_t tokens)>& plan, int64_t
   const auto fits = [&](int64_t t, uint64_t bytes) { return less(plan(t).total(), already) <= bytes; };
   if (fits(tokens, room.bytes)) return;
   int64_t good = 0, bad = tokens;
-  if (least < tokens && fits(least, room.bytes)) good = least;
+  if (least > 0 && least < tokens && fits(least, room.bytes)) good = least;
   while (good && bad - good > 1) {
     const int64_t middle = good + (bad - good) / 2;
     (fits(middle, room.bytes / 100 * 99) ? good : bad) = middle;
   }
   const MemoryPlan whole = plan(tokens);
+  std::string advice = "shorter texts, --dtype bf16, or a smaller model";
+  if (good)
+    advice = fmt::format("--tokens-per-batch {} is the largest that fits", good);
+  else if (least > 0)
+    advice = fmt::format(
+        "not even --tokens-per-batch {} fits: a shorter --seq-length or --max-length, --dtype bf16, or a smaller model",
+        least);
   fail("out of memory: the plan needs {} ({}) and {} leaves {}: {}", human_bytes(double(whole.total())),
-       in_one_line(whole), room.source, human_bytes(double(room.bytes + already)),
-       good ? fmt::format("--tokens-per-batch {} is the largest that fits", good)
-            : fmt::format("not even --tokens-per-batch {} fits: a shorter --seq-length or --max-length, --dtype bf16, "
-                          "or a smaller model",
-                          least));
+       in_one_line(whole), room.source, human_bytes(double(room.bytes + already)), advice);
 }
 
 void check_memory(const std::function<MemoryPlan(int64_t tokens)>& plan, int64_t tokens, int64_t least, size_t already,

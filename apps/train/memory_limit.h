@@ -27,7 +27,7 @@ MemoryRoom memory_room(int ranks, int threads, uint64_t mapped, const KernelFile
 
 // Throws Error, in one line, when plan(tokens) does not fit: the plan, what limits it, and the largest
 // --tokens-per-batch that fits with a hundredth of the room to spare (what is free differs a little from one start to
-// the next), at least `least`. already: bytes of the plan that are allocated.
+// the next), at least `least`; least = 0: there is no such flag. already: bytes of the plan that are allocated.
 void check_memory(const std::function<MemoryPlan(int64_t tokens)>& plan, int64_t tokens, int64_t least, size_t already,
                   const MemoryRoom&);
 

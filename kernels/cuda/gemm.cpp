@@ -99,7 +99,15 @@ struct Gemm::State {
     const cublasStatus_t status = cublasLtCreate(&handle);
     if (status != CUBLAS_STATUS_SUCCESS)
       throw DeviceError(fmt::format("cuBLASLt cannot be used: status {}; use --device cpu", int(status)));
-    check_cuda(cudaMalloc(&workspace, kWorkspace), "workspace of matrix products");
+    if (cudaMalloc(&workspace, kWorkspace) == cudaSuccess) return;
+    cudaGetLastError();
+    cublasLtDestroy(handle);
+    size_t free = 0, total = 0;
+    check_cuda(cudaMemGetInfo(&free, &total), "memory of the device");
+    fail(
+        "the device has no {} bytes of memory left for matrix products ({} of its {} are free): free some or use "
+        "--device cpu",
+        kWorkspace, free, total);
   }
 
   ~State() {

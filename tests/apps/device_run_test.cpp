@@ -258,5 +258,55 @@ TEST_F(OnADevice, AFullDeviceSaysWhatIsFreeAndWhatWouldFit) {
   EXPECT_EQ(o.code, 0) << o.err;
 }
 
+// Programs that only read from a model ask before they allocate, too.
+TEST_F(OnADevice, AFullDeviceIsNamedByEveryProgram) {
+  const std::string rows = dir_ / "rows.jsonl";
+  const std::vector<std::pair<Words, std::string>> programs = {
+      {{"mlm_eval", "--data", workplace().eval(), "--seq-length", "32", "--cache-dir", workplace().cache()},
+       "not even --tokens-per-batch 32 fits"},
+      {{"embed", "--data", rows, "--max-length", "32", "--output", dir_ / "never.npy"},
+       "not even --tokens-per-batch 32 fits"},
+      {{"fill_mask", "the cat eats <mask> bread."}, "shorter texts, --dtype bf16, or a smaller model"}};
+  for (auto [words, advice] : programs) {
+    words[0] = program(words[0]);
+    words = words + Words{"--model", workplace().model(), "--device", "simt", "--threads", "1"};
+    const Outcome o = run(Words{"env", "SIMT_MEMORY=1000000000", "SIMT_OCCUPIED=960000000"} + words);
+    EXPECT_EQ(o.code, 2) << o.out << o.err;
+    EXPECT_EQ(o.out, "");
+    EXPECT_EQ(std::count(o.err.begin(), o.err.end(), '\n'), 1) << o.err;
+    for (const std::string& part : {std::string("out of memory: the plan needs "), std::string("the device, of whose"),
+                                    std::string("are taken, leaves"), advice})
+      EXPECT_NE(o.err.find(part), std::string::npos) << part << " is not in: " << o.err;
+  }
+  EXPECT_FALSE(fs::exists(dir_ / "never.npy"));
+  const Outcome none = run({"env", "SIMT_MEMORY=1000000000", "SIMT_OCCUPIED=999000000", program("fill_mask"),
+                            "a <mask>", "--device", "simt", "--threads", "1"});
+  EXPECT_EQ(none.code, 2) << none.err;
+  EXPECT_NE(none.err.find("of its 1000000000 are free"), std::string::npos) << none.err;
+  // The largest that fits is offered, and fits.
+  const Words evaluate{program("mlm_eval"),
+                       "--data",
+                       workplace().eval(),
+                       "--seq-length",
+                       "32",
+                       "--cache-dir",
+                       workplace().cache(),
+                       "--model",
+                       workplace().model(),
+                       "--device",
+                       "simt",
+                       "--threads",
+                       "1"};
+  const Words tight{"env", "SIMT_MEMORY=73000000"};
+  const Outcome refused = run(tight + evaluate + Words{"--tokens-per-batch", "100000"});
+  EXPECT_EQ(refused.code, 2) << refused.err;
+  const std::string flag = "--tokens-per-batch ";
+  const size_t at = refused.err.find(flag), end = refused.err.find(" is the largest that fits");
+  ASSERT_NE(end, std::string::npos) << refused.err;
+  const std::string offered = refused.err.substr(at + flag.size(), end - at - flag.size());
+  const Outcome o = run(tight + evaluate + Words{"--tokens-per-batch", offered});
+  EXPECT_EQ(o.code, 0) << offered << ": " << o.err;
+}
+
 }  // namespace
 }  // namespace encore::test
