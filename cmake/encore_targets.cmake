@@ -43,6 +43,18 @@ if(ENCORE_TSAN)
   find_library(ENCORE_ARCHER archer PATHS /usr/lib/llvm-14/lib REQUIRED)
 endif()
 
+# What a program and the shared objects that it opens must have in common: a hash of the headers between them. CMake
+# runs again when one of them changes.
+file(GLOB interface CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/kernels/*.h
+     ${CMAKE_SOURCE_DIR}/kernels/base/*.h ${CMAKE_SOURCE_DIR}/kernels/ops/*.h ${CMAKE_SOURCE_DIR}/optim/communicator.h)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${interface})
+set(ENCORE_INTERFACE)
+foreach(header ${interface})
+  file(SHA256 ${CMAKE_SOURCE_DIR}/${header} hash)
+  string(APPEND ENCORE_INTERFACE "${header} ${hash} ")
+endforeach()
+string(SHA256 ENCORE_INTERFACE "${ENCORE_INTERFACE}")
+
 # encore_library(NAME [LINK libraries...]): every .cpp of the current folder (not of its subfolders).
 function(encore_library name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})

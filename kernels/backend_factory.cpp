@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include "kernels/base/check.h"
+#include "kernels/base/plugin.h"
 #include "kernels/base/program_path.h"
 #include "kernels/cpu/cpu_backend.h"
 
@@ -21,8 +22,7 @@ struct Place {
 std::unique_ptr<Backend> open_backend(const char* file, Place place) {
   const std::string path = plugin_path(file);
   if (path.empty()) return nullptr;
-  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);  // stays open: the backend's code lies in it
-  if (!library) fail("{} cannot be opened ({}); use --device cpu", path, dlerror());
+  void* library = open_plugin(path, RTLD_NOW | RTLD_LOCAL);
   const auto make = reinterpret_cast<MakeBackend>(dlsym(library, "encore_make_backend"));
   check(make != nullptr, "{} has no encore_make_backend; use --device cpu", path);
   return std::unique_ptr<Backend>(make(place.local_rank, place.local_ranks));

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "kernels/base/check.h"
+#include "kernels/base/plugin.h"
 #include "kernels/base/program_path.h"
 
 namespace encore {
@@ -45,11 +46,10 @@ std::unique_ptr<Communicator> make_communicator() {
         "started by mpirun, but libencore_mpi.so is not beside the program: build with MPI installed "
         "(package libopenmpi-dev), or start without mpirun");
   // Global: Open MPI's own plugins look for its symbols.
-  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
-  check(library != nullptr, "started by mpirun, but MPI cannot be opened: {}", library ? "" : dlerror());
+  void* library = open_plugin(path, RTLD_NOW | RTLD_GLOBAL);
   using Make = Communicator* (*)();
   const auto make = reinterpret_cast<Make>(dlsym(library, "encore_make_mpi_communicator"));
-  check(make != nullptr, "{} is not of this build: build the project again", path);
+  check(make != nullptr, "{} has no encore_make_mpi_communicator: build the project again", path);
   return std::unique_ptr<Communicator>(make());
 }
 

@@ -33,6 +33,10 @@ class NamedBackend : private Owned, public ForwardingBackend {
 }  // namespace
 }  // namespace encore
 
+extern "C" const char* encore_interface() {
+  return ENCORE_INTERFACE;
+}
+
 extern "C" encore::Backend* encore_make_backend(int local_rank, int local_ranks) {
   const int devices = encore::cuda::device_facts(0).devices;
   return new encore::NamedBackend(encore::cuda::device_of_rank(devices, local_rank, local_ranks));

@@ -82,6 +82,10 @@ class MpiCommunicator final : public Communicator {
 }  // namespace
 }  // namespace encore
 
+extern "C" const char* encore_interface() {
+  return ENCORE_INTERFACE;
+}
+
 extern "C" encore::Communicator* encore_make_mpi_communicator() {
   return new encore::MpiCommunicator();
 }

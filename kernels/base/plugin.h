@@ -1,0 +1,14 @@
+// Shared objects of the project that programs open when they run (libencore_cuda.so, libencore_simt.so,
+// libencore_mpi.so).
+#pragma once
+
+#include <string>
+
+namespace encore {
+
+// Opens one, for the life of the process, with the flags of dlopen(3). Throws Error, in one line, when it cannot be
+// opened, or when it was built from other headers than this program: its encore_interface() tells
+// (cmake/encore_targets.cmake).
+void* open_plugin(const std::string& path, int flags);
+
+}  // namespace encore
