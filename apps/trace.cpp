@@ -48,7 +48,8 @@ int run(int argc, char** argv) {
            "safetensors, all F32: hidden.0 .. hidden.L [T, H], logits of labelled rows, loss, grad.NAME", "FILE");
   cli.choice(kSpeedFlags, "device", "where to compute; simt runs the GPU's kernels on the CPU",
              {"auto", "cpu", "cuda", "simt"}, "auto");
-  cli.choice(kSpeedFlags, "dtype", "of activations; auto is bf16 where the processor or card multiplies it natively",
+  cli.choice(kSpeedFlags, "dtype",
+             "of activations; auto is bf16 where the processor or card multiplies it faster than fp32",
              {"auto", "bf16", "fp32"}, "auto");
   cli.integer(kSpeedFlags, "threads", "worker threads (0: the cores this process may use)", 0, 0, 4096);
   if (!cli.parse(argc, argv)) return 0;

@@ -6,6 +6,7 @@
 #include "kernels/base/plugin.h"
 #include "kernels/base/program_path.h"
 #include "kernels/cpu/cpu_backend.h"
+#include "kernels/cpu/processor.h"
 
 namespace encore {
 
@@ -60,6 +61,11 @@ std::unique_ptr<Backend> make_backend(std::string_view device, int threads, int 
     // No usable GPU: that is what "auto" is for.
   }
   return std::make_unique<CpuBackend>(threads);
+}
+
+DType auto_dtype(const Backend& backend) {
+  const bool fast = backend.device_memory() || cpu::fast_bf16();
+  return backend.native_bf16() && fast ? DType::kBF16 : DType::kF32;
 }
 
 }  // namespace encore

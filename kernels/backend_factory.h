@@ -16,4 +16,7 @@ namespace encore {
 std::unique_ptr<Backend> make_backend(std::string_view device, int threads = 0, int local_rank = 0,
                                       int local_ranks = 1);
 
+// What --dtype auto stands for: bf16 on a GPU (and its stand-in), and on processors that multiply it faster than fp32.
+DType auto_dtype(const Backend&);
+
 }  // namespace encore

@@ -17,7 +17,7 @@ void add_device_flags(Cli& cli) {
       "for tests",
       {"auto", "cpu", "cuda", "simt"}, "auto");
   cli.choice(kSpeedFlags, "dtype",
-             "precision of activations; auto is bf16 where the processor or card multiplies it natively",
+             "precision of activations; auto is bf16 where the processor or card multiplies it faster than fp32",
              {"auto", "bf16", "fp32"}, "auto");
   cli.integer(kSpeedFlags, "threads", "worker threads; 0: the cores this process may use", 0, 0, 4096);
 }
@@ -40,7 +40,7 @@ Device open_device(const Cli& cli, int threads, int local_rank, int local_ranks)
   const std::string dtype = cli.get("dtype");
   check(dtype != "bf16" || d.backend->native_bf16(),
         "--dtype bf16: {} does not multiply bf16 natively; use --dtype fp32", d.backend->description());
-  d.dtype = dtype == "fp32" || (dtype == "auto" && !d.backend->native_bf16()) ? DType::kF32 : DType::kBF16;
+  d.dtype = dtype == "auto" ? auto_dtype(*d.backend) : dtype == "fp32" ? DType::kF32 : DType::kBF16;
   return d;
 }
 

@@ -110,7 +110,9 @@ def encore_side(folder, data, rows, dtype):
     text, peak = mlm_rows.run_measured(peers.program("predict"), "--model", folder, "--data", data, "--dtype", dtype)
     seconds = time.perf_counter() - start
     peers.say(f"Encore {dtype}: {rows / seconds:.1f} rows/s")
-    picked = "bf16" if dtype == "auto" and "avx512_bf16" in open("/proc/cpuinfo").read() else "fp32"
+    cpu = open("/proc/cpuinfo").read()  # as kernels/cpu/processor.cpp
+    fast = "avx512_bf16" in cpu and ("amx_bf16" in cpu or "GenuineIntel" not in cpu)
+    picked = "bf16" if dtype == "auto" and fast else "fp32"
     return {"value": rows / seconds, "who": f"predict --dtype {dtype} ({picked})", "dtype": picked, "rows": rows,
             "seconds": seconds, "peak_rss_gb": peak}, [json.loads(line)["probabilities"] for line in text.splitlines()]
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <fstream>
 #include <functional>
 #include <numeric>
 #include <vector>
@@ -46,6 +47,19 @@ TEST(CpuBackend, SaysThreadsAndInstructionSet) {
   EXPECT_NE(three.find(", 3 threads, "), std::string::npos) << three;
   EXPECT_NE(one.find(cpu::use_avx512() ? "avx512 bf16, oneDNN 2." : "avx2, oneDNN 2."), std::string::npos) << one;
   EXPECT_EQ(CpuBackend(1).native_bf16(), cpu::use_avx512());
+}
+
+// By another way than the code's: what the kernel says of the processor.
+TEST(CpuBackend, AutoIsHalfPrecisionWhereThatIsFaster) {
+  std::ifstream in("/proc/cpuinfo");
+  std::string vendor, flags;
+  for (std::string line; std::getline(in, line) && (vendor.empty() || flags.empty());) {
+    if (line.starts_with("vendor_id")) vendor = line;
+    if (line.starts_with("flags")) flags = line + " ";
+  }
+  ASSERT_FALSE(vendor.empty() || flags.empty());
+  const bool slow = vendor.ends_with("GenuineIntel") && flags.find(" amx_bf16 ") == std::string::npos;
+  EXPECT_EQ(auto_dtype(CpuBackend(1)), cpu::use_avx512() && !slow ? DType::kBF16 : DType::kF32);
 }
 
 // Ragged batches bring a new shape each: the products made for the oldest are forgotten, and made again when they come
