@@ -4,7 +4,6 @@
 #include "apps/train/cli.h"
 #include "apps/train/device.h"
 #include "apps/train/inference_memory.h"
-#include "apps/train/row_batches.h"
 #include "data/labelled.h"
 #include "kernels/base/atomic_file.h"
 #include "model/checkpoint.h"
@@ -65,7 +64,7 @@ int run(int argc, char** argv) {
                          {.capacity = capacity,
                           .tokens = budget,
                           .least = max_length,
-                          .batches = count_tokens(set, rows_by_length(set)) / budget + 1,
+                          .batches = int64_t(set.tokens.size()) / budget + 1,
                           .host_bytes_per_token = size_t(width) * (sizeof(float) + size_of(device.dtype))});
   auto model = make_mlm(config, *device.backend, device.dtype, Mode::kInference);
   load_weights(dir, model->params(), config, 0);

@@ -65,7 +65,7 @@ class Backend {
 
   // For people: "cpu: AMD EPYC, 2 threads, avx512 bf16, oneDNN 2.6.3".
   virtual std::string description() const = 0;
-  // Does the device multiply bf16 natively? Decides --dtype auto.
+  // Does the device multiply bf16 natively? Without it --dtype bf16 is refused.
   virtual bool native_bf16() const = 0;
 
   // Memory of the backend: zero-filled, aligned to 256 bytes. Throws Error naming the bytes when there is not enough.

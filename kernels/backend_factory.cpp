@@ -23,7 +23,7 @@ struct Place {
 std::unique_ptr<Backend> open_backend(const char* file, Place place) {
   const std::string path = plugin_path(file);
   if (path.empty()) return nullptr;
-  void* library = open_plugin(path, RTLD_NOW | RTLD_LOCAL);
+  void* library = open_plugin(path, RTLD_NOW | RTLD_LOCAL, "use --device cpu");
   const auto make = reinterpret_cast<MakeBackend>(dlsym(library, "encore_make_backend"));
   check(make != nullptr, "{} has no encore_make_backend; use --device cpu", path);
   return std::unique_ptr<Backend>(make(place.local_rank, place.local_ranks));

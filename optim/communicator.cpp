@@ -46,7 +46,7 @@ std::unique_ptr<Communicator> make_communicator() {
         "started by mpirun, but libencore_mpi.so is not beside the program: build with MPI installed "
         "(package libopenmpi-dev), or start without mpirun");
   // Global: Open MPI's own plugins look for its symbols.
-  void* library = open_plugin(path, RTLD_NOW | RTLD_GLOBAL);
+  void* library = open_plugin(path, RTLD_NOW | RTLD_GLOBAL, "start without mpirun");
   using Make = Communicator* (*)();
   const auto make = reinterpret_cast<Make>(dlsym(library, "encore_make_mpi_communicator"));
   check(make != nullptr, "{} has no encore_make_mpi_communicator: build the project again", path);

@@ -71,10 +71,7 @@ ClassifierMemory plan_finetune(const RobertaConfig& config, const Device& device
     memory.plan.regions.push_back({"the best epoch's weights", size_t(params.length()) * sizeof(float), true});
     memory.plan.regions.push_back({"a tensor on its way to a file", largest_tensor_bytes(params), true});
     const int layouts = train.in_a_group > 1 ? 2 : scored.in_a_group > 1 ? 1 : 0;
-    add_backend_regions(memory.plan, *outline, *device.backend, layouts, train.batches + scored.batches,
-                        memory.capacity.tokens);
-    memory.plan.regions.push_back({"a batch on the host", host_batch_bytes(memory.capacity.tokens), /*host=*/true});
-    memory.plan.regions.push_back({"program, libraries, texts", before, /*host=*/true});
+    add_workspace(memory.plan, *outline, layouts, train.batches + scored.batches, memory.capacity.tokens, before);
     return memory;
   };
   check_memory([&](int64_t budget) { return plan(budget).plan; }, options.tokens_per_batch, longest, before,

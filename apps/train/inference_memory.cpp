@@ -8,16 +8,13 @@ namespace encore {
 
 MemoryPlan plan_inference(const Model& outline, const Device& device, const BatchCapacity& capacity, int64_t batches,
                           size_t before) {
-  const Backend& backend = *device.backend;
   MemoryPlan plan = outline.plan(capacity, device.dtype, Mode::kInference);
   const BatchCapacity smallest{.tokens = 2, .sequences = 1, .targets = 1};
   const size_t weights = outline.plan(smallest, device.dtype, Mode::kInference).total();
-  add_backend_regions(plan, outline, backend, batches > 1 ? 1 : 0, batches, capacity.tokens);
-  plan.regions.push_back({"a batch on the host", host_batch_bytes(capacity.tokens), /*host=*/true});
-  plan.regions.push_back({"program, libraries, texts", before, /*host=*/true});
+  add_workspace(plan, outline, batches > 1 ? 1 : 0, batches, capacity.tokens, before);
   // While the weights are read, one tensor stands beside them; where the batches take less, that is the peak.
   const size_t reading = weights + largest_tensor_bytes(outline.params()) + before;
-  if (!backend.device_memory() && reading > plan.total())
+  if (!device.backend->device_memory() && reading > plan.total())
     plan.regions.push_back({"reading the weights", reading - plan.total()});
   return plan;
 }

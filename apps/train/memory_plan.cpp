@@ -67,6 +67,12 @@ void add_backend_regions(MemoryPlan& plan, const Model& model, const Backend& ba
   if (const size_t bytes = product_workspace(model, tokens)) plan.regions.push_back({"products' workspace", bytes});
 }
 
+void add_workspace(MemoryPlan& plan, const Model& model, int layouts, int64_t batches, int64_t tokens, size_t before) {
+  add_backend_regions(plan, model, model.params().backend(), layouts, batches, tokens);
+  plan.regions.push_back({"a batch on the host", host_batch_bytes(tokens), /*host=*/true});
+  plan.regions.push_back({"program, libraries, texts", before, /*host=*/true});
+}
+
 MemoryPlan plan_run(const Model& model, const PlannedRun& run) {
   const ParamStore& params = model.params();
   MemoryPlan plan = model.plan(run.capacity, params.compute_dtype(), Mode::kTraining);

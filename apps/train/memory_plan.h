@@ -24,6 +24,8 @@ size_t product_workspace(const Model&, int64_t tokens);  // of the widest bf16 p
 // What a backend needs beside the tensors: on the host packed weights (so many layouts) and kernels for so many
 // micro-batches, on a device the rooms of its kernels.
 void add_backend_regions(MemoryPlan&, const Model&, const Backend&, int layouts, int64_t batches, int64_t tokens);
+// The same, a batch on the host, and `before`: what the program held until then.
+void add_workspace(MemoryPlan&, const Model&, int layouts, int64_t batches, int64_t tokens, size_t before);
 uint64_t weight_file_bytes(const std::string& model_dir);  // mapped while weights are read
 
 // The model's regions and those of the run around it. Two are estimates, measured with oneDNN 2.6.3: the packed copies

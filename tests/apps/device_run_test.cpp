@@ -261,15 +261,18 @@ TEST_F(OnADevice, AFullDeviceSaysWhatIsFreeAndWhatWouldFit) {
 // Programs that only read from a model ask before they allocate, too.
 TEST_F(OnADevice, AFullDeviceIsNamedByEveryProgram) {
   const std::string rows = dir_ / "rows.jsonl";
+  const Words on_device{"--model", workplace().model(), "--device", "simt", "--threads", "1"};
+  const Words evaluate = Words{program("mlm_eval"), "--data",           workplace().eval(), "--seq-length", "32",
+                               "--cache-dir",       workplace().cache()} +
+                         on_device;
+  const Words embed =
+      Words{program("embed"), "--data", rows, "--max-length", "32", "--output", dir_ / "never.npy"} + on_device;
+  const Words fill_mask = Words{program("fill_mask"), "the cat eats <mask> bread."} + on_device;
   const std::vector<std::pair<Words, std::string>> programs = {
-      {{"mlm_eval", "--data", workplace().eval(), "--seq-length", "32", "--cache-dir", workplace().cache()},
-       "not even --tokens-per-batch 32 fits"},
-      {{"embed", "--data", rows, "--max-length", "32", "--output", dir_ / "never.npy"},
-       "not even --tokens-per-batch 32 fits"},
-      {{"fill_mask", "the cat eats <mask> bread."}, "shorter texts, --dtype bf16, or a smaller model"}};
-  for (auto [words, advice] : programs) {
-    words[0] = program(words[0]);
-    words = words + Words{"--model", workplace().model(), "--device", "simt", "--threads", "1"};
+      {evaluate, "not even --tokens-per-batch 32 fits"},
+      {embed, "not even --tokens-per-batch 32 fits"},
+      {fill_mask, "shorter texts, --dtype bf16, or a smaller model"}};
+  for (const auto& [words, advice] : programs) {
     const Outcome o = run(Words{"env", "SIMT_MEMORY=1000000000", "SIMT_OCCUPIED=960000000"} + words);
     EXPECT_EQ(o.code, 2) << o.out << o.err;
     EXPECT_EQ(o.out, "");
@@ -284,19 +287,6 @@ TEST_F(OnADevice, AFullDeviceIsNamedByEveryProgram) {
   EXPECT_EQ(none.code, 2) << none.err;
   EXPECT_NE(none.err.find("of its 1000000000 are free"), std::string::npos) << none.err;
   // The largest that fits is offered, and fits.
-  const Words evaluate{program("mlm_eval"),
-                       "--data",
-                       workplace().eval(),
-                       "--seq-length",
-                       "32",
-                       "--cache-dir",
-                       workplace().cache(),
-                       "--model",
-                       workplace().model(),
-                       "--device",
-                       "simt",
-                       "--threads",
-                       "1"};
   const Words tight{"env", "SIMT_MEMORY=73000000"};
   const Outcome refused = run(tight + evaluate + Words{"--tokens-per-batch", "100000"});
   EXPECT_EQ(refused.code, 2) << refused.err;

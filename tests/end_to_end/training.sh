@@ -60,12 +60,12 @@ assert "step 10/10" in text and "report: " in text, text
 assert all(c == "\n" or ord(c) >= 32 for c in text), repr(text)
 P
 
-# Stopped by SIGTERM once three lines are logged, it must end with 75 and go on to the same bits. The log is watched
+# Stopped by SIGTERM once three steps are logged, it must end with 75 and go on to the same bits. The log is watched
 # without a pause and without a process of its own: thirty steps take a fast machine a tenth of a second.
 "${train[@]}" --max-steps 30 --output cut >out 2>err &
 pid=$!
 logged=()
-while [ ${#logged[@]} -lt 3 ] && kill -0 $pid 2>/dev/null; do
+while [[ ${logged[*]} != *'"step":3,'*'"grad_norm"'* ]] && kill -0 $pid 2>/dev/null; do
   [ ! -e cut/log.jsonl ] || mapfile -t logged <cut/log.jsonl
 done
 kill -TERM $pid 2>/dev/null

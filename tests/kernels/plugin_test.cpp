@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <string_view>
 
 #include "kernels/base/check.h"
 
@@ -13,10 +14,11 @@ namespace {
 
 std::string refusal(const std::string& path) {
   try {
-    open_plugin(path, RTLD_NOW | RTLD_LOCAL);
+    open_plugin(path, RTLD_NOW | RTLD_LOCAL, "do without");
   } catch (const Error& e) {
     EXPECT_EQ(e.exit_code(), 2);
     EXPECT_NE(std::string(e.what()).find(path), std::string::npos) << e.what();
+    EXPECT_TRUE(std::string_view(e.what()).ends_with("do without")) << e.what();
     return e.what();
   }
   return "opened";
