@@ -350,10 +350,11 @@ TEST(Attention, ReferenceGradientsMatchFiniteDifferences) {
 TEST(Attention, RefusesBrokenRows) {
   Problem p({{8, 8}, 1, 32, F, 0, kSubset});
   Problem broken({{8, 8}, 1, 32, F});
-  broken.shape.cu_seqlens.ptr<int32_t>()[1] = 20;
+  const int32_t past_the_end = 20, past_its_sequence = 8;
+  broken.backend->copy_to_device(broken.shape.cu_seqlens.ptr<int32_t>() + 1, &past_the_end, sizeof past_the_end);
   EXPECT_THROW(broken.forward(), Error);
   if (p.queries() > 0) {
-    p.shape.q_position.ptr<int32_t>()[0] = 8;
+    p.backend->copy_to_device(p.shape.q_position.data, &past_its_sequence, sizeof past_its_sequence);
     EXPECT_THROW(p.forward(), Error);
   }
 }

@@ -126,13 +126,15 @@ class CrossEntropyFacts : public OpTest {
     auto& logits = given(DType::kF32, rows, classes, u);
     auto &row_loss = blank(DType::kF32, 1, rows), &loss_sum = given(DType::kF64, 1, 1, {0}),
          &correct = given(DType::kI64, 1, 1, {0});
-    cross_entropy(other ? *other : backend(), {.logits = logits,
-                                               .classes = classes,
-                                               .labels = given(DType::kI32, 1, rows, labels),
-                                               .grad_scale = given(DType::kF32, 1, 1, {1}),
-                                               .row_loss = row_loss,
-                                               .loss_sum = loss_sum,
-                                               .correct = correct});
+    Backend& on = other ? *other : backend();
+    cross_entropy(on, {.logits = logits,
+                       .classes = classes,
+                       .labels = given(DType::kI32, 1, rows, labels),
+                       .grad_scale = given(DType::kF32, 1, 1, {1}),
+                       .row_loss = row_loss,
+                       .loss_sum = loss_sum,
+                       .correct = correct});
+    on.wait();
     return {logits.get(), row_loss.get(), loss_sum.get()[0], correct.get()[0]};
   }
 };
