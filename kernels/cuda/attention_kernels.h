@@ -43,6 +43,9 @@ cudaError_t attention_forward_bf16(const AttentionArguments&, cudaStream_t);
 // Deterministic, without atomics: a pass over query tiles (dq, delta), then one over key tiles (dk, dv). Where dq_sum
 // is given, one pass over key tiles adds to it by atomics instead, five products of tiles in place of seven.
 cudaError_t attention_backward_bf16(const AttentionArguments&, cudaStream_t);
+// On Hopper, head size 64: products by wgmma. Deterministic, dq_sum has no use.
+cudaError_t attention_forward_wgmma(const AttentionArguments&, cudaStream_t);
+cudaError_t attention_backward_wgmma(const AttentionArguments&, cudaStream_t);
 // fp32: products by fp32 multiply-add alone (no TF32). Backward likewise.
 cudaError_t attention_forward_f32(const AttentionArguments&, cudaStream_t);
 cudaError_t attention_backward_f32(const AttentionArguments&, cudaStream_t);

@@ -33,6 +33,7 @@ CudaBackend::CudaBackend(int device) : device_(device) {
   flag_ = allocate(sizeof(int64_t));
   cudaDeviceProp properties{};
   check_cuda(cudaGetDeviceProperties(&properties, device), "cuda device");
+  hopper_ = properties.major == 9;
   gemm_ = std::make_unique<cuda::Gemm>(stream_, properties.name);
 }
 

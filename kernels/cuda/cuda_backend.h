@@ -107,7 +107,10 @@ class CudaBackend : public Backend {
   // outputs[s][c] += the sum over p of parts [count][outputs][cols], in rising order of p. At most 4 outputs.
   void combine(const char* op, const float* parts, int64_t count, int64_t cols, std::initializer_list<Tensor> outputs);
 
+  bool by_wgmma(const AttentionShape&) const;  // attention in bf16
+
   int device_ = 0;
+  bool hopper_ = false;
   cudaStream_t stream_ = nullptr;
   size_t shared_limit_ = 0;  // bytes of shared memory that a block may ask for
   std::unique_ptr<cuda::Gemm> gemm_;

@@ -114,6 +114,20 @@ __device__ __forceinline__ void wgmma_m64k16_rs(float (&d)[N / 2], const uint32_
 __device__ __forceinline__ void wgmma_fence() {
   asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
 }
+// To the compiler accumulators are ready, and registers of A free for other use, as soon as a product is issued. What
+// is pinned before wgmma_fence is written before it; what is pinned after wgmma_wait is read, and given away, after it.
+// (CUTLASS's warpgroup_fence_operand.)
+__device__ __forceinline__ void wgmma_pin(float& r) {
+  asm volatile("" : "+f"(r)::"memory");
+}
+__device__ __forceinline__ void wgmma_pin(uint32_t& r) {
+  asm volatile("" : "+r"(r)::"memory");
+}
+template <class T, int N>
+__device__ __forceinline__ void wgmma_pin(T (&registers)[N]) {
+#pragma unroll
+  for (int i = 0; i < N; ++i) wgmma_pin(registers[i]);
+}
 __device__ __forceinline__ void wgmma_commit() {
   asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
 }

@@ -37,6 +37,8 @@ inline void wgmma_m64k16_rs(float (&d)[N / 2], const uint32_t (&a)[4], uint64_t 
 inline void wgmma_fence(SIMT_LOC) {
   simt::wgmma_fence(SIMT_HERE);
 }
+template <class T>
+inline void wgmma_pin(T&) {}
 inline void wgmma_commit(SIMT_LOC) {
   simt::wgmma_commit(SIMT_HERE);
 }

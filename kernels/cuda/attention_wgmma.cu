@@ -1,0 +1,33 @@
+#include "kernels/cuda/attention_backward_wgmma.cuh"
+#include "kernels/cuda/attention_forward_wgmma.cuh"
+
+namespace encore::cuda {
+namespace {
+
+LaunchShape shape_of(const AttentionArguments& a, int64_t rows, int smem) {
+  return {dim3(tile_bound(rows, a.sequences, kBlockRows), unsigned(a.heads)), dim3(kGroupThreads), size_t(smem)};
+}
+
+template <bool kDropout>
+cudaError_t launch_backward(const AttentionArguments& a, cudaStream_t stream) {
+  if (a.queries > 0) {
+    const cudaError_t e =
+        launch(stream, shape_of(a, a.queries, kBackwardWgmmaSmem), attention_queries_wgmma_kernel<kDropout>, a);
+    if (e != cudaSuccess) return e;
+  }
+  return launch(stream, shape_of(a, a.tokens, kBackwardWgmmaSmem), attention_keys_wgmma_kernel<kDropout>, a);
+}
+
+}  // namespace
+
+cudaError_t attention_forward_wgmma(const AttentionArguments& a, cudaStream_t stream) {
+  const LaunchShape shape = shape_of(a, a.queries, kForwardWgmmaSmem);
+  return a.threshold ? launch(stream, shape, attention_forward_wgmma_kernel<true>, a)
+                     : launch(stream, shape, attention_forward_wgmma_kernel<false>, a);
+}
+
+cudaError_t attention_backward_wgmma(const AttentionArguments& a, cudaStream_t stream) {
+  return a.threshold ? launch_backward<true>(a, stream) : launch_backward<false>(a, stream);
+}
+
+}  // namespace encore::cuda

@@ -1,0 +1,132 @@
+// What the attention kernels for Hopper (sm_90a) share: head size 64, products of 64 x 64 tiles by wgmma with A in
+// registers, whose accumulators lie in the lanes as those of mma.m16n8k16 do (attention_tile.cuh serves both).
+//
+// A block of two warpgroups has 128 rows of one head, 64 a warpgroup, and meets tiles of 64 rows that arrive in a ring
+// of three stages. What one product yields becomes the A operand of the next without leaving the registers.
+#pragma once
+
+#include <device/wgmma.cuh>
+
+#include "kernels/cuda/attention_tile.cuh"
+
+namespace encore::cuda {
+
+// Other architectures compile the kernels to nothing; nobody launches them there.
+#if !defined(__CUDA_ARCH__) || defined(__CUDA_ARCH_FEAT_SM90_ALL)
+constexpr bool kHasWgmma = true;
+#else
+constexpr bool kHasWgmma = false;
+#endif
+
+constexpr int kGroupRows = 64, kBlockRows = 128, kGroupThreads = 256, kStages = 3;
+constexpr int kStageBytes = 2 * kTileBytes<64>;
+
+using Tile = float[8][4];        // a lane's part of 64 x 64 accumulators
+using Operand = uint32_t[4][4];  // a lane's part of a 64 x 64 operand A in bf16
+
+__device__ __forceinline__ float (&registers(Tile& x))[32] {
+  return reinterpret_cast<float(&)[32]>(x);
+}
+
+// Before products with these accumulators and operands, and after them.
+template <class... T>
+__device__ __forceinline__ void begin_products(T&... registers) {
+  (ptx::wgmma_pin(registers), ...);
+  ptx::wgmma_fence();
+}
+template <int kInFlight, class... T>
+__device__ __forceinline__ void wait_products(T&... registers) {
+  ptx::wgmma_wait<kInFlight>();
+  (ptx::wgmma_pin(registers), ...);
+}
+
+// d = a b^T, b a tile of 64 rows in shared memory.
+__device__ __forceinline__ void multiply_transposed(Tile& d, const Operand& a, uint32_t b) {
+#pragma unroll
+  for (int kk = 0; kk < 4; ++kk)
+    ptx::wgmma_m64k16_rs<64, 0>(registers(d), a[kk], ptx::wgmma_descriptor_swizzle128(b + uint32_t(kk * 32), 16, 1024),
+                                kk > 0);
+}
+// The same, a in shared memory. What stays there and meets tile after tile comes from there: ptxas 13.0 has given the
+// registers of an operand that a loop keeps to another operand of the loop.
+__device__ __forceinline__ void multiply_tiles(Tile& d, uint32_t a, uint32_t b) {
+#pragma unroll
+  for (int kk = 0; kk < 4; ++kk)
+    ptx::wgmma_m64k16_ss<64, 0>(registers(d), ptx::wgmma_descriptor_swizzle128(a + uint32_t(kk * 32), 16, 1024),
+                                ptx::wgmma_descriptor_swizzle128(b + uint32_t(kk * 32), 16, 1024), kk > 0);
+}
+// d += a b.
+__device__ __forceinline__ void add_product(Tile& d, const Operand& a, uint32_t b) {
+#pragma unroll
+  for (int kk = 0; kk < 4; ++kk)
+    ptx::wgmma_m64k16_rs<64, 1>(registers(d), a[kk],
+                                ptx::wgmma_descriptor_swizzle128(b + uint32_t(kk * 2048), kTileBytes<64>, 1024), true);
+}
+
+// Accumulators, rounded, as operand A of the next product.
+__device__ __forceinline__ void round_to_operand(Operand& a, const Tile& x) {
+#pragma unroll
+  for (int kk = 0; kk < 4; ++kk) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      a[kk][i] = ptx::pack_bf16x2(x[2 * kk + i / 2][i % 2 * 2], x[2 * kk + i / 2][i % 2 * 2 + 1]);
+  }
+}
+// The 16 rows from `row` on of a tile.
+__device__ __forceinline__ void load_operand(Operand& a, uint32_t tile, int row, int lane) {
+#pragma unroll
+  for (int kk = 0; kk < 4; ++kk) load_a<128>(a[kk], tile, row, kk * 2, lane);
+}
+
+// The warpgroup's 64 of the block's 128 rows.
+__device__ __forceinline__ uint32_t group_tile() {
+  return uint32_t(int(threadIdx.x) / 128 * kTileBytes<64>);
+}
+// Starts copying the block's 128 rows; those from `rows` on become zeros.
+__device__ __forceinline__ void load_block(uint32_t to, const __nv_bfloat16* from, int64_t ld, int rows) {
+  load_tile<64, kGroupThreads>(to, from, ld, rows);
+  load_tile<64, kGroupThreads>(to + kTileBytes<64>, from + (rows > kGroupRows ? kGroupRows * ld : 0), ld,
+                               rows - kGroupRows);
+}
+// Two tiles of the same rows, as one group of copies.
+struct Pair {
+  const __nv_bfloat16 *x, *y;
+  int64_t ld_x, ld_y;
+};
+__device__ __forceinline__ void load_stage(uint32_t stages, int stage, const Pair& p, int first, int rows) {
+  if (first < rows) {
+    const uint32_t to = stages + uint32_t(stage * kStageBytes);
+    load_tile<64, kGroupThreads>(to, p.x + first * p.ld_x, p.ld_x, rows - first);
+    load_tile<64, kGroupThreads>(to + kTileBytes<64>, p.y + first * p.ld_y, p.ld_y, rows - first);
+  }
+  ptx::cp_async_commit();
+}
+// Until all but kInFlight of this thread's groups of copies are there for everyone, wgmma included.
+template <int kInFlight>
+__device__ __forceinline__ void arrive_stage() {
+  ptx::cp_async_wait<kInFlight>();
+  ptx::fence_proxy_async();
+  __syncthreads();
+}
+__device__ __forceinline__ int next_stage(int stage) {
+  return stage == kStages - 1 ? 0 : stage + 1;
+}
+
+// Writes 64 rows of a warpgroup through its tile in shared memory, 16 bytes at a time. Every thread of the block calls
+// it; row: of the lane, within the block.
+__device__ __forceinline__ void put_rows(unsigned char* tiles, const Tile& x, int row, int t,
+                                         const float (&factor)[2]) {
+#pragma unroll
+  for (int h = 0; h < 2; ++h) {
+#pragma unroll
+    for (int n = 0; n < 8; ++n)
+      put_pair<128>(tiles, row + 8 * h, n, t, x[n][2 * h] * factor[h], x[n][2 * h + 1] * factor[h]);
+  }
+}
+__device__ __forceinline__ void store_block(const unsigned char* tiles, __nv_bfloat16* to, int64_t ld, int rows) {
+  store_tile<64, kGroupThreads>(tiles, to, ld, rows);
+  if (rows > kGroupRows)
+    store_tile<64, kGroupThreads>(tiles + kTileBytes<64>, to + kGroupRows * ld, ld, rows - kGroupRows);
+}
+
+}  // namespace encore::cuda
