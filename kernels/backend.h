@@ -104,6 +104,8 @@ class Backend {
   virtual bool asynchronous() const { return false; }
   // Whether the backend can record calls to make them again (a CUDA graph), and was not told to leave it.
   virtual bool records() const { return false; }
+  // Whether batches are padded to a few shapes, because they are recorded, or were it not for a profiler before it.
+  virtual bool keeps_shapes() const { return records(); }
   virtual void allow_recording(bool) {}
   // REQUIRES records(). Until end_recording() calls are recorded and not made. A call that allocates, waits, or copies
   // from or to other host memory than staging throws DeviceError then, as does the end of a recording that had one.

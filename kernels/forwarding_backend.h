@@ -72,6 +72,7 @@ class ForwardingBackend : public Backend {
   }
   bool asynchronous() const override { return to_.asynchronous(); }
   bool records() const override { return to_.records(); }
+  bool keeps_shapes() const override { return to_.keeps_shapes(); }
   void allow_recording(bool allow) override { to_.allow_recording(allow); }
   void begin_recording() override { to_.begin_recording(); }
   std::unique_ptr<Recording> end_recording() override { return to_.end_recording(); }

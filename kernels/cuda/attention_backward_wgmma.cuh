@@ -315,11 +315,11 @@ __device__ __forceinline__ void attention_backward_keys_wgmma(const AttentionArg
 
 template <bool kDropout>
 __global__ void __launch_bounds__(kGroupThreads, 1) attention_queries_wgmma_kernel(const AttentionArguments a) {
-  if constexpr (kHasWgmma) attention_backward_queries_wgmma<kDropout>(a);
+  if constexpr (ptx::kHasWgmma) attention_backward_queries_wgmma<kDropout>(a);
 }
 template <bool kDropout>
 __global__ void __launch_bounds__(kGroupThreads, 1) attention_keys_wgmma_kernel(const AttentionArguments a) {
-  if constexpr (kHasWgmma) attention_backward_keys_wgmma<kDropout>(a);
+  if constexpr (ptx::kHasWgmma) attention_backward_keys_wgmma<kDropout>(a);
 }
 
 }  // namespace encore::cuda

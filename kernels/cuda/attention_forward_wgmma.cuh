@@ -97,7 +97,7 @@ __device__ __forceinline__ void attention_forward_wgmma(const AttentionArguments
 
 template <bool kDropout>
 __global__ void __launch_bounds__(kGroupThreads, 2) attention_forward_wgmma_kernel(const AttentionArguments a) {
-  if constexpr (kHasWgmma) attention_forward_wgmma<kDropout>(a);
+  if constexpr (ptx::kHasWgmma) attention_forward_wgmma<kDropout>(a);
 }
 
 }  // namespace encore::cuda

@@ -11,13 +11,6 @@
 
 namespace encore::cuda {
 
-// Other architectures compile the kernels to nothing; nobody launches them there.
-#if !defined(__CUDA_ARCH__) || defined(__CUDA_ARCH_FEAT_SM90_ALL)
-constexpr bool kHasWgmma = true;
-#else
-constexpr bool kHasWgmma = false;
-#endif
-
 constexpr int kGroupRows = 64, kBlockRows = 128, kGroupThreads = 256, kStages = 3;
 constexpr int kStageBytes = 2 * kTileBytes<64>;
 

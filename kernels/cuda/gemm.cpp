@@ -3,6 +3,7 @@
 #include <cublasLt.h>
 
 #include <algorithm>
+#include <bit>
 #include <unordered_map>
 
 #include "kernels/base/check.h"
@@ -16,9 +17,10 @@ namespace {
 // What NVIDIA recommends for Hopper; enough for split-K of every shape that the models have.
 constexpr size_t kWorkspace = size_t(32) << 20;
 constexpr int kCandidates = 8;
-// A shape that comes back this often is worth the milliseconds of trying its candidates. Ragged batches have a new
-// number of rows at each step, and most of those are seen once.
+// Products that come back this often are worth the milliseconds of trying their candidates.
 constexpr int kTimedAfter = 3;
+// Ragged batches have a new number of rows at each step, and most of those are seen once.
+constexpr size_t kMostPlans = 4096;
 
 cudaDataType_t data_type(DType dtype) {
   return dtype == DType::kBF16 ? CUDA_R_16BF : CUDA_R_32F;
@@ -62,6 +64,13 @@ std::string Product::str() const {
                      align_b, align_d, bias ? " bias" : "", accumulate ? " add" : "");
 }
 
+Product Product::representative() const {
+  Product p = *this;
+  const int64_t step = std::max<int64_t>(64, int64_t(std::bit_floor(uint64_t(p.rows())) / 4));
+  p.rows() = (p.rows() + step - 1) / step * step;
+  return p;
+}
+
 Plan::Plan(const Product& p) {
   const auto make_layout = [&](DType dtype, bool transposed, int64_t rows, int64_t cols, int64_t ld) {
     cublasLtMatrixLayout_t layout = nullptr;
@@ -86,10 +95,19 @@ Plan::Plan(const Product& p) {
   set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, data_type(p.out));
 }
 
+// What the products with one representative have learned.
+struct Choice {
+  cublasLtMatmulAlgo_t algorithm{};
+  int number = 0;  // rises with each algorithm; 0: none yet
+  int uses = 0;
+  bool settled = false;  // chosen by trial, now or by an earlier program
+};
+
 struct Gemm::State {
   cudaStream_t stream;
   cublasLtHandle_t handle = nullptr;
   std::unordered_map<Product, Plan, ProductHash> plans;
+  std::unordered_map<Product, Choice, ProductHash> choices;  // by representative
   AlgorithmCache cache;
   void* workspace = nullptr;
   void* bias = nullptr;  // of the running product, in bf16
@@ -143,35 +161,40 @@ struct Gemm::State {
   }
 
   Plan& plan_for(const Product& p) {
-    auto found = plans.find(p);
-    if (found == plans.end()) {
-      found = plans.emplace(p, Plan(p)).first;
-      if (!recall(p, found->second)) found->second.algorithm = candidates(p, found->second).front().algo;
-    }
-    return found->second;
+    if (const auto found = plans.find(p); found != plans.end()) return found->second;
+    if (plans.size() >= kMostPlans) plans.clear();
+    return plans.emplace(p, Plan(p)).first->second;
   }
 
-  // An algorithm that an earlier program chose, if the library still serves it.
-  bool recall(const Product& p, Plan& plan) {
-    const auto kept = cache.find(p);
-    if (!kept) return false;
+  bool serves(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm) {
     cublasLtMatmulHeuristicResult_t result{};
-    if (cublasLtMatmulAlgoCheck(handle, plan.operation.get(), plan.a.get(), plan.b.get(), plan.d.get(), plan.d.get(),
-                                &*kept, &result) != CUBLAS_STATUS_SUCCESS ||
-        result.workspaceSize > kWorkspace)
-      return false;
-    plan.algorithm = *kept;
-    plan.settled = true;
-    return true;
+    return cublasLtMatmulAlgoCheck(handle, plan.operation.get(), plan.a.get(), plan.b.get(), plan.d.get(), plan.d.get(),
+                                   &algorithm, &result) == CUBLAS_STATUS_SUCCESS &&
+           result.workspaceSize <= kWorkspace;
   }
 
-  void settle(const Room& room, const Product& p, Plan& plan, const Operands& operands) {
+  // The plan takes its representative's algorithm where that serves it, and one of its own where not.
+  void follow(const Product& p, Plan& plan, Choice& choice) {
+    if (choice.number == 0) {
+      choice.number = 1;
+      const auto kept = cache.find(p.representative());
+      choice.settled = kept && serves(plan, *kept);
+      choice.algorithm = choice.settled ? *kept : candidates(p, plan).front().algo;
+      plan.algorithm = choice.algorithm, plan.choice = choice.number;
+    }
+    if (plan.choice == choice.number) return;
+    plan.algorithm = serves(plan, choice.algorithm) ? choice.algorithm : candidates(p, plan).front().algo;
+    plan.choice = choice.number;
+  }
+
+  void settle(const Room& room, const Product& p, Plan& plan, Choice& choice, const Operands& operands) {
     cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
     check_cuda(cudaStreamIsCapturing(stream, &capture), "trial of matrix products");
     if (capture != cudaStreamCaptureStatusNone) return;  // nothing can be timed now
-    plan.settled = true;
-    plan.algorithm = fastest(room, p, plan, operands, candidates(p, plan));
-    cache.add(p, plan.algorithm);
+    choice.settled = true;
+    plan.algorithm = choice.algorithm = fastest(room, p, plan, operands, candidates(p, plan));
+    plan.choice = ++choice.number;
+    cache.add(p.representative(), choice.algorithm);
   }
 
   // The bias in the dtype of the product: cuBLASLt adds no fp32 bias to a bf16 result.
@@ -195,7 +218,9 @@ struct Gemm::State {
                                                   &operands.bias, sizeof operands.bias),
                    p, "bias");
     const Room room{handle, stream, workspace, kWorkspace};
-    if (!plan.settled && ++plan.uses >= kTimedAfter) settle(room, p, plan, operands);
+    Choice& choice = choices[p.representative()];
+    follow(p, plan, choice);
+    if (!choice.settled && ++choice.uses >= kTimedAfter) settle(room, p, plan, choice, operands);
     check_cublas(multiply(room, p, plan, plan.algorithm, operands, operands.d), p, "launch");
   }
 };

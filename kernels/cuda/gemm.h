@@ -1,4 +1,4 @@
-// Matrix products through cuBLASLt: a plan for each shape, its algorithm chosen once.
+// Matrix products through cuBLASLt: a plan for each shape, and an algorithm chosen once for it and its neighbours.
 //
 // cuBLASLt thinks in columns: a row-major [M, N] is its column-major [N, M], so every product here is computed
 // transposed and nothing is copied. bf16 products accumulate in fp32; fp32 products use no TF32.

@@ -22,6 +22,11 @@ struct Product {
   uint32_t align_a, align_b, align_d;  // bytes
 
   bool operator==(const Product&) const = default;
+  // The rows of the batch: those that a weight gradient sums over, else those that come out.
+  int64_t& rows() { return transpose_b ? k : n; }
+  // The product that stands for this one and its neighbours where algorithms are chosen, which no handful of rows
+  // sways: rows rounded up to 64, or to a quarter of the power of two below.
+  Product representative() const;
   std::string str() const;  // "bf16 TN 768x4096x3072 ld 3072,3072,768 align 256,256,256 add"
 };
 
@@ -47,8 +52,7 @@ struct Plan {
   std::unique_ptr<std::remove_pointer_t<cublasLtMatmulDesc_t>, Destroy> operation;
   std::unique_ptr<std::remove_pointer_t<cublasLtMatrixLayout_t>, Destroy> a, b, d;
   cublasLtMatmulAlgo_t algorithm{};
-  int uses = 0;
-  bool settled = false;  // the algorithm was chosen by trial, now or by an earlier program
+  int choice = 0;  // which of the representative's choices it is; 0: none yet
 };
 
 struct Operands {

@@ -37,6 +37,7 @@ MAY_CHOOSE = {
     "kernels/base/host_device.h": "host and device compilers",
     "kernels/cpu/vec": "the two instruction sets",
     "kernels/cpu/cpu_backend.cpp": "memory that AddressSanitizer watches",
+    "kernels/cuda/device": "which instructions an architecture has",
     "kernels/simt": "the host executor's own switches",
     "tests": "what a test may need",
 }

@@ -20,6 +20,13 @@
 
 namespace ptx {
 
+// Where not, kernels by wgmma are compiled to nothing, and nobody launches them.
+#if !defined(__CUDA_ARCH__) || defined(__CUDA_ARCH_FEAT_SM90_ALL)
+inline constexpr bool kHasWgmma = true;
+#else
+inline constexpr bool kHasWgmma = false;
+#endif
+
 // A shared-memory matrix in 128-byte swizzle: rows of 128 bytes, eight of them an atom of 1024 bytes.
 // K-major (64 elements of k a row): stride_bytes = distance of 8-row atoms along m or n; leading_bytes unused. The next
 // 16 elements of k are 32 bytes further in the address.

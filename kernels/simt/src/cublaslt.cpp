@@ -42,12 +42,12 @@ bool problem_of(const simt_matmul_desc& op, const simt_matrix_layout& a, const s
   return p.k == (tb ? b.cols : b.rows) && d.rows == p.m && d.cols == p.n && a.type == b.type;
 }
 
+// What an algorithm is made for. As the library's, it serves any number of rows and columns.
 uint64_t signature(const simt_matmul_desc& op, const simt_matrix_layout& a, const simt_matrix_layout& b,
                    const simt_matrix_layout& d) {
   uint64_t h = uint64_t(op.a) << 2 | uint64_t(op.b) << 1 | uint64_t(op.epilogue == CUBLASLT_EPILOGUE_BIAS);
   for (const simt_matrix_layout* l : {&a, &b, &d})
-    for (const uint64_t v : {l->rows, l->cols, uint64_t(l->ld), uint64_t(l->type)})
-      h = (h ^ v) * 0x9E3779B97F4A7C15ull, h ^= h >> 31;
+    for (const uint64_t v : {uint64_t(l->ld), uint64_t(l->type)}) h = (h ^ v) * 0x9E3779B97F4A7C15ull, h ^= h >> 31;
   return h;
 }
 

@@ -20,6 +20,8 @@ void wgmma_wait(int groups_in_flight, Loc);
 
 namespace ptx {
 
+inline constexpr bool kHasWgmma = true;
+
 inline uint64_t wgmma_descriptor_swizzle128(uint32_t address, uint32_t leading_bytes, uint32_t stride_bytes) {
   return uint64_t(address & 0x3ffff) >> 4 | uint64_t((leading_bytes & 0x3ffff) >> 4) << 16 |
          uint64_t((stride_bytes & 0x3ffff) >> 4) << 32 | uint64_t(1) << 62;
