@@ -124,7 +124,7 @@ void RobertaModel::begin(const PackedBatch& b, const Pass& pass) {
 
 RobertaModel::Recorded* RobertaModel::shape_for(const PackedBatch& b) {
   // Whoever is told of gradients as they become final must be told by calls.
-  if (!backend_.records() || compute_all_rows_ || gradients_final_ || !memory_ || b.tokens() == 0) return nullptr;
+  if (!backend_.keeps_shapes() || compute_all_rows_ || gradients_final_ || !memory_ || b.tokens() == 0) return nullptr;
   if (shapes_.empty()) plan_shapes(b);
   const int64_t read = head_->read_rows() == ReadRows::kTargets ? b.targets() : b.sequences();
   for (Recorded& r : shapes_)

@@ -108,8 +108,7 @@ int run(const cxxopts::ParseResult& args) {
     device = profiler->wrap(std::move(device));
   }
   Backend& backend = *device;
-  // A profile times calls one by one, so with it nothing is recorded.
-  const int warm_ups = backend.records() ? RecordedCalls::kRehearsals + 1 : 1;
+  const int warm_ups = backend.keeps_shapes() ? RecordedCalls::kRehearsals + 1 : 1;
   RobertaConfig config = shape(args["shape"].as<std::string>());
   config.hidden_dropout_prob = args["dropout"].as<float>();
   config.attention_probs_dropout_prob = args["attention-dropout"].as<float>();
@@ -135,7 +134,7 @@ int run(const cxxopts::ParseResult& args) {
   double flops = 0;
   const double begin = now(), most = args["seconds"].as<double>();
   for (int s = 0; s < warm_ups + steps && (s <= warm_ups || now() - begin < most); ++s) {
-    const Profiler::Phase phase(profiler.get(), "step");
+    const Profiler::Phase phase(profiler.get(), s < warm_ups ? "warm-up" : "step");
     const double start = now();
     model->params().zero_gradients();
     model->forward_backward(batches[size_t(s)], 1.0f / float(batches[size_t(s)].targets()), 1);

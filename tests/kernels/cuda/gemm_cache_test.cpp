@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <vector>
 
 #include "kernels/cuda/cuda_backend.h"
 
@@ -29,13 +30,17 @@ class GemmCache : public ::testing::Test {
     std::filesystem::remove_all(folder_);
   }
 
-  // How many products ran for kUses of one shape by a backend of its own.
-  uint64_t products() {
+  // How many products ran for so many of one shape after another by a backend of its own, with these numbers of rows in
+  // turn.
+  uint64_t products(const std::vector<int64_t>& rows = {64}, uint64_t uses = kUses) {
     const uint64_t before = simt::stats().products;
     CudaBackend backend;
-    auto* memory = static_cast<float*>(backend.allocate(3 * 64 * 64 * sizeof(float)));
-    const auto matrix = [&](int i) { return Tensor(memory + i * 64 * 64, DType::kF32, 64, 64); };
-    for (uint64_t i = 0; i < kUses; ++i) linear_forward(backend, {.x = matrix(0), .w = matrix(1), .y = matrix(2)});
+    auto* memory = static_cast<float*>(backend.allocate(3 * 512 * 64 * sizeof(float)));
+    const auto matrix = [&](int i, int64_t r) { return Tensor(memory + i * 512 * 64, DType::kF32, r, 64); };
+    for (uint64_t i = 0; i < uses; ++i) {
+      const int64_t r = rows[i % rows.size()];
+      linear_forward(backend, {.x = matrix(0, r), .w = matrix(1, 64), .y = matrix(2, r)});
+    }
     backend.free(memory);
     return simt::stats().products - before;
   }
@@ -58,6 +63,13 @@ TEST_F(GemmCache, TheNextProgramTriesNothing) {
   ASSERT_NE(file(), "");
   EXPECT_NE(file().find("host_executor"), std::string::npos) << file();
   EXPECT_EQ(products(), kUses);
+}
+
+// Ragged batches: a few rows more or less are no reason to choose again, in this program or in the next.
+TEST_F(GemmCache, NeighboursShareAChoice) {
+  EXPECT_EQ(products({500, 460, 449, 512}, 8), 8 + kTrial);
+  EXPECT_EQ(products({470}, 4), 4);
+  EXPECT_EQ(products({448}, 4), 4 + kTrial);
 }
 
 TEST_F(GemmCache, ADamagedFileIsNamedOnceAndMadeAnew) {
