@@ -2,6 +2,7 @@
 // each block, in column tiles (reduce.cuh). GELU and tanh backward and the plain bias gradient are its uses.
 #pragma once
 
+#include "kernels/cuda/normal.cuh"
 #include "kernels/cuda/reduce.cuh"
 
 namespace encore::cuda {
@@ -16,6 +17,9 @@ struct ColumnArgs {
   int64_t rows, cols, rows_per_block;
 };
 
+// Rows of a warp whose loads are in flight together.
+inline constexpr int kColumnRows = 4;
+
 template <class T, class F>
 __global__ void __launch_bounds__(kTileThreads) column_kernel(ColumnArgs<T> a) {
   const int warp = int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32;
@@ -27,17 +31,29 @@ __global__ void __launch_bounds__(kTileThreads) column_kernel(ColumnArgs<T> a) {
   float sums[kUnit] = {}, bias[kUnit] = {};
   if (n > 0) {
     if (a.bias.data) load_unit(a.bias.data + c, n, a.bias.wide, bias);
-#pragma unroll 4
-    for (int64_t r = begin + warp; r < live_end; r += kTileWarps) {
-      float dy[kUnit], other[kUnit] = {};
-      load_unit(a.dy.row(r) + c, n, a.dy.wide, dy);
-      if (a.other.data) load_unit(a.other.row(r) + c, n, a.other.wide, other);
+    for (int64_t first = begin + warp; first < live_end; first += kTileWarps * kColumnRows) {
+      Packed<T> dy[kColumnRows], other[kColumnRows];
 #pragma unroll
-      for (int i = 0; i < kUnit; ++i) {
-        dy[i] = F::gradient(dy[i], other[i] + bias[i]);
-        sums[i] += dy[i];
+      for (int k = 0; k < kColumnRows; ++k) {
+        const int64_t r = first + k * kTileWarps;
+        const int there = r < live_end ? n : 0;
+        dy[k] = load_packed(a.dy.row(r) + c, there, a.dy.wide);
+        other[k] = load_packed(a.other.row(r) + c, a.other.data ? there : 0, a.other.wide);
       }
-      if (a.dx.data) store_unit(a.dx.row(r) + c, n, a.dx.wide, dy);
+#pragma unroll
+      for (int k = 0; k < kColumnRows; ++k) {
+        const int64_t r = first + k * kTileWarps;
+        if (r >= live_end) break;
+        float d[kUnit], of[kUnit];
+        unpack(dy[k], d);
+        unpack(other[k], of);
+#pragma unroll
+        for (int i = 0; i < kUnit; ++i) {
+          d[i] = F::template gradient<T>(d[i], of[i] + bias[i]);
+          sums[i] += d[i];
+        }
+        if (a.dx.data) store_unit(a.dx.row(r) + c, n, a.dx.wide, d);
+      }
     }
     if (a.dx.data)
       for (int64_t r = (begin > live ? begin : live) + warp; r < end; r += kTileWarps)
@@ -50,15 +66,27 @@ __global__ void __launch_bounds__(kTileThreads) column_kernel(ColumnArgs<T> a) {
 
 struct GeluGradient {
   // d/du [u/2 (1 + erf(u / sqrt 2))] = Phi(u) + u phi(u); erfc keeps the digits where 1 + erf cancels.
+  template <class T>
   static __device__ __forceinline__ float gradient(float dy, float u) {
-    return dy * (0.5f * erfcf(-0.707106781f * u) + u * (0.398942280f * expf(-0.5f * u * u)));
+    if constexpr (sizeof(T) == 4) {
+      return dy * (0.5f * erfcf(-0.707106781f * u) + u * (0.398942280f * expf(-0.5f * u * u)));
+    } else {
+      const NormalTail n = normal_tail(fabsf(u));
+      return dy * (0.5f + copysignf(0.5f - n.tail, u) + u * (0.398942280f * n.exponential));
+    }
   }
 };
 struct TanhGradient {
-  static __device__ __forceinline__ float gradient(float dy, float y) { return dy * (1.f - y * y); }
+  template <class T>
+  static __device__ __forceinline__ float gradient(float dy, float y) {
+    return dy * (1.f - y * y);
+  }
 };
 struct PlainGradient {
-  static __device__ __forceinline__ float gradient(float dy, float) { return dy; }
+  template <class T>
+  static __device__ __forceinline__ float gradient(float dy, float) {
+    return dy;
+  }
 };
 
 }  // namespace encore::cuda

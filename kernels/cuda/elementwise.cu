@@ -6,12 +6,6 @@
 namespace encore {
 namespace {
 
-unsigned map_grid(const char* op, const Tensor& x) {
-  const int64_t units = cuda::div_up(x.cols, cuda::kUnit) * x.rows;
-  check(units < int64_t(1) << 32, "{}: {} has more elements than the CUDA backend serves in one call", op, x.str());
-  return cuda::grid_size(cuda::div_up(units, cuda::kMapThreads));
-}
-
 // y[ty[r]] = f(x[tx[r]] + bias) over the rows that count; all but x and y may be absent.
 struct Map {
   const char* op;
@@ -22,7 +16,8 @@ template <class F>
 void run(cudaStream_t stream, const Map& m) {
   const Tensor& shape = m.tx ? m.y : m.x;
   if (shape.size() == 0) return;
-  const unsigned grid = map_grid(m.op, shape);
+  const dim3 grid(cuda::grid_size(cuda::div_up(shape.cols, cuda::kMapUnits * cuda::kUnit)),
+                  unsigned(std::min<int64_t>(cuda::div_up(shape.rows, cuda::kMapRows), 65535)));
   cuda::dispatch_device(m.x.dtype, [&]<class T>() {
     const cuda::MapArgs<T, T> args{cuda::rows_of<const T>(m.x),
                                    cuda::rows_of<T>(m.y),
@@ -78,7 +73,9 @@ void CudaBackend::scatter_rows(const ScatterRows& a) {
 }
 
 void CudaBackend::cast(const Cast& a) {
-  const unsigned grid = map_grid("cast", a.x);
+  const int64_t units = cuda::div_up(a.x.cols, cuda::kUnit) * a.x.rows;
+  check(units < int64_t(1) << 32, "cast: {} has more elements than the CUDA backend serves in one call", a.x.str());
+  const unsigned grid = cuda::grid_size(cuda::div_up(units, cuda::kMapThreads));
   cuda::dispatch_device(a.x.dtype, [&]<class T>() {
     cuda::dispatch_device(a.y.dtype, [&]<class U>() {
       check_cuda(launch(stream_, {grid, cuda::kMapThreads}, cuda::cast_kernel<T, U>, cuda::rows_of<const T>(a.x),

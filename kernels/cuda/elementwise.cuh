@@ -2,10 +2,12 @@
 #pragma once
 
 #include "kernels/cuda/draws.cuh"
+#include "kernels/cuda/normal.cuh"
 
 namespace encore::cuda {
 
-inline constexpr int kMapThreads = 256;
+// A warp has 32 units of a row, and kMapRows / 8 rows at a time, whose loads are in flight together.
+inline constexpr int kMapThreads = 256, kMapUnits = 32, kMapRows = 32;
 
 template <class T, class U>
 struct MapArgs {
@@ -19,38 +21,48 @@ struct MapArgs {
   RowDraws draws;
 };
 
-// y = f(x + bias), through dropout where f says so. Units are numbered along the rows; fewer than 2^32 of them.
+// y = f(x + bias), through dropout where f says so.
 template <class T, class U, class F>
 __global__ void __launch_bounds__(kMapThreads) map_kernel(MapArgs<T, U> a) {
-  const uint32_t units = uint32_t((a.cols + kUnit - 1) / kUnit), all = units * uint32_t(a.rows);
-  const uint32_t index = blockIdx.x * uint32_t(kMapThreads) + threadIdx.x;
-  if (index >= all) return;
-  const uint32_t r = index / units, unit = index % units;
-  const int64_t c = int64_t(unit) * kUnit;
+  constexpr int kWarps = kMapThreads / 32, kHeld = kMapRows / kWarps;
+  const int unit = int(blockIdx.x) * kMapUnits + int(threadIdx.x) % 32;
+  const int64_t c = int64_t(unit) * kUnit, live = live_rows(a.live, a.rows);
   const int n = int(a.cols - c);
-  if (r >= live_rows(a.live, a.rows)) {
-    if (!a.rows_y) store_zeros(a.y.row(r) + c, n, a.y.wide);
-    return;
-  }
-  const int64_t from = a.rows_x ? int64_t(a.rows_x[r]) : r, to = a.rows_y ? int64_t(a.rows_y[r]) : r;
-  float x[kUnit] = {};
-  if (from >= 0) load_unit(a.x.row(from) + c, n, a.x.wide, x);
-  if (a.bias.data) {
-    float bias[kUnit];
-    load_unit(a.bias.data + c, n, a.bias.wide, bias);
+  if (n <= 0) return;
+  float bias[kUnit] = {};
+  if (a.bias.data) load_unit(a.bias.data + c, n, a.bias.wide, bias);
+  for (int64_t first = int64_t(blockIdx.y) * kMapRows + int(threadIdx.x) / 32; first < a.rows;
+       first += int64_t(gridDim.y) * kMapRows) {
+    Packed<T> held[kHeld];
 #pragma unroll
-    for (int i = 0; i < kUnit; ++i) x[i] += bias[i];
-  }
-  if constexpr (F::kAdds) {
-    float y[kUnit];
-    load_unit(a.y.row(to) + c, n, a.y.wide, y);
+    for (int k = 0; k < kHeld; ++k) {
+      const int64_t r = first + k * kWarps;
+      const int64_t from = r >= live ? -1 : a.rows_x ? int64_t(a.rows_x[r]) : r;
+      held[k] = load_packed(a.x.row(from < 0 ? 0 : from) + c, from < 0 ? 0 : n, a.x.wide);
+    }
 #pragma unroll
-    for (int i = 0; i < kUnit; ++i) x[i] += y[i];
-  }
+    for (int k = 0; k < kHeld; ++k) {
+      const int64_t r = first + k * kWarps;
+      if (r >= a.rows) break;
+      if (r >= live) {
+        if (!a.rows_y) store_zeros(a.y.row(r) + c, n, a.y.wide);
+        continue;
+      }
+      U* const to = a.y.row(a.rows_y ? int64_t(a.rows_y[r]) : r) + c;
+      float x[kUnit];
+      unpack(held[k], x);
+      if constexpr (F::kAdds) {
+        float y[kUnit];
+        load_unit(static_cast<const U*>(to), n, a.y.wide, y);
 #pragma unroll
-  for (int i = 0; i < kUnit; ++i) x[i] = F::value(x[i]);
-  drop(a.draws, draws_of_row(a.draws, r), int(unit), x);
-  store_unit(a.y.row(to) + c, n, a.y.wide, x);
+        for (int i = 0; i < kUnit; ++i) x[i] += y[i];
+      }
+#pragma unroll
+      for (int i = 0; i < kUnit; ++i) x[i] = F::template value<T>(x[i] + bias[i]);
+      drop(a.draws, draws_of_row(a.draws, r), unit, x);
+      store_unit(to, n, a.y.wide, x);
+    }
+  }
 }
 
 // Casts keep the payload of a NaN, which the conversion instruction would not.
@@ -97,7 +109,10 @@ __global__ void __launch_bounds__(kMapThreads) cast_kernel(Rows<const T> x, Rows
 
 struct Same {
   static constexpr bool kAdds = false;
-  static __device__ __forceinline__ float value(float x) { return x; }
+  template <class T>
+  static __device__ __forceinline__ float value(float x) {
+    return x;
+  }
 };
 struct Added : Same {
   static constexpr bool kAdds = true;
@@ -105,7 +120,7 @@ struct Added : Same {
 struct Gelu : Same {
   // u/2 (1 + erf(u / sqrt 2)), which is u/2 erfc(-u / sqrt 2) without the cancellation in the lower tail. The argument
   // is rounded; erfc'(z) / erfc(z) is near -2z there, so what the rounding lost goes back in to first order.
-  static __device__ __forceinline__ float value(float u) {
+  static __device__ __forceinline__ float exact(float u) {
     const float z = -0.707106781f * u;
     float tail = erfcf(z);
     if (z > 1.f && z < 12.f) {
@@ -114,9 +129,21 @@ struct Gelu : Same {
     }
     return 0.5f * u * tail;
   }
+  // max(u, 0) - |u| Phi(-|u|), which keeps a NaN; beyond 30 the tail is 0 and only an infinity would make it one.
+  static __device__ __forceinline__ float rounded(float u) {
+    const float half = 0.5f * u, a = fminf(fabsf(u), 30.f);
+    return (half + fabsf(half)) - a * normal_tail(a).tail;
+  }
+  template <class T>
+  static __device__ __forceinline__ float value(float u) {
+    return sizeof(T) == 2 ? rounded(u) : exact(u);
+  }
 };
 struct Tanh : Same {
-  static __device__ __forceinline__ float value(float x) { return tanhf(x); }
+  template <class T>
+  static __device__ __forceinline__ float value(float x) {
+    return tanhf(x);
+  }
 };
 
 }  // namespace encore::cuda

@@ -23,6 +23,12 @@ __device__ __forceinline__ uint32_t pack_bf16x2(float low, float high) {
   asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(high), "f"(low));
   return r;
 }
+// 1 / x within 1 ulp (rcp.approx.ftz).
+__device__ __forceinline__ float rcp_approx(float x) {
+  float y;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
 // 2^x within 2 ulp (ex2.approx.ftz); 0 for -inf.
 __device__ __forceinline__ float exp2_approx(float x) {
   float y;

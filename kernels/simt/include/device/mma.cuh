@@ -19,6 +19,9 @@ inline void mma_m16n8k16_bf16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0
 inline uint32_t pack_bf16x2(float low, float high) {
   return std::bit_cast<uint32_t>(__floats2bfloat162_rn(low, high));
 }
+inline float rcp_approx(float x) {
+  return 1 / x;
+}
 inline float exp2_approx(float x) {
   return std::exp2(x);
 }
