@@ -26,7 +26,7 @@ __device__ __forceinline__ void probabilities(Tile& s, float scale2, const float
   }
 }
 
-// dP becomes dS = P (dP - delta), dP through dropout first.
+// dP becomes dS = P (dP - delta), dP through dropout first; both, and so dS, without keep_scale.
 template <bool kDropout>
 __device__ __forceinline__ void differentiate_rows(const Tile& p, Tile& dp, const QueryRows& rows,
                                                    const AttentionArguments& a, const DropoutKey& key,
@@ -41,7 +41,7 @@ __device__ __forceinline__ void differentiate_rows(const Tile& p, Tile& dp, cons
       for (int i = 0; i < 4; ++i) {
         float gradient = dp[4 * half + o][i];
         if constexpr (kDropout)
-          gradient = is_kept(i / 2 ? bits.bottom[o] : bits.top[o], i % 2, a.threshold) ? gradient * a.keep_scale : 0.f;
+          gradient = is_kept(i / 2 ? bits.bottom[o] : bits.top[o], i % 2, a.threshold) ? gradient : 0.f;
         dp[4 * half + o][i] = p[4 * half + o][i] * (gradient - rows.delta[i / 2]);
       }
     }
@@ -61,12 +61,11 @@ __device__ __forceinline__ void attention_backward_queries_wgmma(const Attention
   unsigned char* const smem = dynamic_smem_swizzled<unsigned char>();
   const uint32_t q_tiles = ptx::shared_address(smem), dout_tiles = q_tiles + 2 * kTileBytes<64>,
                  stages = dout_tiles + 2 * kTileBytes<64>;
-  const Pair kv{head_rows<const __nv_bfloat16>(a.k, range.key_start, head * 64),
-                head_rows<const __nv_bfloat16>(a.v, range.key_start, head * 64), a.k.ld, a.v.ld};
+  StageLoader kv(stages, a.k, a.v, range.key_start, head, keys);
   load_block(q_tiles, head_rows<const __nv_bfloat16>(a.q, query_start, head * 64), a.q.ld, queries);
   load_block(dout_tiles, head_rows<const __nv_bfloat16>(a.dout, query_start, head * 64), a.dout.ld, queries);
-  load_stage(stages, 0, kv, 0, keys);
-  load_stage(stages, 1, kv, kTileRows, keys);
+  kv.load(0, a.k.data);
+  kv.load(1, a.k.data);
 
   DropoutKey key{};
   int position[2] = {0, 8};
@@ -77,7 +76,10 @@ __device__ __forceinline__ void attention_backward_queries_wgmma(const Attention
   QueryRows rows;
   compute_delta<64>(a, head, query_start, queries, rows.delta);
 #pragma unroll
-  for (int h = 0; h < 2; ++h) rows.lse2[h] = scaled_lse(a, head, query_start + row + 8 * h, row + 8 * h < queries);
+  for (int h = 0; h < 2; ++h) {
+    rows.lse2[h] = scaled_lse(a, head, query_start + row + 8 * h, row + 8 * h < queries);
+    if constexpr (kDropout) rows.delta[h] /= a.keep_scale;
+  }
   const float scale2 = a.scale * kLog2E;
   Tile dq = {}, s = {}, dp = {};
   Operand q, dout, ds;
@@ -105,7 +107,7 @@ __device__ __forceinline__ void attention_backward_queries_wgmma(const Attention
       const uint32_t before = k_tile;
       k_tile = stages + uint32_t(stage * kStageBytes);
       arrive_stage<0>();
-      load_stage(stages, next_stage(stage), kv, first + kTileRows, keys);
+      kv.load(next_stage(stage), a.k.data);
       begin_products(s, dp, dq, q, dout, ds);
       multiply_transposed(s, q, k_tile);
       ptx::wgmma_commit();
@@ -126,7 +128,8 @@ __device__ __forceinline__ void attention_backward_queries_wgmma(const Attention
   }
   ptx::cp_async_wait<0>();
   __syncthreads();
-  put_rows(smem, dq, row, t, {a.scale, a.scale});
+  const float factor = kDropout ? a.scale * a.keep_scale : a.scale;
+  put_rows(smem, dq, row, t, {factor, factor});
   __syncthreads();
   store_block(smem, head_rows<__nv_bfloat16>(a.dq, query_start, head * 64), a.dq.ld, queries);
 }
@@ -168,7 +171,8 @@ __device__ __forceinline__ float load_row(const AttentionArguments& a, int head,
                                           int queries) {
   const int row = first + int(threadIdx.x) % kTileRows;
   if (threadIdx.x < kTileRows) return scaled_lse(a, head, start + row, row < queries);
-  return threadIdx.x < 2 * kTileRows && row < queries ? a.delta[head * a.queries + start + row] : 0.f;
+  const bool inside = threadIdx.x < 2 * kTileRows && row < queries;
+  return inside ? a.delta[head * a.queries + start + row] / a.keep_scale : 0.f;
 }
 __device__ __forceinline__ void keep_row(StageRows& rows, int stage, float value) {
   if (threadIdx.x < kTileRows)
@@ -193,10 +197,10 @@ __device__ __forceinline__ void probabilities_of_keys(Tile& s, float scale2, con
       s[n][i] = keys.seen[i / 2] ? ptx::exp2_approx(s[n][i] * scale2 - (i % 2 ? of.y : of.x)) : 0.f;
   }
 }
-// dP (transposed) becomes dS = P (dP - delta), and P what dropout keeps of it.
+// dP (transposed) becomes dS = P (dP - delta), without keep_scale, and P what dropout keeps of it.
 template <bool kDropout>
 __device__ __forceinline__ void differentiate_keys(Tile& p, Tile& dp, const float* delta, const KeyColumns& keys,
-                                                   float keep_scale, int t) {
+                                                   int t) {
 #pragma unroll
   for (int n = 0; n < 8; ++n) {
     const float2 of = *reinterpret_cast<const float2*>(delta + 8 * n + 2 * t);
@@ -204,7 +208,7 @@ __device__ __forceinline__ void differentiate_keys(Tile& p, Tile& dp, const floa
     for (int i = 0; i < 4; ++i) {
       const bool kept = !kDropout || keys.kept >> (4 * n + i) & 1u;
       float gradient = dp[n][i];
-      if constexpr (kDropout) gradient = kept ? gradient * keep_scale : 0.f;
+      if constexpr (kDropout) gradient = kept ? gradient : 0.f;
       dp[n][i] = p[n][i] * (gradient - (i % 2 ? of.y : of.x));
       if (!kept) p[n][i] = 0;
     }
@@ -225,12 +229,11 @@ __device__ __forceinline__ void attention_backward_keys_wgmma(const AttentionArg
   StageRows& rows = static_smem<StageRows>();
   const uint32_t k_tiles = ptx::shared_address(smem), v_tiles = k_tiles + 2 * kTileBytes<64>,
                  stages = v_tiles + 2 * kTileBytes<64>;
-  const Pair pairs{head_rows<const __nv_bfloat16>(a.q, query_start, head * 64),
-                   head_rows<const __nv_bfloat16>(a.dout, query_start, head * 64), a.q.ld, a.dout.ld};
+  StageLoader pairs(stages, a.q, a.dout, query_start, head, queries);
   load_block(k_tiles, head_rows<const __nv_bfloat16>(a.k, key_start, head * 64), a.k.ld, keys);
   load_block(v_tiles, head_rows<const __nv_bfloat16>(a.v, key_start, head * 64), a.v.ld, keys);
-  load_stage(stages, 0, pairs, 0, queries);
-  load_stage(stages, 1, pairs, kTileRows, queries);
+  pairs.load(0, a.q.data);
+  pairs.load(1, a.q.data);
   keep_row(rows, 0, load_row(a, head, query_start, 0, queries));
   float carried = load_row(a, head, query_start, kTileRows, queries);
 
@@ -269,7 +272,7 @@ __device__ __forceinline__ void attention_backward_keys_wgmma(const AttentionArg
     wait_products<1>(s, k);
     probabilities_of_keys(s, scale2, rows.lse2[0], columns, t);
     wait_products<0>(dp, v);
-    differentiate_keys<kDropout>(s, dp, rows.delta[0], columns, a.keep_scale, t);
+    differentiate_keys<kDropout>(s, dp, rows.delta[0], columns, t);
     round_to_operand(p, s);
     round_to_operand(ds, dp);
     uint32_t q_tile = stages;
@@ -278,7 +281,7 @@ __device__ __forceinline__ void attention_backward_keys_wgmma(const AttentionArg
       q_tile = stages + uint32_t(stage * kStageBytes);
       keep_row(rows, stage, carried);
       arrive_stage<0>();
-      load_stage(stages, next_stage(stage), pairs, first + kTileRows, queries);
+      pairs.load(next_stage(stage), a.q.data);
       carried = load_row(a, head, query_start, first + kTileRows, queries);
       begin_products(s, dp, dv, dk, k, v, p, ds);
       multiply_keys(q_tile);
@@ -292,7 +295,7 @@ __device__ __forceinline__ void attention_backward_keys_wgmma(const AttentionArg
       wait_products<2>(s, k);
       probabilities_of_keys(s, scale2, rows.lse2[stage], columns, t);
       wait_products<1>(dp, v);
-      differentiate_keys<kDropout>(s, dp, rows.delta[stage], columns, a.keep_scale, t);
+      differentiate_keys<kDropout>(s, dp, rows.delta[stage], columns, t);
       wait_products<0>(dv, dk, p, ds);
       round_to_operand(p, s);
       round_to_operand(ds, dp);
@@ -305,8 +308,8 @@ __device__ __forceinline__ void attention_backward_keys_wgmma(const AttentionArg
   }
   ptx::cp_async_wait<0>();
   __syncthreads();
-  const float dv_factor = kDropout ? a.keep_scale : 1.f;
-  put_rows(smem, dk, row, t, {a.scale, a.scale});
+  const float dv_factor = kDropout ? a.keep_scale : 1.f, dk_factor = a.scale * dv_factor;
+  put_rows(smem, dk, row, t, {dk_factor, dk_factor});
   put_rows(smem + 2 * kTileBytes<64>, dv, row, t, {dv_factor, dv_factor});
   __syncthreads();
   store_block(smem, head_rows<__nv_bfloat16>(a.dk, key_start, head * 64), a.dk.ld, keys);

@@ -21,11 +21,10 @@ __device__ __forceinline__ void attention_forward_wgmma(const AttentionArguments
   unsigned char* const smem = dynamic_smem_swizzled<unsigned char>();
   const uint32_t q_tiles = ptx::shared_address(smem), stages = q_tiles + 2 * kTileBytes<64>,
                  q_tile = q_tiles + group_tile();
-  const Pair kv{head_rows<const __nv_bfloat16>(a.k, range.key_start, head * 64),
-                head_rows<const __nv_bfloat16>(a.v, range.key_start, head * 64), a.k.ld, a.v.ld};
+  StageLoader kv(stages, a.k, a.v, range.key_start, head, keys);
   load_block(q_tiles, head_rows<const __nv_bfloat16>(a.q, query_start, head * 64), a.q.ld, queries);
-  load_stage(stages, 0, kv, 0, keys);
-  load_stage(stages, 1, kv, kTileRows, keys);
+  kv.load(0, a.k.data);
+  kv.load(1, a.k.data);
 
   DropoutKey key{};
   int position[2] = {0, 8};
@@ -58,7 +57,7 @@ __device__ __forceinline__ void attention_forward_wgmma(const AttentionArguments
       const uint32_t before = k_tile;
       k_tile = stages + uint32_t(stage * kStageBytes);
       arrive_stage<0>();
-      load_stage(stages, next_stage(stage), kv, first + kTileRows, keys);
+      kv.load(next_stage(stage), a.k.data);
       begin_products(s, out, p);
       multiply_tiles(s, q_tile, k_tile);
       ptx::wgmma_commit();

@@ -33,27 +33,38 @@ __device__ __forceinline__ void wait_products(T&... registers) {
   (ptx::wgmma_pin(registers), ...);
 }
 
-// d = a b^T, b a tile of 64 rows in shared memory.
+// Descriptors of a tile of 64 rows whose columns, or whose rows, are summed over. A further 16 of them are a constant
+// away, which is added to the descriptor.
+__device__ __forceinline__ uint64_t over_columns(uint32_t tile) {
+  return ptx::wgmma_descriptor_swizzle128(tile, 16, 1024);
+}
+__device__ __forceinline__ uint64_t over_rows(uint32_t tile) {
+  return ptx::wgmma_descriptor_swizzle128(tile, kTileBytes<64>, 1024);
+}
+constexpr uint64_t kNextColumns = 16 * 2 / 16, kNextRows = 16 * 128 / 16;
+
+// d = a b^T, b a tile in shared memory.
 __device__ __forceinline__ void multiply_transposed(Tile& d, const Operand& a, uint32_t b) {
+  const uint64_t of_b = over_columns(b);
 #pragma unroll
   for (int kk = 0; kk < 4; ++kk)
-    ptx::wgmma_m64k16_rs<64, 0>(registers(d), a[kk], ptx::wgmma_descriptor_swizzle128(b + uint32_t(kk * 32), 16, 1024),
-                                kk > 0);
+    ptx::wgmma_m64k16_rs<64, 0>(registers(d), a[kk], of_b + uint64_t(kk) * kNextColumns, kk > 0);
 }
 // The same, a in shared memory. What stays there and meets tile after tile comes from there: ptxas 13.0 has given the
 // registers of an operand that a loop keeps to another operand of the loop.
 __device__ __forceinline__ void multiply_tiles(Tile& d, uint32_t a, uint32_t b) {
+  const uint64_t of_a = over_columns(a), of_b = over_columns(b);
 #pragma unroll
   for (int kk = 0; kk < 4; ++kk)
-    ptx::wgmma_m64k16_ss<64, 0>(registers(d), ptx::wgmma_descriptor_swizzle128(a + uint32_t(kk * 32), 16, 1024),
-                                ptx::wgmma_descriptor_swizzle128(b + uint32_t(kk * 32), 16, 1024), kk > 0);
+    ptx::wgmma_m64k16_ss<64, 0>(registers(d), of_a + uint64_t(kk) * kNextColumns, of_b + uint64_t(kk) * kNextColumns,
+                                kk > 0);
 }
 // d += a b.
 __device__ __forceinline__ void add_product(Tile& d, const Operand& a, uint32_t b) {
+  const uint64_t of_b = over_rows(b);
 #pragma unroll
   for (int kk = 0; kk < 4; ++kk)
-    ptx::wgmma_m64k16_rs<64, 1>(registers(d), a[kk],
-                                ptx::wgmma_descriptor_swizzle128(b + uint32_t(kk * 2048), kTileBytes<64>, 1024), true);
+    ptx::wgmma_m64k16_rs<64, 1>(registers(d), a[kk], of_b + uint64_t(kk) * kNextRows, true);
 }
 
 // Accumulators, rounded, as operand A of the next product.
@@ -81,19 +92,47 @@ __device__ __forceinline__ void load_block(uint32_t to, const __nv_bfloat16* fro
   load_tile<64, kGroupThreads>(to + kTileBytes<64>, from + (rows > kGroupRows ? kGroupRows * ld : 0), ld,
                                rows - kGroupRows);
 }
-// Two tiles of the same rows, as one group of copies.
-struct Pair {
-  const __nv_bfloat16 *x, *y;
-  int64_t ld_x, ld_y;
-};
-__device__ __forceinline__ void load_stage(uint32_t stages, int stage, const Pair& p, int first, int rows) {
-  if (first < rows) {
-    const uint32_t to = stages + uint32_t(stage * kStageBytes);
-    load_tile<64, kGroupThreads>(to, p.x + first * p.ld_x, p.ld_x, rows - first);
-    load_tile<64, kGroupThreads>(to + kTileBytes<64>, p.y + first * p.ld_y, p.ld_y, rows - first);
+// Loads tile after tile of two matrices' rows, one stage and one group of copies each. A thread copies one chunk of the
+// rows row and row + 32, at addresses that move on with the tiles.
+class StageLoader {
+ public:
+  __device__ __forceinline__ StageLoader(uint32_t stages, const HeadMatrix& x, const HeadMatrix& y, int64_t start,
+                                         int head, int rows)
+      : x_(head_rows<const __nv_bfloat16>(x, start + row(), head * 64 + chunk())),
+        y_(head_rows<const __nv_bfloat16>(y, start + row(), head * 64 + chunk())),
+        half_x_(int(32 * x.ld)),
+        half_y_(int(32 * y.ld)),
+        to_(stages + swizzled<128>(row(), chunk() / 8)),
+        left_(rows - row()) {}
+
+  // anywhere: of device memory, for rows that are not there.
+  __device__ __forceinline__ void load(int stage, const void* anywhere) {
+    if (left_ + row() > 0) {
+      const uint32_t to = to_ + uint32_t(stage * kStageBytes);
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        const bool inside = left_ > 32 * half;
+        ptx::cp_async_16(to + half * 4096, inside ? x_ + half * half_x_ : anywhere, inside ? 16 : 0);
+        ptx::cp_async_16(to + half * 4096 + kTileBytes<64>, inside ? y_ + half * half_y_ : anywhere, inside ? 16 : 0);
+      }
+      x_ += 2 * half_x_, y_ += 2 * half_y_, left_ -= kTileRows;
+    }
+    ptx::cp_async_commit();
   }
-  ptx::cp_async_commit();
-}
+
+ private:
+  static __device__ __forceinline__ int row() {
+    return int(threadIdx.x) / 8;
+  }
+  static __device__ __forceinline__ int chunk() {
+    return int(threadIdx.x) % 8 * 8;
+  }
+
+  const __nv_bfloat16 *x_, *y_;
+  int half_x_, half_y_;
+  uint32_t to_;
+  int left_;  // rows from the thread's first on
+};
 // Until all but kInFlight of this thread's groups of copies are there for everyone, wgmma included.
 template <int kInFlight>
 __device__ __forceinline__ void arrive_stage() {

@@ -28,6 +28,7 @@ __global__ void __launch_bounds__(kCombineThreads)
   if (target == nullptr) return;
   float total = 0;
   if (c < cols)
+#pragma unroll 8
     for (int64_t p = lane; p < count; p += kLanes) total += parts[(p * sums + s) * cols + c];
   shared[lane][column] = total;
   __syncthreads();

@@ -4,25 +4,26 @@
 namespace encore {
 namespace {
 
-constexpr int kThreads = 512, kUnits = 13, kParked = 10;  // the registers and 160 KiB of shared memory
+constexpr int kThreads = 512, kUnits = 13;
+constexpr int kParked = 12;  // units of a thread whose sums lie in 192 KiB of shared memory, the last in registers
+constexpr size_t kParkedBytes = sizeof(float4) * 2 * kParked * kThreads;
 constexpr int64_t kMostHeld = int64_t(kThreads) * kUnits * cuda::kUnit;
 constexpr int64_t kFewColumns = 4096;
 
 // Does a row lie in registers? For the loss to be the same bits with and without gradients, this hangs on nothing else.
-bool held(const Tensor& logits) {
+bool held(const Tensor& logits, size_t shared_limit) {
   const bool whole = logits.cols % cuda::kUnit == 0 && cuda::rows_of<__nv_bfloat16>(logits).wide;
-  return logits.cols <= (logits.dtype == DType::kBF16 && whole ? kMostHeld : kFewColumns);
+  const bool fits = shared_limit >= kParkedBytes + 1024;
+  return logits.cols <= (logits.dtype == DType::kBF16 && whole && fits ? kMostHeld : kFewColumns);
 }
 
 template <class T>
 cudaError_t run_held(cudaStream_t stream, const cuda::CrossEntropyArgs<T>& args, unsigned grid) {
   if (args.cols <= kFewColumns)
     return launch(stream, {grid, 128}, cuda::cross_entropy_rows_kernel<T, 128, 4, 0, false>, args);
-  if constexpr (sizeof(T) == 2) {
-    const size_t smem = sizeof(float4) * 2 * kParked * kThreads;
-    return launch(stream, {grid, kThreads, smem}, cuda::cross_entropy_rows_kernel<T, kThreads, kUnits, kParked, true>,
-                  args);
-  }
+  if constexpr (sizeof(T) == 2)
+    return launch(stream, {grid, kThreads, kParkedBytes},
+                  cuda::cross_entropy_rows_kernel<T, kThreads, kUnits, kParked, true>, args);
   return cudaErrorInvalidValue;
 }
 
@@ -45,10 +46,10 @@ void CudaBackend::cross_entropy(const CrossEntropy& a) {
   check_live(op, a.live, rows);
   const Outside bad = first_outside(op, a.labels, INT32_MIN, a.classes, a.live);
   check(bad.index < 0, "{}: label {} of row {} is not below {} classes", op, bad.value, bad.index, a.classes);
-  const bool in_registers = held(a.logits);
+  const bool in_registers = held(a.logits, shared_limit_);
   const cuda::RowParts blocks = !in_registers         ? cuda::RowParts(rows, 64, 256)
                                 : cols <= kFewColumns ? cuda::RowParts(rows, 16, 528)
-                                                      : cuda::RowParts(rows, 4, 128);
+                                                      : cuda::RowParts(rows, 4, 132);
   const bool summed = a.dbias && !a.loss_only;
   const size_t sums = summed ? (size_t(blocks.count * a.classes) + 63) / 64 * 64 : 0;
   float* room = static_cast<float*>(scratch((sums + size_t(3 * rows)) * sizeof(float)));

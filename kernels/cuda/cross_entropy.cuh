@@ -3,10 +3,12 @@
 // A block takes rows one after another. A row is read once, stays in the registers of the block, and its gradient is
 // written over it; the gradient's column sums for dbias, taken before rounding, lie in shared memory and what registers
 // are left (cross_entropy_rows_kernel). That serves every bf16 vocabulary up to 53,248 whose padded rows are whole
-// 16-byte words. Wider rows and large ones of fp32 do not fit: a block has one row, in shared memory where it fits
-// (cross_entropy_kernel), and with dbias the gradient is a second kernel over column tiles, which reads the logits
-// again (cross_entropy_gradient_kernel).
+// 16-byte words, where a block may have 192 KiB of shared memory (Hopper). Wider rows and large ones of fp32 do not
+// fit: a block has one row, in shared memory where it fits (cross_entropy_kernel), and with dbias the gradient is a
+// second kernel over column tiles, which reads the logits again (cross_entropy_gradient_kernel).
 #pragma once
+
+#include <device/mma.cuh>
 
 #include "kernels/cuda/reduce.cuh"
 
@@ -44,7 +46,9 @@ __device__ __forceinline__ Best better(Best a, Best b) {
 template <int kWarps>
 struct CrossEntropyShared {
   Best best[kWarps];
+  float most[kWarps];
   float of_label;
+  int beaten;  // some column before the label has the same logit
 };
 
 // Adds the bias to the logits of the unit at column c; what is not there counts for nothing: -inf. Returns how many
@@ -58,9 +62,11 @@ __device__ __forceinline__ int add_bias(const CrossEntropyArgs<T>& a, int64_t c,
 #pragma unroll
     for (int i = 0; i < kUnit; ++i) u[i] += bias[i];
   }
+  if (n < kUnit) {
 #pragma unroll
-  for (int i = 0; i < kUnit; ++i)
-    if (i >= n) u[i] = -INFINITY;
+    for (int i = 0; i < kUnit; ++i)
+      if (i >= n) u[i] = -INFINITY;
+  }
   return n;
 }
 template <class T>
@@ -83,6 +89,18 @@ __device__ __forceinline__ Best block_best(Best mine, Best* shared) {
   return best;
 }
 
+template <int kThreads>
+__device__ __forceinline__ float block_most(float mine, float* shared) {
+#pragma unroll
+  for (int bit = 16; bit > 0; bit /= 2) mine = fmaxf(mine, __shfl_xor_sync(0xffffffffu, mine, bit));
+  if (threadIdx.x % 32 == 0) shared[threadIdx.x / 32] = mine;
+  __syncthreads();
+  float most = shared[0];
+#pragma unroll
+  for (int w = 1; w < kThreads / 32; ++w) most = fmaxf(most, shared[w]);
+  return most;
+}
+
 // A row whose label is negative: no loss, no gradient, whatever its logits hold.
 template <class T, int kThreads>
 __device__ __forceinline__ void ignore_row(const CrossEntropyArgs<T>& a, int64_t r) {
@@ -102,6 +120,30 @@ __device__ __forceinline__ void add_parked(float4* parked, const float (&u)[kUni
   }
 }
 
+// exp for what is rounded to bf16 anyway, and for fp32.
+template <class T>
+__device__ __forceinline__ float exponential(float x) {
+  return sizeof(T) == 2 ? ptx::exp2_approx(1.44269504f * x) : expf(x);
+}
+
+// Largest logit and sum of exponentials of the units a thread has met, relative to it; and which unit had it first.
+struct RunningSum {
+  float most, sum;
+  int unit;
+  template <class T>
+  __device__ __forceinline__ void add(const float (&u)[kUnit], int k) {
+    const float largest =
+        fmaxf(fmaxf(fmaxf(u[0], u[1]), fmaxf(u[2], u[3])), fmaxf(fmaxf(u[4], u[5]), fmaxf(u[6], u[7])));
+    const float before = most;
+    if (largest > most) most = largest, unit = k;
+    const float offset = most == -INFINITY ? 0.f : most;
+    float e[kUnit];
+#pragma unroll
+    for (int i = 0; i < kUnit; ++i) e[i] = exponential<T>(u[i] - offset);
+    sum = sum * exponential<T>(before - offset) + (((e[0] + e[1]) + (e[2] + e[3])) + ((e[4] + e[5]) + (e[6] + e[7])));
+  }
+};
+
 // A thread has the units thread + k kThreads of every row, and their column sums: of the first kParked units in
 // dynamic shared memory, of the others in registers. kWhole: rows are whole 16-byte words, padding included. REQUIRES:
 // cols <= 8 kThreads kUnits.
@@ -109,8 +151,8 @@ template <class T, int kThreads, int kUnits, int kParked, bool kWhole>
 __global__ void __launch_bounds__(kThreads) cross_entropy_rows_kernel(CrossEntropyArgs<T> a) {
   auto& shared = static_smem<CrossEntropyShared<kThreads / 32>>();
   float4* const parked = kParked > 0 ? dynamic_smem<float4>() + threadIdx.x : nullptr;
-  const int64_t begin = int64_t(blockIdx.x) * a.rows_per_block;
-  const int64_t end = begin + a.rows_per_block < a.rows ? begin + a.rows_per_block : a.rows;
+  const int begin = int(blockIdx.x) * int(a.rows_per_block);
+  const int end = begin + int(a.rows_per_block) < int(a.rows) ? begin + int(a.rows_per_block) : int(a.rows);
   const float factor = a.gradient ? *a.grad_scale : 0.f;
   float sums[kUnits - kParked][kUnit] = {};
   if (a.parts) {
@@ -118,7 +160,7 @@ __global__ void __launch_bounds__(kThreads) cross_entropy_rows_kernel(CrossEntro
     for (int k = 0; k < 2 * kParked; ++k) parked[k * kThreads] = make_float4(0, 0, 0, 0);
   }
   int turn = 0;
-  for (int64_t r = begin; r < end; ++r) {
+  for (int r = begin; r < end; ++r) {
     const int32_t label = label_of(a, r);
     if (label < 0) {
       ignore_row<T, kThreads>(a, r);
@@ -132,8 +174,9 @@ __global__ void __launch_bounds__(kThreads) cross_entropy_rows_kernel(CrossEntro
       held[k] = load_packed(static_cast<const T*>(row) + c, kWhole ? (c < int(a.cols) ? kUnit : 0) : int(a.classes) - c,
                             kWhole || a.logits.wide);
     }
-    Best mine{-INFINITY, 0x7fffffff};
-    float sum[1] = {0};
+    if (threadIdx.x == 0) shared.beaten = 0;
+    // Two chains, so that one's exponentials hide the other's.
+    RunningSum running[2] = {{-INFINITY, 0, 0}, {-INFINITY, 0, 0}};
 #pragma unroll
     for (int k = 0; k < kUnits; ++k) {
       const int c = (int(threadIdx.x) + k * kThreads) * kUnit;
@@ -141,38 +184,55 @@ __global__ void __launch_bounds__(kThreads) cross_entropy_rows_kernel(CrossEntro
       float u[kUnit];
       unpack(held[k], u);
       add_bias(a, c, u);
-      const float before = mine.value;
+      if (unsigned(label - c) < unsigned(kUnit)) {
 #pragma unroll
-      for (int i = 0; i < kUnit; ++i) {
-        mine = better(mine, {u[i], c + i});
-        if (c + i == label) shared.of_label = u[i];
+        for (int i = 0; i < kUnit; ++i)
+          if (c + i == label) shared.of_label = u[i];
       }
-      const float offset = mine.value == -INFINITY ? 0.f : mine.value;
-      sum[0] *= expf(before - offset);
-#pragma unroll
-      for (int i = 0; i < kUnit; ++i) sum[0] += expf(u[i] - offset);
+      running[k % 2].template add<T>(u, k);
     }
-    const Best best = block_best<kThreads>(mine, shared.best);
-    const float of_label = shared.of_label;
-    if (mine.value != -INFINITY) sum[0] *= expf(mine.value - best.value);
+    const float mine = fmaxf(running[0].most, running[1].most);
+    const float most = block_most<kThreads>(mine, shared.most);
+    const float of_label = shared.of_label, offset = most == -INFINITY ? 0.f : most;
+    float sum[1] = {0};
+#pragma unroll
+    for (int i = 0; i < 2; ++i) sum[0] += running[i].sum * exponential<T>(running[i].most - offset);
+    // Of equal largest logits the first counts.
+    if (of_label == most && mine == most) {
+#pragma unroll
+      for (int k = 0; k < kUnits; ++k) {
+        const int c = (int(threadIdx.x) + k * kThreads) * kUnit;
+        if (c > label || running[k % 2].most != most || running[k % 2].unit != k) continue;
+        float u[kUnit];
+        unpack(held[k], u);
+        add_bias(a, c, u);
+#pragma unroll
+        for (int i = 0; i < kUnit; ++i)
+          if (c + i < label && u[i] == most) shared.beaten = 1;
+      }
+    }
     block_sums<kThreads>(sum, turn);
     turn ^= 1;
     if (threadIdx.x == 0) {
-      a.row_loss[r] = logf(sum[0]) + (best.value - of_label);
-      a.row_correct[r] = best.index == label;
+      a.row_loss[r] = logf(sum[0]) + (most - of_label);
+      a.row_correct[r] = of_label == most && !shared.beaten;
     }
     if (!a.gradient) continue;
-    const float scale = 1.f / sum[0];
+    const float scale = 1.f / sum[0] * factor;
 #pragma unroll
     for (int k = 0; k < kUnits; ++k) {
       const int c = (int(threadIdx.x) + k * kThreads) * kUnit;
       if (c >= int(a.cols)) continue;
       float u[kUnit];
       unpack(held[k], u);
-      const int n = add_bias(a, c, u);
+      add_bias(a, c, u);
 #pragma unroll
-      for (int i = 0; i < kUnit; ++i)
-        u[i] = i < n ? (expf(u[i] - best.value) * scale - (c + i == label ? 1.f : 0.f)) * factor : 0.f;
+      for (int i = 0; i < kUnit; ++i) u[i] = exponential<T>(u[i] - most) * scale;
+      if (unsigned(label - c) < unsigned(kUnit)) {
+#pragma unroll
+        for (int i = 0; i < kUnit; ++i)
+          if (c + i == label) u[i] -= factor;
+      }
       store_unit(row + c, kWhole ? kUnit : int(a.cols) - c, kWhole || a.logits.wide, u);
       if (!a.parts) continue;
       if (k < kParked) {

@@ -16,8 +16,6 @@ template <class F>
 void run(cudaStream_t stream, const Map& m) {
   const Tensor& shape = m.tx ? m.y : m.x;
   if (shape.size() == 0) return;
-  const dim3 grid(cuda::grid_size(cuda::div_up(shape.cols, cuda::kMapUnits * cuda::kUnit)),
-                  unsigned(std::min<int64_t>(cuda::div_up(shape.rows, cuda::kMapRows), 65535)));
   cuda::dispatch_device(m.x.dtype, [&]<class T>() {
     const cuda::MapArgs<T, T> args{cuda::rows_of<const T>(m.x),
                                    cuda::rows_of<T>(m.y),
@@ -28,7 +26,7 @@ void run(cudaStream_t stream, const Map& m) {
                                    shape.rows,
                                    shape.cols,
                                    cuda::draws_of(m.dropout)};
-    check_cuda(launch(stream, {grid, cuda::kMapThreads}, cuda::map_kernel<T, T, F>, args), m.op);
+    check_cuda(cuda::launch_map<T, T, F>(stream, args), m.op);
   });
 }
 

@@ -11,8 +11,7 @@ cudaError_t bias_to_bf16(const Tensor& bias, void* out, cudaStream_t stream) {
   args.rows = 1;
   args.cols = bias.cols;
   args.draws = draws_of({});
-  const unsigned grid = grid_size(div_up(div_up(bias.cols, kUnit), kMapThreads));
-  return launch(stream, {grid, kMapThreads}, map_kernel<float, __nv_bfloat16, Same>, args);
+  return launch_map<float, __nv_bfloat16, Same>(stream, args);
 }
 
 }  // namespace encore::cuda
