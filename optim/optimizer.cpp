@@ -21,22 +21,34 @@ Optimizer::Optimizer(ParamStore& params, const AdamWOptions& options) : params_(
   check(options.eps > 0, "--adam-eps is {}, not above 0", options.eps);
   check(options.weight_decay >= 0, "--weight-decay is {}, below 0", options.weight_decay);
   check(options.clip >= 0, "--clip is {}, below 0", options.clip);
-  // Ranges that share a rule are one call; the room between parameters holds zeros and stays zero under either.
-  for (const Parameter& p : params.parameters()) {
-    const bool decay = decays(p, options.legacy_decay) && options.weight_decay > 0;
-    if (ranges_.empty() || ranges_.back().decay != decay) ranges_.push_back({p.offset, 0, decay});
-    ranges_.back().count = p.offset + p.extent - ranges_.back().offset;
-  }
   Backend& backend = params.backend();
   const size_t bytes = size_t(params.length()) * sizeof(float);
   m_ = static_cast<float*>(backend.allocate(bytes));
   v_ = static_cast<float*>(backend.allocate(bytes));
   scalars_ = backend.allocate(64);
+  // The room behind a parameter holds zeros and stays zero under either rule, so ranges end where the next begins.
+  std::vector<int64_t> pairs;
+  bool sparing = false;
+  for (const Parameter& p : params.parameters()) {
+    const bool spares = !decays(p, options.legacy_decay) || options.weight_decay == 0;
+    decays_ = decays_ || !spares;
+    if (spares != sparing) pairs.push_back(p.offset);
+    sparing = spares;
+  }
+  if (sparing) pairs.push_back(params.length());
+  if (decays_ && !pairs.empty()) send_spared(pairs);
+}
+
+void Optimizer::send_spared(const std::vector<int64_t>& pairs) {
+  Backend& backend = params_.backend();
+  const size_t bytes = pairs.size() * sizeof(int64_t);
+  spared_ = Tensor(static_cast<int64_t*>(backend.allocate(bytes)), 1, int64_t(pairs.size()));
+  backend.copy_to_device(spared_.data, pairs.data(), bytes);
 }
 
 Optimizer::~Optimizer() {
   Backend& backend = params_.backend();
-  for (void* p : {static_cast<void*>(m_), static_cast<void*>(v_), scalars_})
+  for (void* p : {static_cast<void*>(m_), static_cast<void*>(v_), scalars_, spared_.data})
     if (p) backend.free(p);
   for (const Staging& s : staging_)
     if (s.memory) backend.free_staging(s.memory);
@@ -67,23 +79,22 @@ AdamWScalars Optimizer::next_scalars(double lr, double scale) {
           .correction2 = float(1 - std::pow(options_.beta2, double(steps_)))};
 }
 
-void Optimizer::adamw_ranges(const Tensor& squares, const Tensor& loss) {
-  const auto part = [](Tensor whole, const Range& r) { return whole ? whole.col_range(r.offset, r.count) : whole; };
-  for (const Range& r : ranges_)
-    adamw(params_.backend(),
-          {.w = part(params_.weights(), r),
-           .m = part(m(), r),
-           .v = part(v(), r),
-           .gradient = part(params_.gradients(), r),
-           .shadow = part(params_.shadow(), r),
-           .scalars = Tensor(static_cast<float*>(scalars_), 1, 4),
-           .squares = squares,
-           .loss = loss,
-           .max_norm = options_.clip > 0 ? float(options_.clip) : std::numeric_limits<float>::infinity(),
-           .beta1 = float(options_.beta1),
-           .beta2 = float(options_.beta2),
-           .eps = float(options_.eps),
-           .weight_decay = r.decay ? float(options_.weight_decay) : 0.0f});
+void Optimizer::adamw_all(const Tensor& squares, const Tensor& loss) {
+  adamw(params_.backend(),
+        {.w = params_.weights(),
+         .m = m(),
+         .v = v(),
+         .gradient = params_.gradients(),
+         .shadow = params_.shadow(),
+         .scalars = Tensor(static_cast<float*>(scalars_), 1, 4),
+         .squares = squares,
+         .loss = loss,
+         .spared = spared_,
+         .max_norm = options_.clip > 0 ? float(options_.clip) : std::numeric_limits<float>::infinity(),
+         .beta1 = float(options_.beta1),
+         .beta2 = float(options_.beta2),
+         .eps = float(options_.eps),
+         .weight_decay = decays_ ? float(options_.weight_decay) : 0.0f});
   params_.weights_changed(/*shadow_is_current=*/true);
 }
 
@@ -91,7 +102,7 @@ void Optimizer::step(double lr, double norm) {
   const double scale = options_.clip > 0 ? std::min(1.0, options_.clip / (norm + 1e-6)) : 1.0;
   const AdamWScalars scalars = next_scalars(lr, scale);
   params_.backend().copy_to_device(scalars_, &scalars, sizeof(scalars));
-  adamw_ranges({}, {});
+  adamw_all({}, {});
 }
 
 void Optimizer::update(double lr, const Tensor& loss_sum) {
@@ -102,7 +113,7 @@ void Optimizer::update(double lr, const Tensor& loss_sum) {
   *staging.memory = next_scalars(lr, 1);
   backend.send(scalars_, staging.memory, sizeof(AdamWScalars));
   staging.sent = backend.mark();
-  recorded_.run(backend, reinterpret_cast<uintptr_t>(loss_sum.data), [&] { adamw_ranges(squares(), loss_sum); });
+  recorded_.run(backend, reinterpret_cast<uintptr_t>(loss_sum.data), [&] { adamw_all(squares(), loss_sum); });
 }
 
 Tensor Optimizer::m() const {

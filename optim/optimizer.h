@@ -48,14 +48,12 @@ class Optimizer {
 
  private:
   AdamWScalars next_scalars(double lr, double scale);
-  void adamw_ranges(const Tensor& squares, const Tensor& loss);
-  struct Range {
-    int64_t offset, count;
-    bool decay;
-  };
+  void send_spared(const std::vector<int64_t>& pairs);
+  void adamw_all(const Tensor& squares, const Tensor& loss);
   ParamStore& params_;
   AdamWOptions options_;
-  std::vector<Range> ranges_;
+  bool decays_ = false;  // some parameter does
+  Tensor spared_;        // elements of those that do not, as pairs of begin and end, on the backend
   int64_t steps_ = 0;
   float* m_ = nullptr;
   float* v_ = nullptr;

@@ -21,6 +21,8 @@ void CudaBackend::adamw(const AdamW& a) {
                              static_cast<const AdamWScalars*>(a.scalars.data),
                              a.squares.ptr<double>(),
                              a.loss.ptr<double>(),
+                             a.spared.ptr<int64_t>(),
+                             int(a.spared.cols / 2),
                              a.max_norm,
                              a.beta1,
                              a.beta2,

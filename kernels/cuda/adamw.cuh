@@ -15,11 +15,26 @@ struct AdamWArgs {
   const AdamWScalars* scalars;
   const double* squares;  // null: no clipping here
   const double* loss;     // null: not looked at
+  const int64_t* spared;  // pairs of begin and end
+  int spared_ranges;
   float max_norm;
   float beta1, beta2, rest1, rest2, eps, weight_decay;  // rest = 1 - beta, rounded once
   int64_t n;
   bool wide;
 };
+
+// Is the element in one of the ranges?
+__device__ __forceinline__ bool is_spared(const AdamWArgs& a, int64_t at) {
+  int low = 0, high = a.spared_ranges;  // the first range that ends behind `at`
+  while (low < high) {
+    const int middle = (low + high) / 2;
+    if (a.spared[2 * middle + 1] > at)
+      high = middle;
+    else
+      low = middle + 1;
+  }
+  return low < a.spared_ranges && a.spared[2 * low] <= at;
+}
 
 // A thread: 8 neighbouring elements.
 __global__ void __launch_bounds__(kFlatThreads) adamw_kernel(AdamWArgs a) {
@@ -28,6 +43,7 @@ __global__ void __launch_bounds__(kFlatThreads) adamw_kernel(AdamWArgs a) {
   const int n = a.n - at < kUnit ? int(a.n - at) : kUnit;
   const AdamWScalars s = *a.scalars;
   const float scale = clipped_scale(s.grad_scale, a.squares, a.max_norm);
+  const float decay = a.spared_ranges > 0 && is_spared(a, at) ? 0.f : a.weight_decay;
   float w[kUnit], m[kUnit], v[kUnit], g[kUnit];
   load_unit(a.w + at, n, a.wide, w);
   load_unit(a.m + at, n, a.wide, m);
@@ -38,7 +54,7 @@ __global__ void __launch_bounds__(kFlatThreads) adamw_kernel(AdamWArgs a) {
     const float gradient = g[i] * scale;
     m[i] = a.beta1 * m[i] + a.rest1 * gradient;
     v[i] = a.beta2 * v[i] + a.rest2 * gradient * gradient;
-    const float decayed = w[i] - s.lr * a.weight_decay * w[i];
+    const float decayed = w[i] - s.lr * decay * w[i];
     w[i] = decayed - s.lr * (m[i] / s.correction1) / (sqrtf(v[i] / s.correction2) + a.eps);
   }
   store_unit(a.w + at, n, a.wide, w);

@@ -10,8 +10,10 @@
 
 namespace encore::cuda {
 
-// The block's two operands of 128 rows, and the stages.
-constexpr int kBackwardWgmmaSmem = 4 * kTileBytes<64> + kStages * kStageBytes;
+constexpr int kQueryGroups = 3, kKeyGroups = 2;
+// The block's two operands, and the stages.
+template <int kGroups>
+constexpr int kBackwardWgmmaSmem = 2 * kGroups* kTileBytes<64> + kStages* kStageBytes;
 // Of each query of the stages: lse log2(e), delta.
 struct StageRows {
   float lse2[kStages][kTileRows], delta[kStages][kTileRows];
@@ -48,22 +50,25 @@ __device__ __forceinline__ void differentiate_rows(const Tile& p, Tile& dp, cons
   }
 }
 
-// dq and delta of 128 queries.
+// dq and delta of the block's queries.
 template <bool kDropout>
 __device__ __forceinline__ void attention_backward_queries_wgmma(const AttentionArguments& a) {
-  const SequenceTile tile = find_tile(a.cu_seqlens_q, a.sequences, a.queries, kBlockRows, int(blockIdx.x));
+  const SequenceTile tile =
+      find_tile(a.cu_seqlens_q, a.sequences, a.queries, kQueryGroups * kGroupRows, int(blockIdx.x));
   if (tile.sequence < 0) return;
   const int head = int(blockIdx.y), lane = int(threadIdx.x) % 32, t = lane % 4;
   const TileRange range = range_of<false>(a, tile.sequence);
   const int64_t query_start = range.query_start + tile.first;
   const int keys = range.keys, queries = range.queries - tile.first;
-  const int warp_row = int(threadIdx.x) / 32 * 16, row = warp_row + lane / 4;
+  const int row = int(threadIdx.x) / 32 * 16 + lane / 4;
   unsigned char* const smem = dynamic_smem_swizzled<unsigned char>();
-  const uint32_t q_tiles = ptx::shared_address(smem), dout_tiles = q_tiles + 2 * kTileBytes<64>,
-                 stages = dout_tiles + 2 * kTileBytes<64>;
-  StageLoader kv(stages, a.k, a.v, range.key_start, head, keys);
-  load_block(q_tiles, head_rows<const __nv_bfloat16>(a.q, query_start, head * 64), a.q.ld, queries);
-  load_block(dout_tiles, head_rows<const __nv_bfloat16>(a.dout, query_start, head * 64), a.dout.ld, queries);
+  const uint32_t q_tiles = ptx::shared_address(smem), dout_tiles = q_tiles + kQueryGroups * kTileBytes<64>,
+                 stages = dout_tiles + kQueryGroups * kTileBytes<64>, q_tile = q_tiles + group_tile(),
+                 dout_tile = dout_tiles + group_tile();
+  StageLoader<kQueryGroups> kv(stages, a.k, a.v, range.key_start, head, keys);
+  load_block<kQueryGroups>(q_tiles, head_rows<const __nv_bfloat16>(a.q, query_start, head * 64), a.q.ld, queries);
+  load_block<kQueryGroups>(dout_tiles, head_rows<const __nv_bfloat16>(a.dout, query_start, head * 64), a.dout.ld,
+                           queries);
   kv.load(0, a.k.data);
   kv.load(1, a.k.data);
 
@@ -82,56 +87,61 @@ __device__ __forceinline__ void attention_backward_queries_wgmma(const Attention
   }
   const float scale2 = a.scale * kLog2E;
   Tile dq = {}, s = {}, dp = {};
-  Operand q, dout, ds;
+  Operand ds;
   arrive_stage<1>();
-  load_operand(q, q_tiles, warp_row, lane);
-  load_operand(dout, dout_tiles, warp_row, lane);
   const auto scores = [&](int first) {
     if (keys - first < kTileRows || a.visible)
       hide_keys(s, keys - first, a.visible ? a.visible + range.key_start + first : nullptr, t);
     probabilities(s, scale2, rows.lse2);
   };
+  // A warpgroup without rows waits with the others and computes nothing.
+  const bool works = int(threadIdx.x) / kGroupThreads * kGroupRows < queries;
   if (keys > 0) {
-    begin_products(s, dp, q, dout);
-    multiply_transposed(s, q, stages);
-    ptx::wgmma_commit();
-    multiply_transposed(dp, dout, stages + kTileBytes<64>);
-    ptx::wgmma_commit();
-    wait_products<1>(s, q);
-    scores(0);
-    wait_products<0>(dp, dout);
-    differentiate_rows<kDropout>(s, dp, rows, a, key, position, 0, t);
-    round_to_operand(ds, dp);
+    if (works) {
+      begin_products(s, dp);
+      multiply_tiles(s, q_tile, stages);
+      ptx::wgmma_commit();
+      multiply_tiles(dp, dout_tile, stages + kTileBytes<64>);
+      ptx::wgmma_commit();
+      wait_products<1>(s);
+      scores(0);
+      wait_products<0>(dp);
+      differentiate_rows<kDropout>(s, dp, rows, a, key, position, 0, t);
+      round_to_operand(ds, dp);
+    }
     uint32_t k_tile = stages;
     for (int first = kTileRows, stage = 1; first < keys; first += kTileRows, stage = next_stage(stage)) {
       const uint32_t before = k_tile;
       k_tile = stages + uint32_t(stage * kStageBytes);
       arrive_stage<0>();
       kv.load(next_stage(stage), a.k.data);
-      begin_products(s, dp, dq, q, dout, ds);
-      multiply_transposed(s, q, k_tile);
+      if (!works) continue;
+      begin_products(s, dp, dq, ds);
+      multiply_tiles(s, q_tile, k_tile);
       ptx::wgmma_commit();
-      multiply_transposed(dp, dout, k_tile + kTileBytes<64>);
+      multiply_tiles(dp, dout_tile, k_tile + kTileBytes<64>);
       ptx::wgmma_commit();
       add_product(dq, ds, before);
       ptx::wgmma_commit();
-      wait_products<2>(s, q);
+      wait_products<2>(s);
       scores(first);
-      wait_products<0>(dp, dq, dout, ds);
+      wait_products<0>(dp, dq, ds);
       differentiate_rows<kDropout>(s, dp, rows, a, key, position, first, t);
       round_to_operand(ds, dp);
     }
-    begin_products(dq, ds);
-    add_product(dq, ds, k_tile);
-    ptx::wgmma_commit();
-    wait_products<0>(dq, ds);
+    if (works) {
+      begin_products(dq, ds);
+      add_product(dq, ds, k_tile);
+      ptx::wgmma_commit();
+      wait_products<0>(dq, ds);
+    }
   }
   ptx::cp_async_wait<0>();
   __syncthreads();
   const float factor = kDropout ? a.scale * a.keep_scale : a.scale;
   put_rows(smem, dq, row, t, {factor, factor});
   __syncthreads();
-  store_block(smem, head_rows<__nv_bfloat16>(a.dq, query_start, head * 64), a.dq.ld, queries);
+  store_block<kQueryGroups>(smem, head_rows<__nv_bfloat16>(a.dq, query_start, head * 64), a.dq.ld, queries);
 }
 
 // Which of a lane's transposed scores are kept: bit 4 n + 2 h + e is for key g + 8 h of the warp's 16 and query
@@ -215,10 +225,10 @@ __device__ __forceinline__ void differentiate_keys(Tile& p, Tile& dp, const floa
   }
 }
 
-// dk and dv of 128 keys.
+// dk and dv of the block's keys.
 template <bool kDropout>
 __device__ __forceinline__ void attention_backward_keys_wgmma(const AttentionArguments& a) {
-  const SequenceTile tile = find_tile(a.cu_seqlens, a.sequences, a.tokens, kBlockRows, int(blockIdx.x));
+  const SequenceTile tile = find_tile(a.cu_seqlens, a.sequences, a.tokens, kKeyGroups * kGroupRows, int(blockIdx.x));
   if (tile.sequence < 0) return;
   const int head = int(blockIdx.y), lane = int(threadIdx.x) % 32, t = lane % 4;
   const TileRange range = range_of<true>(a, tile.sequence);
@@ -227,11 +237,11 @@ __device__ __forceinline__ void attention_backward_keys_wgmma(const AttentionArg
   const int warp_row = int(threadIdx.x) / 32 * 16, row = warp_row + lane / 4;
   unsigned char* const smem = dynamic_smem_swizzled<unsigned char>();
   StageRows& rows = static_smem<StageRows>();
-  const uint32_t k_tiles = ptx::shared_address(smem), v_tiles = k_tiles + 2 * kTileBytes<64>,
-                 stages = v_tiles + 2 * kTileBytes<64>;
-  StageLoader pairs(stages, a.q, a.dout, query_start, head, queries);
-  load_block(k_tiles, head_rows<const __nv_bfloat16>(a.k, key_start, head * 64), a.k.ld, keys);
-  load_block(v_tiles, head_rows<const __nv_bfloat16>(a.v, key_start, head * 64), a.v.ld, keys);
+  const uint32_t k_tiles = ptx::shared_address(smem), v_tiles = k_tiles + kKeyGroups * kTileBytes<64>,
+                 stages = v_tiles + kKeyGroups * kTileBytes<64>;
+  StageLoader<kKeyGroups> pairs(stages, a.q, a.dout, query_start, head, queries);
+  load_block<kKeyGroups>(k_tiles, head_rows<const __nv_bfloat16>(a.k, key_start, head * 64), a.k.ld, keys);
+  load_block<kKeyGroups>(v_tiles, head_rows<const __nv_bfloat16>(a.v, key_start, head * 64), a.v.ld, keys);
   pairs.load(0, a.q.data);
   pairs.load(1, a.q.data);
   keep_row(rows, 0, load_row(a, head, query_start, 0, queries));
@@ -262,19 +272,22 @@ __device__ __forceinline__ void attention_backward_keys_wgmma(const AttentionArg
       columns.kept = kept_of_keys(key, a.threshold, first, a.q_position ? a.q_position + query_start + first : nullptr,
                                   queries - first, tile.first + warp_row, lane);
   };
+  const bool works = kDropout || int(threadIdx.x) / kGroupThreads * kGroupRows < keys;
   if (queries > 0) {
-    begin_products(s, dp, k, v);
-    multiply_keys(stages);
-    ptx::wgmma_commit();
-    multiply_transposed(dp, v, stages + kTileBytes<64>);
-    ptx::wgmma_commit();
-    draw_bits(0);
-    wait_products<1>(s, k);
-    probabilities_of_keys(s, scale2, rows.lse2[0], columns, t);
-    wait_products<0>(dp, v);
-    differentiate_keys<kDropout>(s, dp, rows.delta[0], columns, t);
-    round_to_operand(p, s);
-    round_to_operand(ds, dp);
+    if (works) {
+      begin_products(s, dp, k, v);
+      multiply_keys(stages);
+      ptx::wgmma_commit();
+      multiply_transposed(dp, v, stages + kTileBytes<64>);
+      ptx::wgmma_commit();
+      draw_bits(0);
+      wait_products<1>(s, k);
+      probabilities_of_keys(s, scale2, rows.lse2[0], columns, t);
+      wait_products<0>(dp, v);
+      differentiate_keys<kDropout>(s, dp, rows.delta[0], columns, t);
+      round_to_operand(p, s);
+      round_to_operand(ds, dp);
+    }
     uint32_t q_tile = stages;
     for (int first = kTileRows, stage = 1; first < queries; first += kTileRows, stage = next_stage(stage)) {
       const uint32_t before = q_tile;
@@ -283,6 +296,7 @@ __device__ __forceinline__ void attention_backward_keys_wgmma(const AttentionArg
       arrive_stage<0>();
       pairs.load(next_stage(stage), a.q.data);
       carried = load_row(a, head, query_start, first + kTileRows, queries);
+      if (!works) continue;
       begin_products(s, dp, dv, dk, k, v, p, ds);
       multiply_keys(q_tile);
       ptx::wgmma_commit();
@@ -300,28 +314,33 @@ __device__ __forceinline__ void attention_backward_keys_wgmma(const AttentionArg
       round_to_operand(p, s);
       round_to_operand(ds, dp);
     }
-    begin_products(dv, dk, p, ds);
-    add_product(dv, p, q_tile + kTileBytes<64>);
-    add_product(dk, ds, q_tile);
-    ptx::wgmma_commit();
-    wait_products<0>(dv, dk, p, ds);
+    if (works) {
+      begin_products(dv, dk, p, ds);
+      add_product(dv, p, q_tile + kTileBytes<64>);
+      add_product(dk, ds, q_tile);
+      ptx::wgmma_commit();
+      wait_products<0>(dv, dk, p, ds);
+    }
   }
   ptx::cp_async_wait<0>();
   __syncthreads();
   const float dv_factor = kDropout ? a.keep_scale : 1.f, dk_factor = a.scale * dv_factor;
   put_rows(smem, dk, row, t, {dk_factor, dk_factor});
-  put_rows(smem + 2 * kTileBytes<64>, dv, row, t, {dv_factor, dv_factor});
+  put_rows(smem + kKeyGroups * kTileBytes<64>, dv, row, t, {dv_factor, dv_factor});
   __syncthreads();
-  store_block(smem, head_rows<__nv_bfloat16>(a.dk, key_start, head * 64), a.dk.ld, keys);
-  store_block(smem + 2 * kTileBytes<64>, head_rows<__nv_bfloat16>(a.dv, key_start, head * 64), a.dv.ld, keys);
+  store_block<kKeyGroups>(smem, head_rows<__nv_bfloat16>(a.dk, key_start, head * 64), a.dk.ld, keys);
+  store_block<kKeyGroups>(smem + kKeyGroups * kTileBytes<64>, head_rows<__nv_bfloat16>(a.dv, key_start, head * 64),
+                          a.dv.ld, keys);
 }
 
 template <bool kDropout>
-__global__ void __launch_bounds__(kGroupThreads, 1) attention_queries_wgmma_kernel(const AttentionArguments a) {
+__global__ void __launch_bounds__(kQueryGroups* kGroupThreads, 1)
+    attention_queries_wgmma_kernel(const AttentionArguments a) {
   if constexpr (ptx::kHasWgmma) attention_backward_queries_wgmma<kDropout>(a);
 }
 template <bool kDropout>
-__global__ void __launch_bounds__(kGroupThreads, 1) attention_keys_wgmma_kernel(const AttentionArguments a) {
+__global__ void __launch_bounds__(kKeyGroups* kGroupThreads, 1)
+    attention_keys_wgmma_kernel(const AttentionArguments a) {
   if constexpr (ptx::kHasWgmma) attention_backward_keys_wgmma<kDropout>(a);
 }
 

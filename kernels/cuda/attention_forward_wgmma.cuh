@@ -7,11 +7,13 @@
 
 namespace encore::cuda {
 
-constexpr int kForwardWgmmaSmem = 2 * kTileBytes<64> + kStages * kStageBytes;  // Q, stages of K and V
+constexpr int kForwardGroups = 2;
+constexpr int kForwardWgmmaSmem = kForwardGroups * kTileBytes<64> + kStages * kStageBytes;  // Q, stages of K and V
 
 template <bool kDropout>
 __device__ __forceinline__ void attention_forward_wgmma(const AttentionArguments& a) {
-  const SequenceTile tile = find_tile(a.cu_seqlens_q, a.sequences, a.queries, kBlockRows, int(blockIdx.x));
+  const SequenceTile tile =
+      find_tile(a.cu_seqlens_q, a.sequences, a.queries, kForwardGroups * kGroupRows, int(blockIdx.x));
   if (tile.sequence < 0) return;
   const int head = int(blockIdx.y), lane = int(threadIdx.x) % 32, t = lane % 4;
   const TileRange range = range_of<false>(a, tile.sequence);
@@ -19,10 +21,10 @@ __device__ __forceinline__ void attention_forward_wgmma(const AttentionArguments
   const int keys = range.keys, queries = range.queries - tile.first;
   const int row = int(threadIdx.x) / 32 * 16 + lane / 4;
   unsigned char* const smem = dynamic_smem_swizzled<unsigned char>();
-  const uint32_t q_tiles = ptx::shared_address(smem), stages = q_tiles + 2 * kTileBytes<64>,
+  const uint32_t q_tiles = ptx::shared_address(smem), stages = q_tiles + kForwardGroups * kTileBytes<64>,
                  q_tile = q_tiles + group_tile();
-  StageLoader kv(stages, a.k, a.v, range.key_start, head, keys);
-  load_block(q_tiles, head_rows<const __nv_bfloat16>(a.q, query_start, head * 64), a.q.ld, queries);
+  StageLoader<kForwardGroups> kv(stages, a.k, a.v, range.key_start, head, keys);
+  load_block<kForwardGroups>(q_tiles, head_rows<const __nv_bfloat16>(a.q, query_start, head * 64), a.q.ld, queries);
   kv.load(0, a.k.data);
   kv.load(1, a.k.data);
 
@@ -44,13 +46,17 @@ __device__ __forceinline__ void attention_forward_wgmma(const AttentionArguments
     if constexpr (kDropout) drop(s, key, position, first, t, a.threshold);
   };
   arrive_stage<1>();
+  // A warpgroup without rows waits with the other and computes nothing; with dropout there is no register for that.
+  const bool works = kDropout || int(threadIdx.x) / kGroupThreads * kGroupRows < queries;
   if (keys > 0) {
-    begin_products(s);
-    multiply_tiles(s, q_tile, stages);
-    ptx::wgmma_commit();
-    wait_products<0>(s);
-    soften(0);
-    round_to_operand(p, s);
+    if (works) {
+      begin_products(s);
+      multiply_tiles(s, q_tile, stages);
+      ptx::wgmma_commit();
+      wait_products<0>(s);
+      soften(0);
+      round_to_operand(p, s);
+    }
     uint32_t k_tile = stages;
     // The products with V of one tile hide behind the exponentials of the next.
     for (int first = kTileRows, stage = 1; first < keys; first += kTileRows, stage = next_stage(stage)) {
@@ -58,6 +64,7 @@ __device__ __forceinline__ void attention_forward_wgmma(const AttentionArguments
       k_tile = stages + uint32_t(stage * kStageBytes);
       arrive_stage<0>();
       kv.load(next_stage(stage), a.k.data);
+      if (!works) continue;
       begin_products(s, out, p);
       multiply_tiles(s, q_tile, k_tile);
       ptx::wgmma_commit();
@@ -73,10 +80,12 @@ __device__ __forceinline__ void attention_forward_wgmma(const AttentionArguments
       }
       round_to_operand(p, s);
     }
-    begin_products(out, p);
-    add_product(out, p, k_tile + kTileBytes<64>);
-    ptx::wgmma_commit();
-    wait_products<0>(out, p);
+    if (works) {
+      begin_products(out, p);
+      add_product(out, p, k_tile + kTileBytes<64>);
+      ptx::wgmma_commit();
+      wait_products<0>(out, p);
+    }
   }
   ptx::cp_async_wait<0>();
   __syncthreads();
@@ -91,11 +100,12 @@ __device__ __forceinline__ void attention_forward_wgmma(const AttentionArguments
   }
   put_rows(smem, out, row, t, factor);
   __syncthreads();
-  store_block(smem, head_rows<__nv_bfloat16>(a.out, query_start, head * 64), a.out.ld, queries);
+  store_block<kForwardGroups>(smem, head_rows<__nv_bfloat16>(a.out, query_start, head * 64), a.out.ld, queries);
 }
 
 template <bool kDropout>
-__global__ void __launch_bounds__(kGroupThreads, 2) attention_forward_wgmma_kernel(const AttentionArguments a) {
+__global__ void __launch_bounds__(kForwardGroups* kGroupThreads, 2)
+    attention_forward_wgmma_kernel(const AttentionArguments a) {
   if constexpr (ptx::kHasWgmma) attention_forward_wgmma<kDropout>(a);
 }
 

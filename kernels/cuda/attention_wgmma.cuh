@@ -11,7 +11,8 @@
 
 namespace encore::cuda {
 
-constexpr int kGroupRows = 64, kBlockRows = 128, kGroupThreads = 256, kStages = 3;
+// A block has one warpgroup for each 64 rows; two of them load the stages.
+constexpr int kGroupRows = 64, kGroupThreads = 128, kLoadThreads = 256, kStages = 3;
 constexpr int kStageBytes = 2 * kTileBytes<64>;
 
 using Tile = float[8][4];        // a lane's part of 64 x 64 accumulators
@@ -82,18 +83,26 @@ __device__ __forceinline__ void load_operand(Operand& a, uint32_t tile, int row,
   for (int kk = 0; kk < 4; ++kk) load_a<128>(a[kk], tile, row, kk * 2, lane);
 }
 
-// The warpgroup's 64 of the block's 128 rows.
+// The warpgroup's 64 of the block's rows.
 __device__ __forceinline__ uint32_t group_tile() {
-  return uint32_t(int(threadIdx.x) / 128 * kTileBytes<64>);
+  return uint32_t(int(threadIdx.x) / kGroupThreads * kTileBytes<64>);
 }
-// Starts copying the block's 128 rows; those from `rows` on become zeros.
+template <int kGroups>
+__device__ __forceinline__ bool loads() {
+  return kGroups * kGroupThreads == kLoadThreads || threadIdx.x < kLoadThreads;
+}
+// Starts copying the block's rows; those from `rows` on become zeros.
+template <int kGroups>
 __device__ __forceinline__ void load_block(uint32_t to, const __nv_bfloat16* from, int64_t ld, int rows) {
-  load_tile<64, kGroupThreads>(to, from, ld, rows);
-  load_tile<64, kGroupThreads>(to + kTileBytes<64>, from + (rows > kGroupRows ? kGroupRows * ld : 0), ld,
-                               rows - kGroupRows);
+  if (!loads<kGroups>()) return;
+#pragma unroll
+  for (int i = 0; i < kGroups; ++i)
+    load_tile<64, kLoadThreads>(to + uint32_t(i * kTileBytes<64>),
+                                from + (rows > i * kGroupRows ? i * kGroupRows * ld : 0), ld, rows - i * kGroupRows);
 }
 // Loads tile after tile of two matrices' rows, one stage and one group of copies each. A thread copies one chunk of the
 // rows row and row + 32, at addresses that move on with the tiles.
+template <int kGroups>
 class StageLoader {
  public:
   __device__ __forceinline__ StageLoader(uint32_t stages, const HeadMatrix& x, const HeadMatrix& y, int64_t start,
@@ -107,7 +116,7 @@ class StageLoader {
 
   // anywhere: of device memory, for rows that are not there.
   __device__ __forceinline__ void load(int stage, const void* anywhere) {
-    if (left_ + row() > 0) {
+    if (left_ + row() > 0 && loads<kGroups>()) {
       const uint32_t to = to_ + uint32_t(stage * kStageBytes);
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
@@ -155,10 +164,13 @@ __device__ __forceinline__ void put_rows(unsigned char* tiles, const Tile& x, in
       put_pair<128>(tiles, row + 8 * h, n, t, x[n][2 * h] * factor[h], x[n][2 * h + 1] * factor[h]);
   }
 }
+template <int kGroups>
 __device__ __forceinline__ void store_block(const unsigned char* tiles, __nv_bfloat16* to, int64_t ld, int rows) {
-  store_tile<64, kGroupThreads>(tiles, to, ld, rows);
-  if (rows > kGroupRows)
-    store_tile<64, kGroupThreads>(tiles + kTileBytes<64>, to + kGroupRows * ld, ld, rows - kGroupRows);
+  if (!loads<kGroups>()) return;
+#pragma unroll
+  for (int i = 0; i < kGroups; ++i)
+    if (rows > i * kGroupRows)
+      store_tile<64, kLoadThreads>(tiles + i * kTileBytes<64>, to + i * kGroupRows * ld, ld, rows - i * kGroupRows);
 }
 
 }  // namespace encore::cuda

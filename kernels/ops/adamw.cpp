@@ -16,6 +16,8 @@ void adamw(Backend& backend, const AdamW& a) {
   args.require(a.scalars, "scalars", DType::kF32, 1, 4);
   args.optional(a.squares, "squares", DType::kF64, 1, 1);
   args.optional(a.loss, "loss", DType::kF64, 1, 1);
+  args.optional(a.spared, "spared", DType::kI64, 1, -1);
+  check(!a.spared || a.spared.cols % 2 == 0, "adamw: spared {} is not pairs of begin and end", a.spared.str());
   check(!a.squares || a.max_norm > 0, "adamw: max_norm is {}, not above 0, where squares {} are given", a.max_norm,
         a.squares.str());
   check(a.beta1 >= 0 && a.beta1 < 1 && a.beta2 >= 0 && a.beta2 < 1, "adamw: betas {} and {} are not in [0, 1)", a.beta1,

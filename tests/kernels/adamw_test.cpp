@@ -56,6 +56,29 @@ INSTANTIATE_TEST_SUITE_P(
 
 class AdamWFacts : public OpTest {};
 
+// Ranges are spared to the element, wherever they lie; the rest is as without them.
+TEST_F(AdamWFacts, SparedRangesDoNotDecay) {
+  const int64_t n = 5003;
+  const std::vector<std::pair<int64_t, int64_t>> ranges{{0, 16}, {64, 80}, {2048, 4096}, {4992, n}};
+  Values pairs;
+  for (const auto& [begin, end] : ranges) pairs.insert(pairs.end(), {double(begin), double(end)});
+  auto& scalars = given(DType::kF32, 1, 4, {1e-2, 1, 0.5, 0.5});
+  auto &start = normal(DType::kF32, 1, n), &gradient = normal(DType::kF32, 1, n);
+  const auto update = [&](float decay, const Tensor& spared) {
+    auto &w = given(DType::kF32, 1, n, start.get()), &m = make(DType::kF32, 1, n), &v = make(DType::kF32, 1, n);
+    m.fill(0.1), v.fill(0.2);
+    adamw(backend(),
+          {.w = w, .m = m, .v = v, .gradient = gradient, .scalars = scalars, .spared = spared, .weight_decay = decay});
+    return w.get();
+  };
+  const Values with = update(0.5f, {}), without = update(0, {});
+  const Values got = update(0.5f, given(DType::kI64, 1, int64_t(pairs.size()), pairs));
+  for (int64_t i = 0; i < n; ++i) {
+    const bool spared = std::any_of(ranges.begin(), ranges.end(), [&](auto r) { return i >= r.first && i < r.second; });
+    ASSERT_EQ(got[size_t(i)], (spared ? without : with)[size_t(i)]) << i;
+  }
+}
+
 TEST_F(AdamWFacts, NothingToDo) {
   auto &w = make(DType::kF32, 1, 0), &scalars = given(DType::kF32, 1, 4, {1, 1, 1, 1});
   adamw(backend(), {.w = w, .m = w, .v = w, .gradient = w, .scalars = scalars});
