@@ -5,16 +5,15 @@ namespace encore {
 namespace {
 
 constexpr int kThreads = 512, kUnits = 13;
-constexpr int kParked = 6;  // units of a thread whose sums lie in shared memory; those of the others in registers
-constexpr size_t kStagedBytes = sizeof(float4) * (2 * kParked + kUnits) * kThreads;  // 200 KiB
+constexpr int kParked = 12;  // units of a thread whose sums lie in 192 KiB of shared memory, the last in registers
+constexpr size_t kParkedBytes = sizeof(float4) * 2 * kParked * kThreads;
 constexpr int64_t kMostHeld = int64_t(kThreads) * kUnits * cuda::kUnit;
 constexpr int64_t kFewColumns = 4096;
 
-// Does a row lie in the registers or the shared memory of a block? For the loss to be the same bits with and without
-// gradients, this hangs on nothing else.
+// Does a row lie in registers? For the loss to be the same bits with and without gradients, this hangs on nothing else.
 bool held(const Tensor& logits, size_t shared_limit) {
   const bool whole = logits.cols % cuda::kUnit == 0 && cuda::rows_of<__nv_bfloat16>(logits).wide;
-  const bool fits = shared_limit >= kStagedBytes + 1024;
+  const bool fits = shared_limit >= kParkedBytes + 1024;
   return logits.cols <= (logits.dtype == DType::kBF16 && whole && fits ? kMostHeld : kFewColumns);
 }
 
@@ -23,7 +22,7 @@ cudaError_t run_held(cudaStream_t stream, const cuda::CrossEntropyArgs<T>& args,
   if (args.cols <= kFewColumns)
     return launch(stream, {grid, 128}, cuda::cross_entropy_rows_kernel<T, 128, 4, 0, false>, args);
   if constexpr (sizeof(T) == 2)
-    return launch(stream, {grid, kThreads, kStagedBytes},
+    return launch(stream, {grid, kThreads, kParkedBytes},
                   cuda::cross_entropy_rows_kernel<T, kThreads, kUnits, kParked, true>, args);
   return cudaErrorInvalidValue;
 }
@@ -47,8 +46,8 @@ void CudaBackend::cross_entropy(const CrossEntropy& a) {
   check_live(op, a.live, rows);
   const Outside bad = first_outside(op, a.labels, INT32_MIN, a.classes, a.live);
   check(bad.index < 0, "{}: label {} of row {} is not below {} classes", op, bad.value, bad.index, a.classes);
-  const bool in_block = held(a.logits, shared_limit_);
-  const cuda::RowParts blocks = !in_block             ? cuda::RowParts(rows, 64, 256)
+  const bool in_registers = held(a.logits, shared_limit_);
+  const cuda::RowParts blocks = !in_registers         ? cuda::RowParts(rows, 64, 256)
                                 : cols <= kFewColumns ? cuda::RowParts(rows, 16, 528)
                                                       : cuda::RowParts(rows, 4, 132);
   const bool summed = a.dbias && !a.loss_only;
@@ -72,7 +71,7 @@ void CudaBackend::cross_entropy(const CrossEntropy& a) {
                                          a.classes,
                                          blocks.size,
                                          !a.loss_only};
-    if (in_block) return check_cuda(run_held(stream_, args, cuda::grid_size(blocks.count)), op);
+    if (in_registers) return check_cuda(run_held(stream_, args, cuda::grid_size(blocks.count)), op);
     check_cuda(run_wide(stream_, args, shared_limit_), op);
     if (!summed) return;
     const dim3 grid(cuda::grid_size(cuda::div_up(cols, cuda::kTileColumns)), cuda::grid_size(blocks.count));

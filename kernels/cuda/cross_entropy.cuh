@@ -1,14 +1,13 @@
 // Masked softmax cross-entropy over gathered rows (kernels/ops/cross_entropy.h).
 //
-// A block takes rows one after another. A row is read once, stays in shared memory, and its gradient is written over
-// it, while the next row arrives; the gradient's column sums for dbias, taken before rounding, lie in registers and
-// what shared memory is left (cross_entropy_rows_kernel). That serves every bf16 vocabulary up to 53,248 whose padded
-// rows are whole 16-byte words, where a block may have 200 KiB of shared memory (Hopper). Wider rows and large ones of
-// fp32 do not fit: a block has one row, in shared memory where it fits (cross_entropy_kernel), and with dbias the
-// gradient is a second kernel over column tiles, which reads the logits again (cross_entropy_gradient_kernel).
+// A block takes rows one after another. A row is read once, stays in the registers of the block, and its gradient is
+// written over it; the gradient's column sums for dbias, taken before rounding, lie in shared memory and what registers
+// are left (cross_entropy_rows_kernel). That serves every bf16 vocabulary up to 53,248 whose padded rows are whole
+// 16-byte words, where a block may have 192 KiB of shared memory (Hopper). Wider rows and large ones of fp32 do not
+// fit: a block has one row, in shared memory where it fits (cross_entropy_kernel), and with dbias the gradient is a
+// second kernel over column tiles, which reads the logits again (cross_entropy_gradient_kernel).
 #pragma once
 
-#include <device/cp_async.cuh>
 #include <device/mma.cuh>
 
 #include "kernels/cuda/reduce.cuh"
@@ -121,17 +120,17 @@ __device__ __forceinline__ void add_parked(float4* parked, const float (&u)[kUni
   }
 }
 
-// exp for what is rounded to bf16 anyway, and for fp32. The difference comes first: it is exact where it matters.
+// exp for what is rounded to bf16 anyway, and for fp32.
 template <class T>
-__device__ __forceinline__ float exponential(float u, float most) {
-  return sizeof(T) == 2 ? ptx::exp2_approx(1.44269504f * (u - most)) : expf(u - most);
+__device__ __forceinline__ float exponential(float x) {
+  return sizeof(T) == 2 ? ptx::exp2_approx(1.44269504f * x) : expf(x);
 }
 
-// Largest logit and sum of exponentials of the units a thread has met; and which unit had it first.
-template <class T>
+// Largest logit and sum of exponentials of the units a thread has met, relative to it; and which unit had it first.
 struct RunningSum {
-  float most = -INFINITY, sum = 0;
-  int unit = 0;
+  float most, sum;
+  int unit;
+  template <class T>
   __device__ __forceinline__ void add(const float (&u)[kUnit], int k) {
     const float largest =
         fmaxf(fmaxf(fmaxf(u[0], u[1]), fmaxf(u[2], u[3])), fmaxf(fmaxf(u[4], u[5]), fmaxf(u[6], u[7])));
@@ -140,107 +139,73 @@ struct RunningSum {
     const float offset = most == -INFINITY ? 0.f : most;
     float e[kUnit];
 #pragma unroll
-    for (int i = 0; i < kUnit; ++i) e[i] = exponential<T>(u[i], offset);
-    sum = sum * exponential<T>(before, offset) + (((e[0] + e[1]) + (e[2] + e[3])) + ((e[4] + e[5]) + (e[6] + e[7])));
-  }
-};
-
-// A thread's units of the row at hand: in registers, or, for whole rows, in shared memory, where the next row's arrive
-// while this one's gradient is computed.
-template <class T, int kThreads, int kUnits, bool kStaged>
-struct RowUnits {
-  Packed<T> held[kStaged ? 1 : kUnits];
-  uint4* staged;
-
-  static __device__ __forceinline__ int column(int k) { return (int(threadIdx.x) + k * kThreads) * kUnit; }
-  __device__ __forceinline__ void fetch(const CrossEntropyArgs<T>& a, const T* row, int k) {
-    if (column(k) < int(a.cols)) ptx::cp_async_16(ptx::shared_address(staged + k * kThreads), row + column(k));
-  }
-  __device__ __forceinline__ void fetch(const CrossEntropyArgs<T>& a, const T* row) {
-#pragma unroll
-    for (int k = 0; k < kUnits; ++k) {
-      if constexpr (kStaged)
-        fetch(a, row, k);
-      else
-        held[k] = load_packed(row + column(k), int(a.classes) - column(k), a.logits.wide);
-    }
-    if constexpr (kStaged) ptx::cp_async_commit();
-  }
-  // With the bias added.
-  __device__ __forceinline__ void unit(const CrossEntropyArgs<T>& a, int k, float (&u)[kUnit]) const {
-    if constexpr (kStaged) {
-      Packed<T> one;
-      one.word[0] = staged[k * kThreads];
-      unpack(one, u);
-    } else {
-      unpack(held[k], u);
-    }
-    add_bias(a, column(k), u);
+    for (int i = 0; i < kUnit; ++i) e[i] = exponential<T>(u[i] - offset);
+    sum = sum * exponential<T>(before - offset) + (((e[0] + e[1]) + (e[2] + e[3])) + ((e[4] + e[5]) + (e[6] + e[7])));
   }
 };
 
 // A thread has the units thread + k kThreads of every row, and their column sums: of the first kParked units in
-// dynamic shared memory, of the others in registers. kStaged: rows are whole 16-byte words, padding included, and lie
-// in dynamic shared memory behind the sums. REQUIRES: cols <= 8 kThreads kUnits.
-template <class T, int kThreads, int kUnits, int kParked, bool kStaged>
+// dynamic shared memory, of the others in registers. kWhole: rows are whole 16-byte words, padding included. REQUIRES:
+// cols <= 8 kThreads kUnits.
+template <class T, int kThreads, int kUnits, int kParked, bool kWhole>
 __global__ void __launch_bounds__(kThreads) cross_entropy_rows_kernel(CrossEntropyArgs<T> a) {
-  using Row = RowUnits<T, kThreads, kUnits, kStaged>;
   auto& shared = static_smem<CrossEntropyShared<kThreads / 32>>();
   float4* const parked = kParked > 0 ? dynamic_smem<float4>() + threadIdx.x : nullptr;
   const int begin = int(blockIdx.x) * int(a.rows_per_block);
   const int end = begin + int(a.rows_per_block) < int(a.rows) ? begin + int(a.rows_per_block) : int(a.rows);
   const float factor = a.gradient ? *a.grad_scale : 0.f;
-  Row units;
-  if constexpr (kStaged) units.staged = dynamic_smem<uint4>() + 2 * kParked * kThreads + threadIdx.x;
   float sums[kUnits - kParked][kUnit] = {};
   if (a.parts) {
 #pragma unroll
     for (int k = 0; k < 2 * kParked; ++k) parked[k * kThreads] = make_float4(0, 0, 0, 0);
   }
   int turn = 0;
-  bool fetched = false;
   for (int r = begin; r < end; ++r) {
     const int32_t label = label_of(a, r);
     if (label < 0) {
-      if (kStaged && fetched) ptx::cp_async_wait<0>();  // nobody overwrites the row while it is read
-      fetched = false;
       ignore_row<T, kThreads>(a, r);
       continue;
     }
     T* const row = a.logits.row(r);
-    if (!kStaged || !fetched) units.fetch(a, row);
-    if constexpr (kStaged) ptx::cp_async_wait<0>();
-    fetched = kStaged && a.gradient && r + 1 < end;
-    if (threadIdx.x == 0) shared.beaten = 0;
-    // Two chains, so that one's exponentials hide the other's.
-    RunningSum<T> running[2];
+    Packed<T> held[kUnits];
 #pragma unroll
     for (int k = 0; k < kUnits; ++k) {
-      const int c = Row::column(k);
+      const int c = (int(threadIdx.x) + k * kThreads) * kUnit;
+      held[k] = load_packed(static_cast<const T*>(row) + c, kWhole ? (c < int(a.cols) ? kUnit : 0) : int(a.classes) - c,
+                            kWhole || a.logits.wide);
+    }
+    if (threadIdx.x == 0) shared.beaten = 0;
+    // Two chains, so that one's exponentials hide the other's.
+    RunningSum running[2] = {{-INFINITY, 0, 0}, {-INFINITY, 0, 0}};
+#pragma unroll
+    for (int k = 0; k < kUnits; ++k) {
+      const int c = (int(threadIdx.x) + k * kThreads) * kUnit;
       if (c >= int(a.classes)) continue;
       float u[kUnit];
-      units.unit(a, k, u);
+      unpack(held[k], u);
+      add_bias(a, c, u);
       if (unsigned(label - c) < unsigned(kUnit)) {
 #pragma unroll
         for (int i = 0; i < kUnit; ++i)
           if (c + i == label) shared.of_label = u[i];
       }
-      running[k % 2].add(u, k);
+      running[k % 2].template add<T>(u, k);
     }
     const float mine = fmaxf(running[0].most, running[1].most);
     const float most = block_most<kThreads>(mine, shared.most);
     const float of_label = shared.of_label, offset = most == -INFINITY ? 0.f : most;
     float sum[1] = {0};
 #pragma unroll
-    for (int i = 0; i < 2; ++i) sum[0] += running[i].sum * exponential<T>(running[i].most, offset);
+    for (int i = 0; i < 2; ++i) sum[0] += running[i].sum * exponential<T>(running[i].most - offset);
     // Of equal largest logits the first counts.
     if (of_label == most && mine == most) {
 #pragma unroll
       for (int k = 0; k < kUnits; ++k) {
-        const int c = Row::column(k);
+        const int c = (int(threadIdx.x) + k * kThreads) * kUnit;
         if (c > label || running[k % 2].most != most || running[k % 2].unit != k) continue;
         float u[kUnit];
-        units.unit(a, k, u);
+        unpack(held[k], u);
+        add_bias(a, c, u);
 #pragma unroll
         for (int i = 0; i < kUnit; ++i)
           if (c + i < label && u[i] == most) shared.beaten = 1;
@@ -254,23 +219,21 @@ __global__ void __launch_bounds__(kThreads) cross_entropy_rows_kernel(CrossEntro
     }
     if (!a.gradient) continue;
     const float scale = 1.f / sum[0] * factor;
-    const T* const next = a.logits.row(r + 1);
 #pragma unroll
     for (int k = 0; k < kUnits; ++k) {
-      const int c = Row::column(k);
+      const int c = (int(threadIdx.x) + k * kThreads) * kUnit;
       if (c >= int(a.cols)) continue;
       float u[kUnit];
-      units.unit(a, k, u);
-      if constexpr (kStaged)
-        if (fetched) units.fetch(a, next, k);
+      unpack(held[k], u);
+      add_bias(a, c, u);
 #pragma unroll
-      for (int i = 0; i < kUnit; ++i) u[i] = exponential<T>(u[i], offset) * scale;
+      for (int i = 0; i < kUnit; ++i) u[i] = exponential<T>(u[i] - most) * scale;
       if (unsigned(label - c) < unsigned(kUnit)) {
 #pragma unroll
         for (int i = 0; i < kUnit; ++i)
           if (c + i == label) u[i] -= factor;
       }
-      store_unit(row + c, kStaged ? kUnit : int(a.cols) - c, kStaged || a.logits.wide, u);
+      store_unit(row + c, kWhole ? kUnit : int(a.cols) - c, kWhole || a.logits.wide, u);
       if (!a.parts) continue;
       if (k < kParked) {
         add_parked(parked + 2 * k * kThreads, u, kThreads);
@@ -279,12 +242,11 @@ __global__ void __launch_bounds__(kThreads) cross_entropy_rows_kernel(CrossEntro
         for (int i = 0; i < kUnit; ++i) sums[k < kParked ? 0 : k - kParked][i] += u[i];
       }
     }
-    if constexpr (kStaged) ptx::cp_async_commit();
   }
   if (!a.parts) return;
 #pragma unroll
   for (int k = 0; k < kUnits; ++k) {
-    const int c = Row::column(k);
+    const int c = (int(threadIdx.x) + k * kThreads) * kUnit;
     if (c >= int(a.classes)) continue;
     float* const part = a.parts + int64_t(blockIdx.x) * a.classes + c;
     if (k < kParked) {
