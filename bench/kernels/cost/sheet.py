@@ -73,7 +73,7 @@ def op_rows(counts, faults):
     for line in counts:
         memory, issued = moved(line)
         floor = line["contract_bytes"]
-        mma = sum(k.get("mma_flops", 0) for k in line["kernels"])
+        mma = sum(k.get("mma_flops", 0) + k.get("wgmma_flops", 0) for k in line["kernels"])
         by_bytes, by_mma = floor / COPY * 1e6, line["flops"] / MMA * 1e6 if mma else 0
         key = f"{line['op']}, {line['variant']}"
         bad = reason(BYTES, key, memory > MOST_BYTES * floor, faults, f"moves {memory / floor:.3f} of its floor")
