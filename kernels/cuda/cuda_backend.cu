@@ -40,13 +40,15 @@ CudaBackend::CudaBackend(int device) : device_(device) {
 CudaBackend::~CudaBackend() {
   cudaStreamSynchronize(stream_);
   gemm_.reset();
-  cudaFree(scratch_);
+  for (const Scratch& s : scratch_) cudaFree(s.memory);
   cudaFree(flag_);
   cudaStreamDestroy(stream_);
 }
 
 size_t CudaBackend::workspace_bytes() const {
-  return scratch_bytes_ + gemm_->workspace_bytes();
+  size_t bytes = gemm_->workspace_bytes();
+  for (const Scratch& s : scratch_) bytes += s.bytes;
+  return bytes;
 }
 
 std::string CudaBackend::description() const {
@@ -144,12 +146,8 @@ void CudaBackend::fill_zero(void* device, size_t bytes) {
 }
 
 void* CudaBackend::scratch(size_t bytes) {
-  if (bytes <= scratch_bytes_) return scratch_;
-  if (scratch_) free(scratch_);
-  scratch_ = nullptr, scratch_bytes_ = 0;
-  scratch_ = allocate(bytes);
-  scratch_bytes_ = bytes;
-  return scratch_;
+  if (scratch_.empty() || bytes > scratch_.back().bytes) scratch_.push_back({allocate(bytes), bytes});
+  return scratch_.back().memory;
 }
 
 CudaBackend::Outside CudaBackend::first_outside(const char* op, const Tensor& values, int64_t low, int64_t limit,

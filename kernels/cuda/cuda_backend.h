@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "kernels/backend.h"
 
@@ -86,9 +87,13 @@ class CudaBackend : public Backend {
   void adamw(const AdamW&) override;
 
  private:
-  // Device memory of the running op, aligned to 256 bytes, contents undefined; the next op's is the same. Grows (and
-  // then waits for the device) and stays.
+  // Device memory of the running op, aligned to 256 bytes, contents undefined; the next op's is the same, or another
+  // where it wants more. All of them stay, because recordings name them.
   void* scratch(size_t bytes);
+  struct Scratch {
+    void* memory;
+    size_t bytes;
+  };
   // The least index, of those that count, whose i32 value is not in [low, limit), and that value; -1 when there is none
   // or checks are off.
   struct Outside {
@@ -116,9 +121,8 @@ class CudaBackend : public Backend {
   std::unique_ptr<cuda::Gemm> gemm_;
   bool index_checks_ = true;
   bool recording_allowed_ = true;
-  void* scratch_ = nullptr;
-  size_t scratch_bytes_ = 0;
-  void* flag_ = nullptr;  // one int64 of the index checks, apart from the scratch
+  std::vector<Scratch> scratch_;  // the last is the largest
+  void* flag_ = nullptr;          // one int64 of the index checks, apart from the scratch
 };
 
 }  // namespace encore

@@ -110,8 +110,9 @@ struct Gemm::State {
   std::unordered_map<Product, Choice, ProductHash> choices;  // by representative
   AlgorithmCache cache;
   void* workspace = nullptr;
-  void* bias = nullptr;  // of the running product, in bf16
-  int64_t bias_columns = 0;
+  // Of the running product, in bf16: the last has the most columns. The others stay, because recordings name them.
+  std::vector<void*> biases;
+  int64_t bias_columns = 0, bias_bytes = 0;
 
   State(cudaStream_t s, const std::string& device) : stream(s), cache(device, cublasLtGetVersion()) {
     const cublasStatus_t status = cublasLtCreate(&handle);
@@ -132,7 +133,7 @@ struct Gemm::State {
     cudaStreamSynchronize(stream);
     plans.clear();
     cudaFree(workspace);
-    cudaFree(bias);
+    for (void* bias : biases) cudaFree(bias);
     if (handle) cublasLtDestroy(handle);
   }
 
@@ -201,14 +202,14 @@ struct Gemm::State {
   const void* bias_like(const Tensor& b, DType dtype) {
     if (dtype == DType::kF32) return b.data;
     if (b.cols > bias_columns) {
-      check_cuda(cudaStreamSynchronize(stream), "bias");
-      check_cuda(cudaFree(bias), "bias");
-      bias = nullptr, bias_columns = 0;
-      check_cuda(cudaMalloc(&bias, size_t(b.cols) * sizeof(bf16)), "bias");
+      void* memory = nullptr;
+      check_cuda(cudaMalloc(&memory, size_t(b.cols) * sizeof(bf16)), "bias");
+      biases.push_back(memory);
       bias_columns = b.cols;
+      bias_bytes += b.cols * int64_t(sizeof(bf16));
     }
-    check_cuda(bias_to_bf16(b, bias, stream), "bias");
-    return bias;
+    check_cuda(bias_to_bf16(b, biases.back(), stream), "bias");
+    return biases.back();
   }
 
   void run(const Product& p, const Operands& operands) {
@@ -247,7 +248,7 @@ void Gemm::backward_weight(const Tensor& dy, const Tensor& x, const Tensor& dw) 
 }
 
 size_t Gemm::workspace_bytes() const {
-  return kWorkspace + size_t(state_->bias_columns) * sizeof(bf16);
+  return kWorkspace + size_t(state_->bias_bytes);
 }
 
 }  // namespace encore::cuda

@@ -107,7 +107,7 @@ TEST_P(LayerNormTest, Backward) {
 std::vector<Case> cases() {
   std::vector<Case> all;
   for (const DType dtype : {DType::kF32, DType::kBF16}) {
-    for (const int64_t cols : {1, 7, 15, 16, 17, 31, 33, 67, 768, 3072}) all.push_back({5, cols, dtype, 0.1f});
+    for (const int64_t cols : {1, 7, 15, 16, 17, 31, 33, 67, 768, 1024, 3072}) all.push_back({5, cols, dtype, 0.1f});
     all.push_back({0, 768, dtype, 0.1f});
     all.push_back({1, 768, dtype, 0});
     all.push_back({131, 768, dtype, 0.1f, true, true, 3});

@@ -200,6 +200,30 @@ TEST_F(CudaBackendTest, LaunchersRefuseOtherHeadSizes) {
     EXPECT_EQ(launcher(a, nullptr), cudaErrorInvalidValue);
 }
 
+// What was recorded goes on using its working memory after a larger call has taken another.
+TEST_F(CudaBackendTest, RecordingsKeepTheirWorkingMemory) {
+  CudaBackend b;
+  const int64_t small = 64, large = 4096, cols = 256;
+  auto* memory = static_cast<float*>(b.allocate(size_t((large + 2) * cols) * sizeof(float)));
+  const Tensor dy(memory, DType::kF32, large, cols), sums(memory + large * cols, DType::kF32, 1, cols),
+      others(memory + (large + 1) * cols, DType::kF32, 1, cols);
+  const std::vector<float> ones(size_t(large * cols), 1);
+  b.copy_to_device(memory, ones.data(), ones.size() * sizeof(float));
+  const auto add = [&](int64_t rows, const Tensor& to) {
+    bias_gradient(b, {.dy = dy.row_range(0, rows), .dbias = to});
+  };
+  add(small, sums);
+  b.begin_recording();
+  add(small, sums);
+  const std::unique_ptr<Recording> recording = b.end_recording();
+  add(large, others);
+  recording->replay();
+  float first = 0;
+  b.copy_to_host(&first, sums.data, sizeof first);
+  EXPECT_EQ(first, float(2 * small));
+  b.free(memory);
+}
+
 // Without the checks the same call gives the same result and never looks.
 TEST_F(CudaBackendTest, IndexChecksCanBeSwitchedOff) {
   auto &x = f32(5, 8), &y = f32(3, 8), &z = f32(3, 8), &rows = given(DType::kI32, 1, 3, {4, 0, 2});
