@@ -1,5 +1,6 @@
-#include "kernels/cuda/attention_backward_wgmma.cuh"
 #include "kernels/cuda/attention_forward_wgmma.cuh"
+#include "kernels/cuda/attention_keys_wgmma.cuh"
+#include "kernels/cuda/attention_queries_wgmma.cuh"
 
 namespace encore::cuda {
 namespace {

@@ -1,4 +1,5 @@
 #include "kernels/cuda/cross_entropy.cuh"
+#include "kernels/cuda/cross_entropy_rows.cuh"
 #include "kernels/cuda/launching.h"
 
 namespace encore {

@@ -37,15 +37,15 @@ ENCORE_HOST_DEVICE inline bool all_finite(const double* squares, const double* l
 }
 
 struct AdamW {
-  Tensor w, m, v;      // in/out [1, n] fp32
-  Tensor gradient;     // in     [1, n] fp32
-  Tensor shadow;       // out    [1, n] bf16 copy of w, optional
-  Tensor scalars;      // in     [1, 4] fp32: AdamWScalars
-  Tensor squares;      // in     [1, 1] fp64, optional: sum of squares of the whole gradient (sum_of_squares), read from
-                       //        backend memory: clips to max_norm without a word from the host
-  Tensor loss;         // in     [1, 1] fp64, optional: what the gradient is of
-  Tensor spared;       // in     [1, 2 R] i64, optional: elements that weight_decay leaves alone, as R ranges [begin, end)
-                       //        in rising order; multiples of 16
+  Tensor w, m, v;   // in/out [1, n] fp32
+  Tensor gradient;  // in     [1, n] fp32
+  Tensor shadow;    // out    [1, n] bf16 copy of w, optional
+  Tensor scalars;   // in     [1, 4] fp32: AdamWScalars
+  Tensor squares;   // in     [1, 1] fp64, optional: sum of squares of the whole gradient (sum_of_squares), read from
+                    //        backend memory: clips to max_norm without a word from the host
+  Tensor loss;      // in     [1, 1] fp64, optional: what the gradient is of
+  Tensor spared;    // in     [1, 2 R] i64, optional: elements that weight_decay leaves alone, as R ranges [begin, end)
+                    //        in rising order; multiples of 16
   float max_norm = 0;  // above 0 where squares is given; infinity: no clipping
   float beta1 = 0.9f, beta2 = 0.999f, eps = 1e-8f;
   float weight_decay = 0;
