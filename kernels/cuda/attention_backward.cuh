@@ -112,7 +112,7 @@ __global__ void __launch_bounds__(kQueryPassThreads, 2) attention_backward_queri
   DropoutKey key{};
   int position[2] = {0, 8};
   if constexpr (kDropout) {
-    key = {a.seed, example_of(a, tile.sequence), draw_site(a.layer, Site::kAttentionProbabilities, uint32_t(head))};
+    key = dropout_key(a, tile.sequence, head);
     row_positions(a, query_start - tile.first, tile.first + row, tile.first + queries, position);
   }
   QueryRows rows;
@@ -228,8 +228,7 @@ __global__ void __launch_bounds__(kKeyPassThreads, D <= 32 ? 2 : 1)
   }
   ptx::cp_async_commit();
   DropoutKey key{};
-  if constexpr (kDropout)
-    key = {a.seed, example_of(a, tile.sequence), draw_site(a.layer, Site::kAttentionProbabilities, uint32_t(head))};
+  if constexpr (kDropout) key = dropout_key(a, tile.sequence, head);
   const uint8_t* const visible = a.visible ? a.visible + key_start + 32 * half : nullptr;
 
   float dk[D / 16][4] = {}, dv[D / 16][4] = {};

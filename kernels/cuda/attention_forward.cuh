@@ -67,7 +67,7 @@ __global__ void __launch_bounds__(kForwardThreads) attention_forward_kernel(cons
   DropoutKey key{};
   int position[2] = {0, 8};
   if constexpr (kDropout) {
-    key = {a.seed, example_of(a, tile.sequence), draw_site(a.layer, Site::kAttentionProbabilities, uint32_t(head))};
+    key = dropout_key(a, tile.sequence, head);
     row_positions(a, query_start - tile.first, tile.first + row, tile.first + queries, position);
   }
   const float scale2 = a.scale * kLog2E;

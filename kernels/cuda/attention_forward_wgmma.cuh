@@ -31,7 +31,7 @@ __device__ __forceinline__ void attention_forward_wgmma(const AttentionArguments
   DropoutKey key{};
   int position[2] = {0, 8};
   if constexpr (kDropout) {
-    key = {a.seed, example_of(a, tile.sequence), draw_site(a.layer, Site::kAttentionProbabilities, uint32_t(head))};
+    key = dropout_key(a, tile.sequence, head);
     row_positions(a, query_start - tile.first, tile.first + row, tile.first + queries, position);
   }
   const float scale2 = a.scale * kLog2E;
@@ -47,7 +47,7 @@ __device__ __forceinline__ void attention_forward_wgmma(const AttentionArguments
   };
   arrive_stage<1>();
   // A warpgroup without rows waits with the other and computes nothing; with dropout there is no register for that.
-  const bool works = kDropout || int(threadIdx.x) / kGroupThreads * kGroupRows < queries;
+  const bool works = kDropout || group_has_rows(queries);
   if (keys > 0) {
     if (works) {
       begin_products(s);

@@ -115,8 +115,7 @@ __device__ __forceinline__ void attention_backward_keys_wgmma(const AttentionArg
   float carried = load_row(a, head, query_start, kTileRows, queries);
 
   DropoutKey key{};
-  if constexpr (kDropout)
-    key = {a.seed, example_of(a, tile.sequence), draw_site(a.layer, Site::kAttentionProbabilities, uint32_t(head))};
+  if constexpr (kDropout) key = dropout_key(a, tile.sequence, head);
   KeyColumns columns{};
 #pragma unroll
   for (int h = 0; h < 2; ++h)
@@ -139,7 +138,7 @@ __device__ __forceinline__ void attention_backward_keys_wgmma(const AttentionArg
       columns.kept = kept_of_keys(key, a.threshold, first, a.q_position ? a.q_position + query_start + first : nullptr,
                                   queries - first, tile.first + warp_row, lane);
   };
-  const bool works = kDropout || int(threadIdx.x) / kGroupThreads * kGroupRows < keys;
+  const bool works = kDropout || group_has_rows(keys);
   if (queries > 0) {
     if (works) {
       begin_products(s, dp, k, v);

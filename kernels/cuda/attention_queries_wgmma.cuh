@@ -13,6 +13,7 @@ constexpr int kQueryGroups = 3, kKeyGroups = 2;
 // The block's two operands, and the stages.
 template <int kGroups>
 constexpr int kBackwardWgmmaSmem = 2 * kGroups* kTileBytes<64> + kStages* kStageBytes;
+
 // Scores become probabilities exp2(scale2 s - lse2), of rows g and g + 8.
 __device__ __forceinline__ void probabilities(Tile& s, float scale2, const float (&lse2)[2]) {
 #pragma unroll
@@ -69,7 +70,7 @@ __device__ __forceinline__ void attention_backward_queries_wgmma(const Attention
   DropoutKey key{};
   int position[2] = {0, 8};
   if constexpr (kDropout) {
-    key = {a.seed, example_of(a, tile.sequence), draw_site(a.layer, Site::kAttentionProbabilities, uint32_t(head))};
+    key = dropout_key(a, tile.sequence, head);
     row_positions(a, query_start - tile.first, tile.first + row, tile.first + queries, position);
   }
   QueryRows rows;
@@ -89,7 +90,7 @@ __device__ __forceinline__ void attention_backward_queries_wgmma(const Attention
     probabilities(s, scale2, rows.lse2);
   };
   // A warpgroup without rows waits with the others and computes nothing.
-  const bool works = int(threadIdx.x) / kGroupThreads * kGroupRows < queries;
+  const bool works = group_has_rows(queries);
   if (keys > 0) {
     if (works) {
       begin_products(s, dp);

@@ -148,6 +148,9 @@ struct DropoutKey {
   uint64_t seed, example;
   uint32_t site;
 };
+__device__ __forceinline__ DropoutKey dropout_key(const AttentionArguments& a, int sequence, int head) {
+  return {a.seed, example_of(a, sequence), draw_site(a.layer, Site::kAttentionProbabilities, uint32_t(head))};
+}
 // t = lane % 4. All rows: bottom = top + 8, and one draw serves both. A subset of rows: a draw for each.
 __device__ __forceinline__ KeepBits draw_keep_bits(const DropoutKey& key, int top, int bottom, int column32, int t) {
   const auto draw_row = [&](int position) {

@@ -1,7 +1,7 @@
 // What the attention kernels for Hopper (sm_90a) share: head size 64, products of 64 x 64 tiles by wgmma with A in
 // registers, whose accumulators lie in the lanes as those of mma.m16n8k16 do (attention_tile.cuh serves both).
 //
-// A block of two warpgroups has 128 rows of one head, 64 a warpgroup, and meets tiles of 64 rows that arrive in a ring
+// A block of two or three warpgroups has 64 rows of one head for each, and meets tiles of 64 rows that arrive in a ring
 // of three stages. What one product yields becomes the A operand of the next without leaving the registers.
 #pragma once
 
@@ -83,9 +83,12 @@ __device__ __forceinline__ void load_operand(Operand& a, uint32_t tile, int row,
   for (int kk = 0; kk < 4; ++kk) load_a<128>(a[kk], tile, row, kk * 2, lane);
 }
 
-// The warpgroup's 64 of the block's rows.
+// The warpgroup's 64 of the block's rows, and whether it has any of `rows`.
 __device__ __forceinline__ uint32_t group_tile() {
   return uint32_t(int(threadIdx.x) / kGroupThreads * kTileBytes<64>);
+}
+__device__ __forceinline__ bool group_has_rows(int rows) {
+  return int(threadIdx.x) / kGroupThreads * kGroupRows < rows;
 }
 template <int kGroups>
 __device__ __forceinline__ bool loads() {
@@ -153,8 +156,8 @@ __device__ __forceinline__ int next_stage(int stage) {
   return stage == kStages - 1 ? 0 : stage + 1;
 }
 
-// Writes 64 rows of a warpgroup through its tile in shared memory, 16 bytes at a time. Every thread of the block calls
-// it; row: of the lane, within the block.
+// A block's rows on their way out: accumulators into the tiles, then, behind a barrier, 16 bytes at a time from there.
+// row: of the lane, within the block.
 __device__ __forceinline__ void put_rows(unsigned char* tiles, const Tile& x, int row, int t,
                                          const float (&factor)[2]) {
 #pragma unroll

@@ -74,29 +74,26 @@ __device__ __forceinline__ int biased_unit(const CrossEntropyArgs<T>& a, const T
   return add_bias(a, c, u);
 }
 
-template <int kThreads>
-__device__ __forceinline__ Best block_best(Best mine, Best* shared) {
+__device__ __forceinline__ float better(float a, float b) {
+  return fmaxf(a, b);
+}
+__device__ __forceinline__ Best of_lane(Best mine, int bit) {
+  return {__shfl_xor_sync(0xffffffffu, mine.value, bit), __shfl_xor_sync(0xffffffffu, mine.index, bit)};
+}
+__device__ __forceinline__ float of_lane(float mine, int bit) {
+  return __shfl_xor_sync(0xffffffffu, mine, bit);
+}
+// The best of the block; shared: one for each warp.
+template <int kThreads, class V>
+__device__ __forceinline__ V block_best(V mine, V* shared) {
 #pragma unroll
-  for (int bit = 16; bit > 0; bit /= 2)
-    mine = better(mine, {__shfl_xor_sync(0xffffffffu, mine.value, bit), __shfl_xor_sync(0xffffffffu, mine.index, bit)});
+  for (int bit = 16; bit > 0; bit /= 2) mine = better(mine, of_lane(mine, bit));
   if (threadIdx.x % 32 == 0) shared[threadIdx.x / 32] = mine;
   __syncthreads();
-  Best best = shared[0];
+  V best = shared[0];
 #pragma unroll
   for (int w = 1; w < kThreads / 32; ++w) best = better(best, shared[w]);
   return best;
-}
-
-template <int kThreads>
-__device__ __forceinline__ float block_most(float mine, float* shared) {
-#pragma unroll
-  for (int bit = 16; bit > 0; bit /= 2) mine = fmaxf(mine, __shfl_xor_sync(0xffffffffu, mine, bit));
-  if (threadIdx.x % 32 == 0) shared[threadIdx.x / 32] = mine;
-  __syncthreads();
-  float most = shared[0];
-#pragma unroll
-  for (int w = 1; w < kThreads / 32; ++w) most = fmaxf(most, shared[w]);
-  return most;
 }
 
 // A row whose label is negative: no loss, no gradient, whatever its logits hold.
@@ -106,16 +103,6 @@ __device__ __forceinline__ void ignore_row(const CrossEntropyArgs<T>& a, int64_t
   if (!a.gradient) return;
   for (int64_t c = int64_t(threadIdx.x) * kUnit; c < a.cols; c += kThreads * kUnit)
     store_zeros(a.logits.row(r) + c, int(a.cols - c), a.logits.wide);
-}
-
-// Adds the unit's gradient to its column sums: in shared memory, thread beside thread, or in registers.
-__device__ __forceinline__ void add_parked(float4* parked, const float (&u)[kUnit], int threads) {
-#pragma unroll
-  for (int i = 0; i < 2; ++i) {
-    const float4 sum = parked[i * threads];
-    parked[i * threads] =
-        make_float4(sum.x + u[4 * i], sum.y + u[4 * i + 1], sum.z + u[4 * i + 2], sum.w + u[4 * i + 3]);
-  }
 }
 
 // kStaged: the row fits in dynamic shared memory, 8-element units side by side; a thread reads there what it wrote.

@@ -31,6 +31,16 @@ struct RunningSum {
   }
 };
 
+// Adds the unit's gradient to its column sums: in shared memory, thread beside thread, or in registers.
+__device__ __forceinline__ void add_parked(float4* parked, const float (&u)[kUnit], int threads) {
+#pragma unroll
+  for (int i = 0; i < 2; ++i) {
+    const float4 sum = parked[i * threads];
+    parked[i * threads] =
+        make_float4(sum.x + u[4 * i], sum.y + u[4 * i + 1], sum.z + u[4 * i + 2], sum.w + u[4 * i + 3]);
+  }
+}
+
 // A thread has the units thread + k kThreads of every row, and their column sums: of the first kParked units in
 // dynamic shared memory, of the others in registers. kWhole: rows are whole 16-byte words, padding included. REQUIRES:
 // cols <= 8 kThreads kUnits.
@@ -79,7 +89,7 @@ __global__ void __launch_bounds__(kThreads) cross_entropy_rows_kernel(CrossEntro
       running[k % 2].template add<T>(u, k);
     }
     const float mine = fmaxf(running[0].most, running[1].most);
-    const float most = block_most<kThreads>(mine, shared.most);
+    const float most = block_best<kThreads>(mine, shared.most);
     const float of_label = shared.of_label, offset = most == -INFINITY ? 0.f : most;
     float sum[1] = {0};
 #pragma unroll

@@ -40,15 +40,12 @@ CudaBackend::CudaBackend(int device) : device_(device) {
 CudaBackend::~CudaBackend() {
   cudaStreamSynchronize(stream_);
   gemm_.reset();
-  for (const Scratch& s : scratch_) cudaFree(s.memory);
   cudaFree(flag_);
   cudaStreamDestroy(stream_);
 }
 
 size_t CudaBackend::workspace_bytes() const {
-  size_t bytes = gemm_->workspace_bytes();
-  for (const Scratch& s : scratch_) bytes += s.bytes;
-  return bytes;
+  return scratch_.bytes() + gemm_->workspace_bytes();
 }
 
 std::string CudaBackend::description() const {
@@ -146,8 +143,7 @@ void CudaBackend::fill_zero(void* device, size_t bytes) {
 }
 
 void* CudaBackend::scratch(size_t bytes) {
-  if (scratch_.empty() || bytes > scratch_.back().bytes) scratch_.push_back({allocate(bytes), bytes});
-  return scratch_.back().memory;
+  return scratch_.take(bytes, [&](size_t n) { return allocate(n); });
 }
 
 CudaBackend::Outside CudaBackend::first_outside(const char* op, const Tensor& values, int64_t low, int64_t limit,

@@ -6,9 +6,9 @@
 
 #include <memory>
 #include <utility>
-#include <vector>
 
 #include "kernels/backend.h"
+#include "kernels/cuda/kept_memory.h"
 
 namespace encore {
 
@@ -88,12 +88,8 @@ class CudaBackend : public Backend {
 
  private:
   // Device memory of the running op, aligned to 256 bytes, contents undefined; the next op's is the same, or another
-  // where it wants more. All of them stay, because recordings name them.
+  // where it wants more.
   void* scratch(size_t bytes);
-  struct Scratch {
-    void* memory;
-    size_t bytes;
-  };
   // The least index, of those that count, whose i32 value is not in [low, limit), and that value; -1 when there is none
   // or checks are off.
   struct Outside {
@@ -112,7 +108,7 @@ class CudaBackend : public Backend {
   // outputs[s][c] += the sum over p of parts [count][outputs][cols], in rising order of p. At most 4 outputs.
   void combine(const char* op, const float* parts, int64_t count, int64_t cols, std::initializer_list<Tensor> outputs);
 
-  bool by_wgmma(const AttentionShape&) const;  // attention in bf16
+  bool by_wgmma(const Tensor& q, const AttentionShape&) const;
 
   int device_ = 0;
   bool hopper_ = false;
@@ -121,8 +117,8 @@ class CudaBackend : public Backend {
   std::unique_ptr<cuda::Gemm> gemm_;
   bool index_checks_ = true;
   bool recording_allowed_ = true;
-  std::vector<Scratch> scratch_;  // the last is the largest
-  void* flag_ = nullptr;          // one int64 of the index checks, apart from the scratch
+  cuda::KeptMemory scratch_;
+  void* flag_ = nullptr;  // one int64 of the index checks, apart from the scratch
 };
 
 }  // namespace encore

@@ -1,6 +1,5 @@
 // GELU and tanh forward, dropout, casts, gather and scatter.
-#include "kernels/cuda/elementwise.cuh"
-#include "kernels/cuda/launching.h"
+#include "kernels/cuda/launch_map.h"
 #include "kernels/cuda/scatter.cuh"
 
 namespace encore {

@@ -1,10 +1,6 @@
 // One unit of 8 elements a thread, no sums: GELU and tanh forward, dropout, casts, and rows picked out and put back.
 #pragma once
 
-#include <device_port.h>
-
-#include <algorithm>
-
 #include "kernels/cuda/draws.cuh"
 #include "kernels/cuda/normal.cuh"
 
@@ -109,13 +105,6 @@ __global__ void __launch_bounds__(kMapThreads) cast_kernel(Rows<const T> x, Rows
       }
     }
   }
-}
-
-template <class T, class U, class F>
-cudaError_t launch_map(cudaStream_t stream, const MapArgs<T, U>& a) {
-  const auto div_up = [](int64_t n, int64_t by) { return unsigned((n + by - 1) / by); };
-  const dim3 grid(div_up(a.cols, kMapUnits * kUnit), std::min(div_up(a.rows, kMapRows), 65535u));
-  return launch(stream, {grid, kMapThreads}, map_kernel<T, U, F>, a);
 }
 
 struct Same {

@@ -10,6 +10,7 @@
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/gemm_cache.h"
 #include "kernels/cuda/gemm_timing.h"
+#include "kernels/cuda/kept_memory.h"
 
 namespace encore::cuda {
 namespace {
@@ -95,14 +96,6 @@ Plan::Plan(const Product& p) {
   set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, data_type(p.out));
 }
 
-// What the products with one representative have learned.
-struct Choice {
-  cublasLtMatmulAlgo_t algorithm{};
-  int number = 0;  // rises with each algorithm; 0: none yet
-  int uses = 0;
-  bool settled = false;  // chosen by trial, now or by an earlier program
-};
-
 struct Gemm::State {
   cudaStream_t stream;
   cublasLtHandle_t handle = nullptr;
@@ -110,9 +103,7 @@ struct Gemm::State {
   std::unordered_map<Product, Choice, ProductHash> choices;  // by representative
   AlgorithmCache cache;
   void* workspace = nullptr;
-  // Of the running product, in bf16: the last has the most columns. The others stay, because recordings name them.
-  std::vector<void*> biases;
-  int64_t bias_columns = 0, bias_bytes = 0;
+  KeptMemory bias;  // of the running product, in bf16
 
   State(cudaStream_t s, const std::string& device) : stream(s), cache(device, cublasLtGetVersion()) {
     const cublasStatus_t status = cublasLtCreate(&handle);
@@ -133,7 +124,6 @@ struct Gemm::State {
     cudaStreamSynchronize(stream);
     plans.clear();
     cudaFree(workspace);
-    for (void* bias : biases) cudaFree(bias);
     if (handle) cublasLtDestroy(handle);
   }
 
@@ -164,7 +154,9 @@ struct Gemm::State {
   Plan& plan_for(const Product& p) {
     if (const auto found = plans.find(p); found != plans.end()) return found->second;
     if (plans.size() >= kMostPlans) plans.clear();
-    return plans.emplace(p, Plan(p)).first->second;
+    Plan& plan = plans.emplace(p, Plan(p)).first->second;
+    plan.choice = &choices[p.representative()];
+    return plan;
   }
 
   bool serves(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm) {
@@ -175,41 +167,41 @@ struct Gemm::State {
   }
 
   // The plan takes its representative's algorithm where that serves it, and one of its own where not.
-  void follow(const Product& p, Plan& plan, Choice& choice) {
+  void follow(const Product& p, Plan& plan) {
+    Choice& choice = *plan.choice;
     if (choice.number == 0) {
       choice.number = 1;
       const auto kept = cache.find(p.representative());
       choice.settled = kept && serves(plan, *kept);
       choice.algorithm = choice.settled ? *kept : candidates(p, plan).front().algo;
-      plan.algorithm = choice.algorithm, plan.choice = choice.number;
+      plan.algorithm = choice.algorithm, plan.followed = choice.number;
     }
-    if (plan.choice == choice.number) return;
+    if (plan.followed == choice.number) return;
     plan.algorithm = serves(plan, choice.algorithm) ? choice.algorithm : candidates(p, plan).front().algo;
-    plan.choice = choice.number;
+    plan.followed = choice.number;
   }
 
-  void settle(const Room& room, const Product& p, Plan& plan, Choice& choice, const Operands& operands) {
+  void settle(const Room& room, const Product& p, Plan& plan, const Operands& operands) {
     cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
     check_cuda(cudaStreamIsCapturing(stream, &capture), "trial of matrix products");
     if (capture != cudaStreamCaptureStatusNone) return;  // nothing can be timed now
+    Choice& choice = *plan.choice;
     choice.settled = true;
     plan.algorithm = choice.algorithm = fastest(room, p, plan, operands, candidates(p, plan));
-    plan.choice = ++choice.number;
+    plan.followed = ++choice.number;
     cache.add(p.representative(), choice.algorithm);
   }
 
   // The bias in the dtype of the product: cuBLASLt adds no fp32 bias to a bf16 result.
   const void* bias_like(const Tensor& b, DType dtype) {
     if (dtype == DType::kF32) return b.data;
-    if (b.cols > bias_columns) {
+    void* const rounded = bias.take(size_t(b.cols) * sizeof(bf16), [](size_t bytes) {
       void* memory = nullptr;
-      check_cuda(cudaMalloc(&memory, size_t(b.cols) * sizeof(bf16)), "bias");
-      biases.push_back(memory);
-      bias_columns = b.cols;
-      bias_bytes += b.cols * int64_t(sizeof(bf16));
-    }
-    check_cuda(bias_to_bf16(b, biases.back(), stream), "bias");
-    return biases.back();
+      check_cuda(cudaMalloc(&memory, bytes), "bias");
+      return memory;
+    });
+    check_cuda(bias_to_bf16(b, rounded, stream), "bias");
+    return rounded;
   }
 
   void run(const Product& p, const Operands& operands) {
@@ -219,9 +211,8 @@ struct Gemm::State {
                                                   &operands.bias, sizeof operands.bias),
                    p, "bias");
     const Room room{handle, stream, workspace, kWorkspace};
-    Choice& choice = choices[p.representative()];
-    follow(p, plan, choice);
-    if (!choice.settled && ++choice.uses >= kTimedAfter) settle(room, p, plan, choice, operands);
+    follow(p, plan);
+    if (!plan.choice->settled && ++plan.choice->uses >= kTimedAfter) settle(room, p, plan, operands);
     check_cublas(multiply(room, p, plan, plan.algorithm, operands, operands.d), p, "launch");
   }
 };
@@ -248,7 +239,7 @@ void Gemm::backward_weight(const Tensor& dy, const Tensor& x, const Tensor& dw) 
 }
 
 size_t Gemm::workspace_bytes() const {
-  return kWorkspace + size_t(state_->bias_bytes);
+  return kWorkspace + state_->bias.bytes();
 }
 
 }  // namespace encore::cuda

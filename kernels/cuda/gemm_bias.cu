@@ -1,6 +1,5 @@
-#include "kernels/cuda/elementwise.cuh"
 #include "kernels/cuda/gemm_timing.h"
-#include "kernels/cuda/launching.h"
+#include "kernels/cuda/launch_map.h"
 
 namespace encore::cuda {
 

@@ -47,12 +47,21 @@ struct Destroy {
   void operator()(cublasLtMatmulPreference_t p) const { cublasLtMatmulPreferenceDestroy(p); }
 };
 
+// What the products with one representative have learned.
+struct Choice {
+  cublasLtMatmulAlgo_t algorithm{};
+  int number = 0;  // rises with each algorithm; 0: none yet
+  int uses = 0;
+  bool settled = false;  // chosen by trial, now or by an earlier program
+};
+
 struct Plan {
   explicit Plan(const Product&);
   std::unique_ptr<std::remove_pointer_t<cublasLtMatmulDesc_t>, Destroy> operation;
   std::unique_ptr<std::remove_pointer_t<cublasLtMatrixLayout_t>, Destroy> a, b, d;
   cublasLtMatmulAlgo_t algorithm{};
-  int choice = 0;  // which of the representative's choices it is; 0: none yet
+  Choice* choice = nullptr;  // the representative's
+  int followed = 0;          // the number of that choice that `algorithm` follows; 0: none yet
 };
 
 struct Operands {

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "kernels/cuda/launching.h"
 #include "kernels/cuda/layernorm.cuh"
 #include "kernels/cuda/layernorm_warp.cuh"
@@ -8,29 +10,31 @@ namespace {
 // A row lies in the registers of at most 256 (forward) or 512 (backward) threads.
 constexpr int64_t kMostColumns = 8192;
 
-// Rows of bf16 that a warp serves: whole 16-byte words.
-template <class T, class... R>
-bool whole_words(int64_t cols, const R&... rows) {
-  return sizeof(T) == 2 && cols <= 1024 && cols % cuda::kUnit == 0 && ((rows.data == nullptr || rows.wide) && ...);
+// Does a warp serve the rows? They are of bf16 and whole 16-byte words.
+bool warp_a_row(int64_t cols, std::initializer_list<Tensor> rows) {
+  return cols <= 1024 && cols % cuda::kUnit == 0 && std::all_of(rows.begin(), rows.end(), [](const Tensor& t) {
+           return !t || (t.dtype == DType::kBF16 && cuda::rows_of<__nv_bfloat16>(t).wide);
+         });
 }
 
-size_t vector_bytes(int64_t cols) {
-  return sizeof(float) * size_t(cols <= 256   ? cuda::kVectorFloats<1>
-                                : cols <= 768 ? cuda::kVectorFloats<3>
-                                              : cuda::kVectorFloats<4>);
+// f.operator()<kUnits>() with the units of such a row that a lane holds.
+template <class F>
+cudaError_t dispatch_units(int64_t cols, F&& f) {
+  return cols <= 256   ? f.template operator()<1>()
+         : cols <= 768 ? f.template operator()<3>()
+                       : f.template operator()<4>();
 }
 
 template <class T>
-cudaError_t run_forward(cudaStream_t stream, const cuda::LayerNormForwardArgs<T>& a) {
+cudaError_t run_forward(cudaStream_t stream, const cuda::LayerNormForwardArgs<T>& a, bool warps) {
   if constexpr (sizeof(T) == 2) {
-    if (whole_words<T>(a.cols, a.x, a.residual, a.sum, a.y)) {
-      const LaunchShape shape{
-          cuda::grid_size(std::min<int64_t>(cuda::div_up(a.rows, cuda::kForwardWarps), cuda::kForwardBlocks)),
-          32 * cuda::kForwardWarps, 3 * vector_bytes(a.cols)};
-      if (a.cols <= 256) return launch(stream, shape, cuda::layernorm_forward_warp_kernel<T, 1>, a);
-      if (a.cols <= 768) return launch(stream, shape, cuda::layernorm_forward_warp_kernel<T, 3>, a);
-      return launch(stream, shape, cuda::layernorm_forward_warp_kernel<T, 4>, a);
-    }
+    const int64_t blocks = std::min<int64_t>(cuda::div_up(a.rows, cuda::kForwardWarps), cuda::kForwardBlocks);
+    if (warps)
+      return dispatch_units(a.cols, [&]<int kUnits>() {
+        const LaunchShape shape{cuda::grid_size(blocks), 32 * cuda::kForwardWarps,
+                                sizeof(float) * size_t(3 * cuda::kVectorFloats<kUnits>)};
+        return launch(stream, shape, cuda::layernorm_forward_warp_kernel<T, kUnits>, a);
+      });
   }
   const unsigned rows = cuda::grid_size(a.rows), blocks = cuda::grid_size(cuda::div_up(a.rows, 4));
   if (a.cols <= 768) return launch(stream, {blocks, 128}, cuda::layernorm_forward_kernel<T, 32, 3>, a);
@@ -38,19 +42,15 @@ cudaError_t run_forward(cudaStream_t stream, const cuda::LayerNormForwardArgs<T>
   return launch(stream, {rows, 256}, cuda::layernorm_forward_kernel<T, 256, 4>, a);
 }
 
-// Blocks of the backward pass, which depend on nothing but the shape.
-cuda::RowParts backward_parts(int64_t rows, bool warps) {
-  return warps ? cuda::RowParts(rows, 16, 132) : cuda::RowParts(rows, 16, 264);
-}
-
 template <class T>
 cudaError_t run_backward(cudaStream_t stream, const cuda::LayerNormBackwardArgs<T>& a, bool warps, unsigned grid) {
   if constexpr (sizeof(T) == 2) {
-    const LaunchShape shape{grid, 32 * cuda::kBackwardWarps,
-                            vector_bytes(a.cols) + size_t(cuda::kBackwardWarps * a.sums * a.cols) * sizeof(float)};
-    if (warps && a.cols <= 256) return launch(stream, shape, cuda::layernorm_backward_warp_kernel<T, 1>, a);
-    if (warps && a.cols <= 768) return launch(stream, shape, cuda::layernorm_backward_warp_kernel<T, 3>, a);
-    if (warps) return launch(stream, shape, cuda::layernorm_backward_warp_kernel<T, 4>, a);
+    if (warps)
+      return dispatch_units(a.cols, [&]<int kUnits>() {
+        const size_t floats = size_t(cuda::kVectorFloats<kUnits> + cuda::kBackwardWarps * a.sums * a.cols);
+        return launch(stream, {grid, 32 * cuda::kBackwardWarps, sizeof(float) * floats},
+                      cuda::layernorm_backward_warp_kernel<T, kUnits>, a);
+      });
   }
   if (a.cols <= 1024) return launch(stream, {grid, 128}, cuda::layernorm_backward_kernel<T, 128, 1, 4>, a);
   return launch(stream, {grid, 512}, cuda::layernorm_backward_kernel<T, 512, 2, 1>, a);
@@ -79,7 +79,7 @@ void CudaBackend::layernorm_forward(const LayerNormForward& a) {
                                              a.x.rows,
                                              a.x.cols,
                                              cuda::draws_of(a.dropout)};
-    check_cuda(run_forward(stream_, args), op);
+    check_cuda(run_forward(stream_, args, warp_a_row(a.x.cols, {a.x, a.residual, a.sum, a.y})), op);
   });
 }
 
@@ -90,11 +90,8 @@ void CudaBackend::layernorm_backward(const LayerNormBackward& a) {
         kMostColumns);
   check_live(op, a.live, rows);
   check_row_keys(op, a.dropout, a.live);
-  const bool warps =
-      a.dy.dtype == DType::kBF16 &&
-      whole_words<__nv_bfloat16>(cols, cuda::rows_of<__nv_bfloat16>(a.dy), cuda::rows_of<__nv_bfloat16>(a.sum),
-                                 cuda::rows_of<__nv_bfloat16>(a.dx), cuda::rows_of<__nv_bfloat16>(a.dsum));
-  const cuda::RowParts blocks = backward_parts(rows, warps);
+  const bool warps = warp_a_row(cols, {a.dy, a.sum, a.dx, a.dsum});
+  const cuda::RowParts blocks(rows, 16, warps ? 132 : 264);
   const int sums = a.dbias ? 3 : 2;
   float* parts = static_cast<float*>(scratch(size_t(blocks.count * sums * cols) * sizeof(float)));
   cuda::dispatch_device(a.dy.dtype, [&]<class T>() {
