@@ -171,8 +171,10 @@ def markdown(report):
         out += table(["op", "median us", "p10 - p90", "rate", "share", "fastest in PyTorch, times slower",
                       "must (H100)"], rows)
     for dtype, run in report["dapt"].items():
-        out += [f"{run['steps']} steps on real text, {dtype}: worst {run['worst']:.2e} of at most {run['limit']:.2e} from the "
-                f"recorded run, {run['tokens_per_second']:,.0f} tokens/s at the end.", ""]
+        limits = run["limits"]
+        out += [f"{len(run['seeds'])} x {run['steps']} steps on real text, {dtype}: {run['rms']:.2e} from the recorded runs (root "
+                f"mean square, at most {limits['rms']:.2e}), at worst {run['worst']:.2e} (at most {limits['worst']:.2e}); "
+                f"{run['tokens_per_second']:,.0f} tokens/s.", ""]
     if report["task"]:
         f1 = report["task"]["test"]["macro_f1"]["mean"]
         times = [line for p in report["parts"] if p["name"] == "task" for line in p["log"] if line.startswith("seconds_")]
