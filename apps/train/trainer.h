@@ -68,6 +68,8 @@ class Trainer {
   // step, and every rank does the same: kStop throws NonFiniteError naming the step, the tensor and the documents of
   // the batch; kSkip counts the step as done without an update, and throws at the third in a row.
   StepResult run_step();
+  // Does run_step() prepare the next step before it returns this one's result? Then the last result comes at once.
+  bool works_ahead() const;
   // One optimiser step over given micro-batches of this rank. Throws NonFiniteError without the documents.
   StepResult train_on(const std::vector<PackedBatch>&);
 
@@ -77,7 +79,6 @@ class Trainer {
     StepResult result;  // without the sums
     int place = 0;      // of the sums (step_sums.h)
   };
-  bool works_ahead() const;
   StepResult run_and_wait();
   StepResult run_ahead();
   UnderWay launch();

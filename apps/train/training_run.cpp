@@ -132,7 +132,9 @@ void TrainingRun::record(const StepResult& r, double seconds) {
   step_seconds_ += seconds;
   recent_seconds_ = recent_seconds_ == 0 ? seconds : 0.9 * recent_seconds_ + 0.1 * seconds;
   sample_memory();
-  const double rate = double(r.tokens) / seconds;
+  // Where a device works ahead, the last result comes at once: the rate is that of two steps.
+  const double rate = double(r.tokens + before_.tokens) / (seconds + before_.seconds);
+  if (trainer_.works_ahead()) before_ = {r.tokens, seconds};
   write_line({{"step", r.step},
               {"epoch", r.epoch},
               {"loss", r.loss},
