@@ -32,7 +32,8 @@ __device__ __forceinline__ T& static_smem() {
 
 struct LaunchShape {
   dim3 grid, block;
-  size_t smem = 0;  // dynamic shared memory, bytes
+  size_t smem = 0;       // dynamic shared memory, bytes
+  unsigned cluster = 1;  // blocks of a cluster, along x (sm_90): divides grid.x
 };
 
 // Launches after opting in to more than 48 KiB of dynamic shared memory where asked for. Arguments convert to the
@@ -49,5 +50,11 @@ cudaError_t launch(cudaStream_t stream, LaunchShape shape, void (*kernel)(P...),
   config.blockDim = shape.block;
   config.dynamicSmemBytes = shape.smem;
   config.stream = stream;
+  cudaLaunchAttribute attribute{};
+  attribute.id = cudaLaunchAttributeClusterDimension;
+  attribute.val.clusterDim.x = shape.cluster;
+  attribute.val.clusterDim.y = attribute.val.clusterDim.z = 1;
+  config.attrs = &attribute;
+  config.numAttrs = shape.cluster > 1;
   return cudaLaunchKernelEx(&config, kernel, std::forward<A>(arguments)...);
 }

@@ -1,5 +1,5 @@
 #include <src/asan.h>
-#include <src/block.h>
+#include <src/cluster.h>
 
 #include <algorithm>
 #include <cstdarg>
@@ -53,26 +53,33 @@ void fail(Loc at, const char* format, ...) {
   }
 }
 
-Block::Block(const Grid& g, const Options& o, WorkerMemory& m, GlobalShadow* shadow, unsigned id_)
-    : grid(g),
-      options(o),
+Block::Block(Cluster& c, WorkerMemory& m, unsigned id_, unsigned rank_)
+    : cluster(c),
+      grid(c.grid),
+      options(c.options),
       memory(m),
       id(id_),
-      thread_count(g.config.blockDim.x * g.config.blockDim.y * g.config.blockDim.z),
+      rank(rank_),
+      thread_count(c.threads_per_block),
       live(thread_count),
-      random(o.seed * 1000003 + id_),
-      dynamic(m.dynamic_start(g.config.dynamicSmemBytes)),
-      dynamic_bytes(g.config.dynamicSmemBytes) {
-  scheduler = std::make_unique<Scheduler>(o.order, thread_count, random);
-  if (o.race) race = std::make_unique<RaceDetector>(*this, *shadow);
-  if (o.traffic) traffic = std::make_unique<Traffic>((thread_count + 31) / 32, stats);
+      random(options.seed * 1000003 + id_),
+      dynamic(m.dynamic_start(grid.config.dynamicSmemBytes)),
+      dynamic_bytes(grid.config.dynamicSmemBytes),
+      race(c.race.get()) {
+  scheduler = std::make_unique<Scheduler>(options.order, thread_count, random);
+  if (options.traffic) traffic = std::make_unique<Traffic>((thread_count + 31) / 32, stats);
+}
+
+void Block::enter() {
+  const dim3 g = grid.config.gridDim;
+  current_block = this;
+  blockIdx = {id % g.x, id / g.x % g.y, id / (g.x * g.y)};
+  blockDim = grid.config.blockDim;
+  gridDim = g;
 }
 
 void Block::prepare() {
-  const dim3 g = grid.config.gridDim, b = grid.config.blockDim;
-  blockIdx = {id % g.x, id / g.x % g.y, id / (g.x * g.y)};
-  blockDim = b;
-  gridDim = g;
+  const dim3 b = grid.config.blockDim;
   const size_t rounded = (dynamic_bytes + 1023) / 1024 * 1024;
   asan_allow(memory.dynamic_map(), kDynamicMap);
   if (options.poison) poison_fill(dynamic, rounded);
@@ -87,6 +94,7 @@ void Block::prepare() {
     t.warp = &warps[i / 32];
     t.index = {i % b.x, i / b.x % b.y, i / (b.x * b.y)};
     t.linear = i;
+    t.actor = rank * cluster.actors_per_block + i;
     t.lane = i % 32;
     if (!t.lane) {
       t.warp->first = &t;
@@ -157,10 +165,9 @@ void Block::wake(Thread* t) {
   scheduler->add(t);
 }
 
-void Block::run() {
-  current_block = this;
-  prepare();
-  while (error.empty()) {
+bool Block::advance(uint64_t most) {
+  uint64_t turns = 0;
+  for (; error.empty() && turns < most; ++turns) {
     const bool idle = scheduler->idle();
     const bool land = !tma.empty() && (idle || options.async == Async::kEarly ||
                                        (options.async == Async::kRandom && random() % 8 == 0));
@@ -174,6 +181,10 @@ void Block::run() {
     }
   }
   current = nullptr;
+  return turns > 0;
+}
+
+void Block::finish() {
   try {
     if (error.empty() && live) error = deadlock();
     if (error.empty()) check_end();
@@ -201,6 +212,7 @@ void Block::on_exit(Thread& t) {
       fail(c.loc, "%s(mask %08x) waits for lane %u, which has exited", c.name, c.mask, t.lane);
     }
   }
+  cluster.on_exit();
   Barrier& whole = barriers[0];
   if (!whole.arrived || whole.expected != -1) return;
   if (options.strict) fail(whole.first, "a thread exits while %d others wait in __syncthreads", whole.arrived);
@@ -252,6 +264,10 @@ std::string Block::deadlock() const {
   }
   return text + " " + std::to_string(thread_count - live) + " of " + std::to_string(thread_count) +
          " threads have exited";
+}
+
+bool Block::in_static(const void* p) const {
+  return p >= memory.static_start() && p < memory.static_start() + cluster.static_used;
 }
 
 std::string Block::describe(const void* p) const {

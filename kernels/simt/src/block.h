@@ -1,5 +1,5 @@
-// One block in execution: its threads (a fiber each), warps, barriers, shared memory and what is in flight.
-// All of it belongs to one OS thread; nothing here locks.
+// One block in execution: its threads (a fiber each), warps, barriers, shared memory and what is in flight. It runs in
+// a cluster, mostly one of its own (cluster.h). All of it belongs to one OS thread; nothing here locks.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -16,12 +16,12 @@
 #include <memory>
 #include <random>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace simt {
 
 class Block;
+class Cluster;
 struct Warp;
 
 struct CpAsync {
@@ -57,12 +57,15 @@ struct Thread {
   boost::context::detail::fcontext_t context;
   uint3 index;
   unsigned linear, lane;
+  unsigned actor;  // of the race detector: counts through the blocks of the cluster
   State state;
   const char* waits_in;  // what it blocks on, and where
   Loc waits_at;
   char* stack;
-  void* fake_stack = nullptr;   // AddressSanitizer's
-  std::vector<CpAsync> copies;  // open group
+  void* fake_stack = nullptr;    // AddressSanitizer's
+  uint64_t cluster_phase = 0;    // of its last arrival at the barrier of the cluster
+  bool cluster_arrived = false;  // and has not waited yet
+  std::vector<CpAsync> copies;   // open group
   std::vector<std::vector<CpAsync>> copy_groups;
   std::vector<Accumulator> accumulators;
 };
@@ -115,8 +118,13 @@ struct MbarrierWait {
 
 class Block {
  public:
-  Block(const Grid&, const Options&, WorkerMemory&, GlobalShadow*, unsigned id);
-  void run();  // leaves `error` empty, or says what went wrong
+  Block(Cluster&, WorkerMemory&, unsigned id, unsigned rank);
+  // In this order, each after enter(): prepare() once; advance() until no block of the cluster gets on; finish().
+  // They leave `error` empty, or say what went wrong.
+  void enter();  // the OS thread runs this block from now on
+  void prepare();
+  bool advance(uint64_t most);  // at most so many turns, until every thread waits for other blocks; was there one?
+  void finish();
 
   // Fibers.
   void block_on(const char* what, Loc);  // the current thread waits until someone wakes it
@@ -125,7 +133,7 @@ class Block {
 
   // Shared memory.
   bool in_dynamic(const void* p) const { return p >= dynamic && p < dynamic + dynamic_bytes; }
-  bool in_static(const void* p) const { return p >= memory.static_start() && p < memory.static_start() + static_used; }
+  bool in_static(const void* p) const;
   bool in_shared(const void* p) const { return in_dynamic(p) || in_static(p); }
   unsigned char* shared_at(uint32_t address, size_t bytes, Loc);
   std::string describe(const void* p) const;
@@ -136,10 +144,11 @@ class Block {
   void arrive(int barrier, int expected, bool wait, Loc);
   void release(Barrier&);
 
+  Cluster& cluster;
   const Grid& grid;
   const Options& options;
   WorkerMemory& memory;
-  const unsigned id, thread_count;
+  const unsigned id, rank, thread_count;  // rank: in the cluster
   std::vector<Thread> threads;
   std::vector<Warp> warps;
   Barrier barriers[16];
@@ -148,18 +157,16 @@ class Block {
   std::mt19937_64 random;
   std::unique_ptr<Scheduler> scheduler;
   unsigned char* dynamic;
-  size_t dynamic_bytes, static_used = 0;
-  std::unordered_map<const void*, size_t> static_offsets;
+  size_t dynamic_bytes;
   std::deque<TmaInFlight> tma;
   std::vector<MbarrierWait> mbarrier_waits;
-  std::unique_ptr<RaceDetector> race;  // null unless asked for
+  RaceDetector* race;  // the cluster's; null unless asked for
   std::unique_ptr<Traffic> traffic;
   Stats stats{};
   std::string error;
 
  private:
   friend void fiber_entry(boost::context::detail::transfer_t);
-  void prepare();
   void start_fiber(Thread&);
   void resume(Thread*);
   void on_exit(Thread&);

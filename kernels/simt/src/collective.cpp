@@ -15,11 +15,11 @@ bool same_place(Loc a, Loc b) {
 void order_lanes(Block& b, const Warp& w, uint32_t mask) {
   SyncClock clock;
   for (unsigned i = 0; i < 32; ++i) {
-    if (mask >> i & 1) b.race->release(clock, w.first->linear + i);
+    if (mask >> i & 1) b.race->release(clock, w.first->actor + i);
   }
   b.race->publish(clock);
   for (unsigned i = 0; i < 32; ++i) {
-    if (mask >> i & 1) b.race->acquire(clock, w.first->linear + i, true);
+    if (mask >> i & 1) b.race->acquire(clock, w.first->actor + i, true);
   }
 }
 
@@ -75,7 +75,7 @@ void Block::release(Barrier& bar) {
   bar.waiting.clear();
   if (race) race->publish(bar.clock);
   for (Thread* t : waiting) {
-    if (race) race->acquire(bar.clock, t->linear, true);
+    if (race) race->acquire(bar.clock, t->actor, true);
     if (t != current) wake(t);
   }
   if (race) race->clear(bar.clock);
@@ -102,7 +102,7 @@ void Block::arrive(int number, int expected, bool wait, Loc at) {
     }
   }
   ++bar.arrived;
-  if (race) race->release(bar.clock, current->linear);
+  if (race) race->release(bar.clock, current->actor);
   if (wait) bar.waiting.push_back(current);
   const int needed = whole ? int(live) : expected;
   if (bar.arrived > needed) fail(at, "barrier %d: %d arrivals, %d expected", number, bar.arrived, needed);

@@ -33,9 +33,9 @@ void cp_async_16(uint32_t destination, const void* source, int bytes, Loc at) {
     b.traffic->note(w, t.lane, true, true, destination, 16, site_of(at));
   }
   if (b.race) {
-    copy.epoch = b.race->issue(t.linear, kCopyEngine);
-    if (bytes) b.race->engine_access(t.linear, kCopyEngine, copy.epoch, source, size_t(bytes), false, site_of(at));
-    b.race->engine_access(t.linear, kCopyEngine, copy.epoch, copy.to, 16, true, site_of(at));
+    copy.epoch = b.race->issue(t.actor, kCopyEngine);
+    if (bytes) b.race->engine_access(t.actor, kCopyEngine, copy.epoch, source, size_t(bytes), false, site_of(at));
+    b.race->engine_access(t.actor, kCopyEngine, copy.epoch, copy.to, 16, true, site_of(at));
   }
   if (b.options.async == Async::kEarly || (b.options.async == Async::kRandom && b.random() & 1)) {
     land(copy);
@@ -58,7 +58,7 @@ void cp_async_wait(int groups_in_flight, Loc) {
   while (int(t.copy_groups.size()) > groups_in_flight) {
     for (const CpAsync& c : t.copy_groups.front()) {
       if (c.bytes >= 0) land(c);
-      if (b.race) b.race->waited(t.linear, kCopyEngine, c.epoch);
+      if (b.race) b.race->waited(t.actor, kCopyEngine, c.epoch);
     }
     t.copy_groups.erase(t.copy_groups.begin());
   }

@@ -1,4 +1,4 @@
-#include <src/block.h>
+#include <src/cluster.h>
 #include <src/launch.h>
 #include <src/stream.h>
 
@@ -52,6 +52,26 @@ std::string wrong_shape(const cudaLaunchConfig_t& c) {
   return "";
 }
 
+// Reads the launch's attributes; what is wrong with them, or empty.
+std::string wrong_cluster(Grid& g, const Options& o) {
+  for (unsigned i = 0; i < g.config.numAttrs; ++i) {
+    const cudaLaunchAttribute& a = g.config.attrs[i];
+    if (a.id == cudaLaunchAttributeIgnore) continue;
+    const auto d = a.val.clusterDim;
+    if (a.id != cudaLaunchAttributeClusterDimension) return "a launch attribute that is not modelled";
+    if (d.y != 1 || d.z != 1) return "clusters along y or z are not modelled";
+    if (o.arch < 90) return "clusters need sm_90";
+    if (!d.x || d.x > 8) return "a cluster of " + std::to_string(d.x) + " blocks: 1 to 8 are portable";
+    if (g.config.gridDim.x % d.x) {
+      return text_of("grid", g.config.gridDim) + ": not whole clusters of " + std::to_string(d.x) + " blocks";
+    }
+    g.cluster = d.x;
+  }
+  g.config.attrs = nullptr;  // the caller's
+  g.config.numAttrs = 0;
+  return "";
+}
+
 std::string wrong_memory(const Grid& g, const Options& o) {
   const size_t bytes = g.config.dynamicSmemBytes, limit = max_dynamic_shared(o.arch);
   if (bytes > limit) {
@@ -87,7 +107,7 @@ class Launch {
  public:
   Launch(const Grid& g, const Options& o) : grid_(g), options_(o) {
     const dim3 d = g.config.gridDim;
-    order_.resize(size_t(d.x) * d.y * d.z);
+    order_.resize(size_t(d.x) * d.y * d.z / g.cluster);
     std::iota(order_.begin(), order_.end(), 0u);
     if (o.order == Order::kReverse || o.order == Order::kLifo) std::reverse(order_.begin(), order_.end());
     if (o.order == Order::kRandom || o.order == Order::kPct) {
@@ -123,22 +143,26 @@ class Launch {
  private:
   void work() {
     catch_faults();
-    std::unique_ptr<WorkerMemory, void (*)(WorkerMemory*)> memory(borrow_memory(), return_memory);
+    std::vector<std::unique_ptr<WorkerMemory, void (*)(WorkerMemory*)>> memory;
+    for (unsigned i = 0; i < grid_.cluster; ++i) memory.emplace_back(borrow_memory(), return_memory);
     for (size_t i; !stop_ && (i = next_++) < order_.size();) {
-      Block block(grid_, options_, *memory, &shadow_, order_[i]);
-      block.run();
+      Cluster cluster(grid_, options_, shadow_, order_[i] * grid_.cluster);
+      for (const auto& m : memory) cluster.add_block(*m);
+      const std::string error = cluster.run();
       std::lock_guard lock(mutex_);
-      add_counters(stats_, block.stats);
-      if (block.traffic) sectors_.add(block.traffic->sectors());
-      if (block.error.empty()) continue;
-      if (error_.empty()) error_ = block.error;
+      for (const auto& block : cluster.blocks) {
+        add_counters(stats_, block->stats);
+        if (block->traffic) sectors_.add(block->traffic->sectors());
+      }
+      if (error.empty()) continue;
+      if (error_.empty()) error_ = error;
       stop_ = true;
     }
   }
 
   const Grid& grid_;
   const Options& options_;
-  std::vector<uint32_t> order_;
+  std::vector<uint32_t> order_;  // of clusters
   std::atomic<size_t> next_{0};
   std::atomic<bool> stop_{false};
   GlobalShadow shadow_;
@@ -163,10 +187,12 @@ cudaError_t lost_device() {
   return device_lost ? cudaErrorIllegalAddress : cudaSuccess;
 }
 
-cudaError_t run_grid(const Grid& g) {
+cudaError_t run_grid(const Grid& asked) {
   const Options& o = options();
+  Grid g = asked;
   if (!device_lost) remember_message("");
   if (std::string why = wrong_shape(g.config); !why.empty()) return refuse(g, cudaErrorInvalidConfiguration, why);
+  if (std::string why = wrong_cluster(g, o); !why.empty()) return refuse(g, cudaErrorInvalidConfiguration, why);
   if (std::string why = wrong_memory(g, o); !why.empty()) return refuse(g, cudaErrorInvalidValue, why);
   if ((o.race || o.traffic) && !hooks_linked) {
     return refuse(g, cudaErrorNotSupported, "options race and traffic need kernels built in mode \"race\"");

@@ -32,7 +32,7 @@ void note(Block& b, uint64_t* barrier, bool write, Loc at) {
 
 void fence_proxy_async(Loc) {
   Block& b = *current_block;
-  if (b.race) b.race->fence_proxy(b.current->linear);
+  if (b.race) b.race->fence_proxy(b.current->actor);
 }
 
 void mbarrier_init(uint64_t* barrier, uint32_t arrivals, Loc at) {
@@ -51,7 +51,7 @@ void mbarrier_arrive(uint64_t* barrier, uint32_t expected_bytes, Loc at) {
   Block& b = *current_block;
   State64& s = state_of(barrier, at);
   note(b, barrier, false, at);
-  if (b.race) b.race->mbarrier_release(barrier, b.current->linear);
+  if (b.race) b.race->mbarrier_release(barrier, b.current->actor);
   if (!s.pending) fail(at, "mbarrier: more arrivals than the %u expected in this phase", unsigned(s.expected));
   s.bytes += expected_bytes;
   --s.pending;
@@ -66,7 +66,7 @@ void mbarrier_wait_parity(uint64_t* barrier, uint32_t parity, Loc at) {
     b.mbarrier_waits.push_back({b.current, barrier, parity & 1});
     b.block_on("mbarrier_wait_parity", at);
   }
-  if (b.race) b.race->mbarrier_acquire(barrier, b.current->linear);
+  if (b.race) b.race->mbarrier_acquire(barrier, b.current->actor);
 }
 
 void Block::check_mbarrier(uint64_t* barrier) {

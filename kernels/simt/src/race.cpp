@@ -1,6 +1,5 @@
 // Shadow cells and reports of the race detector.
-#include <src/block.h>
-#include <src/race.h>
+#include <src/cluster.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -19,32 +18,41 @@ Granule& GlobalShadow::at(uintptr_t address) {
 }
 
 // Static shared memory follows the dynamic one.
-Granule& RaceDetector::shared_granule(uintptr_t address) {
-  const auto dynamic = reinterpret_cast<uintptr_t>(block_.dynamic);
-  const size_t dynamic_granules = (block_.dynamic_bytes + 3) / 4;
-  const size_t i = block_.in_dynamic(reinterpret_cast<void*>(address))
+Granule& RaceDetector::shared_granule(const Block& block, uintptr_t address) {
+  const auto dynamic = reinterpret_cast<uintptr_t>(block.dynamic);
+  const size_t dynamic_granules = (block.dynamic_bytes + 3) / 4;
+  const size_t i = block.in_dynamic(reinterpret_cast<void*>(address))
                        ? (address - dynamic) / 4
-                       : dynamic_granules + (address - reinterpret_cast<uintptr_t>(block_.memory.static_start())) / 4;
-  if (i >= shared_.size()) shared_.resize(dynamic_granules + kStaticMax / 4);
-  return shared_[i];
+                       : dynamic_granules + (address - reinterpret_cast<uintptr_t>(block.memory.static_start())) / 4;
+  std::vector<Granule>& granules = shared_[block.rank];
+  if (i >= granules.size()) granules.resize(dynamic_granules + kStaticMax / 4);
+  return granules[i];
+}
+
+Block* RaceDetector::owner_of(const void* p) const {
+  if (current_block->in_shared(p)) return current_block;
+  for (const auto& block : cluster_.blocks)
+    if (block->in_shared(p)) return block.get();
+  return nullptr;
 }
 
 void RaceDetector::access(const void* p, size_t bytes, bool write, bool atomic, Site site) {
-  const unsigned t = block_.current->linear;
+  const unsigned t = current_block->current->actor;
   const View& v = views_[t];
-  record({t, kSelf, v, {site, v.own[kSelf], block_.id, uint16_t(t), atomic}, write}, p, bytes);
+  record({t, kSelf, v, {site, v.own[kSelf], id_, uint16_t(t), atomic}, write}, p, bytes);
 }
 
 void RaceDetector::engine_access(unsigned t, Engine e, uint32_t epoch, const void* p, size_t bytes, bool write,
                                  Site site) {
-  record({t, e, views_[t], {site, epoch, block_.id, uint16_t(actor_of(t, e)), false}, write}, p, bytes);
+  record({t, e, views_[t], {site, epoch, id_, uint16_t(actor_of(t, e)), false}, write}, p, bytes);
 }
 
 void RaceDetector::record(const Actor& a, const void* p, size_t bytes) {
   const auto first = reinterpret_cast<uintptr_t>(p), end = first + bytes;
-  const bool shared = block_.in_shared(p);
+  const Block* owner = owner_of(p);
+  const bool shared = owner;
   for (uintptr_t g = first & ~uintptr_t(3); g < end; g += 4) {
-    Granule& granule = shared ? shared_granule(g) : global_.at(g);
+    Granule& granule = shared ? shared_granule(*owner, g) : global_.at(g);
     ShadowPool& pool = shared ? pool_ : global_.pool;
     const uintptr_t low = std::max(first, g), high = std::min(end, g + 4);
     if (!granule.bytes && high - low == 4) {
@@ -64,15 +72,15 @@ void RaceDetector::record(const Actor& a, const void* p, size_t bytes) {
   }
 }
 
-// Blocks are never ordered among themselves.
+// Clusters are never ordered among themselves.
 bool RaceDetector::before(const Actor& a, const Access& other) const {
   if (!other.clock) return true;
-  return other.block == block_.id && other.clock <= known(a.view, a.thread, other.actor);
+  return other.cluster == id_ && other.clock <= known(a.view, a.thread, other.actor);
 }
 
 void RaceDetector::check(const Actor& a, Cell& c, ShadowPool& pool, uintptr_t address, bool shared) {
   const bool same =
-      c.write.block == a.access.block && c.write.actor == a.access.actor && c.write.clock == a.access.clock;
+      c.write.cluster == a.access.cluster && c.write.actor == a.access.actor && c.write.clock == a.access.clock;
   const bool both_atomic = a.access.atomic && c.write.atomic;
   if (!same && !both_atomic && !before(a, c.write)) {
     report(a, a.write ? "write" : "read", address, c.write, "write");
@@ -107,7 +115,7 @@ void RaceDetector::check_readers(const Actor& a, Cell& c, ShadowPool& pool, uint
 // c.read holds the only read; once two are unordered, the further ones are listed.
 void RaceDetector::add_reader(const Actor& a, Cell& c, ShadowPool& pool) {
   auto covered = [&](const Access& r) {
-    return (r.block == a.access.block && r.actor == a.access.actor) || before(a, r);
+    return (r.cluster == a.access.cluster && r.actor == a.access.actor) || before(a, r);
   };
   if (covered(c.read)) {
     c.read = a.access;
@@ -119,24 +127,31 @@ void RaceDetector::add_reader(const Actor& a, Cell& c, ShadowPool& pool) {
   }
   auto& list = pool.readers[c.readers - 1];
   for (Access& r : list) {
-    if (r.block == a.access.block && r.actor == a.access.actor) {
+    if (r.cluster == a.access.cluster && r.actor == a.access.actor) {
       r = a.access;
       return;
     }
   }
-  // A read ordered before this one adds nothing; of other blocks one read suffices, since none is ever ordered.
+  // A read ordered before this one adds nothing; of other clusters one read suffices, since none is ever ordered.
   if (list.size() >= 8) {
-    std::erase_if(list,
-                  [&](const Access& r) { return covered(r) || (r.block != block_.id && c.read.block != block_.id); });
+    std::erase_if(list, [&](const Access& r) { return covered(r) || (r.cluster != id_ && c.read.cluster != id_); });
   }
   list.push_back(a.access);
 }
 
+std::string RaceDetector::where(const void* p) const {
+  const Block* owner = owner_of(p);
+  const std::string text = (owner ? *owner : *current_block).describe(p);
+  return owner && owner != current_block ? text + " of block " + std::to_string(owner->id) : text;
+}
+
 std::string RaceDetector::who(const Access& x) const {
-  std::string name = x.actor < n_       ? "thread " + std::to_string(x.actor)
-                     : x.actor < 2 * n_ ? "cp.async of thread " + std::to_string(x.actor - n_)
-                                        : "TMA/wgmma of warp " + std::to_string(x.actor - 2 * n_);
-  return name + " of block " + std::to_string(x.block);
+  const unsigned each = cluster_.actors_per_block;
+  const unsigned thread = x.actor < 2 * n_ ? x.actor % n_ : (x.actor - 2 * n_) * 32;
+  std::string name = x.actor < n_       ? "thread " + std::to_string(thread % each)
+                     : x.actor < 2 * n_ ? "cp.async of thread " + std::to_string(thread % each)
+                                        : "TMA/wgmma of warp " + std::to_string(thread % each / 32);
+  return name + " of block " + std::to_string(x.cluster + thread / each);
 }
 
 void RaceDetector::report(const Actor& a, const char* what, uintptr_t address, const Access& other,
@@ -149,7 +164,7 @@ void RaceDetector::report(const Actor& a, const char* what, uintptr_t address, c
   } else {
     text += " that nothing has written";
   }
-  text += ", " + block_.describe(reinterpret_cast<void*>(address));
+  text += ", " + where(reinterpret_cast<void*>(address));
   if (global_.seen.size() <= 20) std::fprintf(stderr, "simt: %s\n", text.c_str());
   std::string& first = other.clock ? global_.first_race : global_.first_unwritten;
   if (first.empty()) first = text;

@@ -1,9 +1,11 @@
-// The happens-before race detector (FastTrack's vector clocks; Flanagan and Freund, PLDI 2009) for one block.
+// The happens-before race detector (FastTrack's vector clocks; Flanagan and Freund, PLDI 2009) for one cluster of
+// blocks, mostly a single one.
 //
-// Actors: 0..n-1 the threads; n+t thread t's cp.async engine; 2n+w the bulk engine (TMA, wgmma) that warp w drives.
-// An asynchronous operation is recorded when it is issued, at its engine's next epoch; a thread knows that epoch after
-// it has waited. Edges come from barriers, __syncwarp, mbarriers and waits alone, never from shuffles, mma or ldmatrix.
-// A second clock per thread says which ordinary writes the async proxy may see: it moves at fence.proxy.async only.
+// Actors: 0..n-1 the threads of all its blocks (rounded up to whole warps, block after block); n+t thread t's cp.async
+// engine; 2n+w the bulk engine (TMA, wgmma) that warp w drives. An asynchronous operation is recorded when it is
+// issued, at its engine's next epoch; a thread knows that epoch after it has waited. Edges come from barriers,
+// __syncwarp, mbarriers and waits alone, never from shuffles, mma or ldmatrix. A second clock per thread says which
+// ordinary writes the async proxy may see: it moves at fence.proxy.async only.
 //
 // All threads that leave a barrier share one clock vector; what a thread alone knows (its own epoch, and its engines')
 // is kept apart. So a barrier costs O(actors), not O(actors * threads).
@@ -23,6 +25,7 @@
 namespace simt {
 
 class Block;
+class Cluster;
 using Clocks = std::vector<uint32_t>;
 
 enum Engine { kSelf = 0, kCopyEngine = 1, kBulkEngine = 2 };
@@ -43,8 +46,8 @@ struct SyncClock {
 
 struct Access {
   Site site = 0;
-  uint32_t clock = 0;  // 0: none
-  uint32_t block = 0;
+  uint32_t clock = 0;    // 0: none
+  uint32_t cluster = 0;  // its first block
   uint16_t actor = 0;
   bool atomic = false;
 };
@@ -81,7 +84,7 @@ class GlobalShadow {
 
 class RaceDetector {
  public:
-  RaceDetector(Block&, GlobalShadow&);
+  RaceDetector(Cluster&, GlobalShadow&);
 
   // An access by the current thread.
   void access(const void* p, size_t bytes, bool write, bool atomic, Site);
@@ -118,19 +121,22 @@ class RaceDetector {
   void check_readers(const Actor&, Cell&, ShadowPool&, uintptr_t address);
   void add_reader(const Actor&, Cell&, ShadowPool&);
   void report(const Actor&, const char* what, uintptr_t address, const Access& other, const char* other_what);
+  std::string where(const void* p) const;
   std::string who(const Access&) const;
-  Granule& shared_granule(uintptr_t address);
+  Block* owner_of(const void* p) const;  // whose shared memory it is; null: global memory
+  Granule& shared_granule(const Block&, uintptr_t address);
 
   struct Mbarrier {
     SyncClock arriving, done;
   };
-  Block& block_;
+  Cluster& cluster_;
+  const uint32_t id_;  // of the cluster: its first block
   GlobalShadow& global_;
   const unsigned n_, actors_;
   std::vector<View> views_, proxy_;
   std::vector<uint32_t> epochs_;  // of the engines
   bool proxy_used_ = false;
-  std::vector<Granule> shared_;
+  std::vector<std::vector<Granule>> shared_;  // by block
   ShadowPool pool_;
   std::unordered_map<uint64_t*, Mbarrier> mbarriers_;
 };

@@ -1,5 +1,5 @@
 // Clocks and edges of the race detector.
-#include <src/block.h>
+#include <src/cluster.h>
 
 #include <algorithm>
 
@@ -12,15 +12,16 @@ void join(Clocks& a, const Clocks& b) {
 
 }  // namespace
 
-RaceDetector::RaceDetector(Block& block, GlobalShadow& global)
-    : block_(block),
+RaceDetector::RaceDetector(Cluster& cluster, GlobalShadow& global)
+    : cluster_(cluster),
+      id_(cluster.first_block),
       global_(global),
-      n_(block.thread_count),
-      actors_(2 * block.thread_count + (block.thread_count + 31) / 32),
+      n_(cluster.size * cluster.actors_per_block),
+      actors_(2 * n_ + n_ / 32),
       views_(n_),
       proxy_(n_),
       epochs_(actors_, 0),
-      shared_((block.dynamic_bytes + 3) / 4) {
+      shared_(cluster.size, std::vector<Granule>((cluster.grid.config.dynamicSmemBytes + 3) / 4)) {
   for (View& v : views_) v.own[kSelf] = 1;
 }
 

@@ -1,7 +1,5 @@
 // Shared memory as kernels see it: the dynamic region, static objects, window addresses.
-#include <src/block.h>
-
-#include <algorithm>
+#include <src/cluster.h>
 
 namespace simt {
 
@@ -21,17 +19,7 @@ void* dynamic_shared(size_t align, Loc at) {
 
 void* static_shared(const void* key, size_t bytes, size_t align, Loc at) {
   Block& b = *current_block;
-  auto [it, fresh] = b.static_offsets.try_emplace(key, 0);
-  if (fresh) {
-    const size_t step = std::max<size_t>(align, 16), offset = (b.static_used + step - 1) / step * step;
-    if (offset + bytes > kStaticMax) {
-      fail(at, "static shared memory of %zu bytes; the limit is %zu", offset + bytes, kStaticMax);
-    }
-    it->second = offset;
-    b.static_used = offset + bytes;
-    if (b.options.poison) poison_fill(b.memory.static_start() + offset, bytes);
-  }
-  return b.memory.static_start() + it->second;
+  return b.memory.static_start() + b.cluster.static_offset(key, bytes, align, at);
 }
 
 uint32_t shared_address(const void* p, Loc at) {
@@ -46,13 +34,13 @@ unsigned char* Block::shared_at(uint32_t address, size_t bytes, Loc at) {
   if (address >= kDynamicBase && address + bytes <= kDynamicBase + dynamic_bytes) {
     return dynamic + (address - kDynamicBase);
   }
-  if (address >= kStaticBase && address + bytes <= kStaticBase + static_used) {
+  if (address >= kStaticBase && address + bytes <= kStaticBase + cluster.static_used) {
     return memory.static_start() + (address - kStaticBase);
   }
   fail(at,
        "shared address %#x (dynamic offset %ld), %zu bytes, is outside the block's shared memory (%zu dynamic, %zu "
        "static bytes)",
-       address, long(address) - long(kDynamicBase), bytes, dynamic_bytes, static_used);
+       address, long(address) - long(kDynamicBase), bytes, dynamic_bytes, cluster.static_used);
 }
 
 void note_atomic(const void* p, size_t bytes, Loc at) {

@@ -38,7 +38,7 @@ bool make_tensor_map(ptx::TensorMap* map, const void* base, uint64_t columns, ui
 
 void tma_load_2d(void* destination, const ptx::TensorMap& map, int column, int row, uint64_t* barrier, Loc at) {
   Block& b = *current_block;
-  const unsigned t = b.current->linear;
+  const unsigned t = b.current->actor;
   if (b.options.arch < 90) fail(at, "TMA needs sm_90");
   const uint32_t address = shared_address(destination, at), bytes = map.box_columns * map.box_rows * 2;
   shared_address(barrier, at);

@@ -83,7 +83,7 @@ void perform_all(Block& b, Warp& w) {
 
 void record_reads(Block& b, Warp& w, const WgmmaInFlight& op) {
   auto read = [&](uint64_t descriptor, bool mn_major, int mn, int k) {  // 8 neighbouring elements
-    b.race->engine_access(w.first->linear, kBulkEngine, op.epoch,
+    b.race->engine_access(w.first->actor, kBulkEngine, op.epoch,
                           b.shared_at(element_address(descriptor, mn_major, mn, k), 16, op.loc), 16, false,
                           site_of(op.loc));
   };
@@ -135,7 +135,7 @@ void issue(void** lanes, uint32_t) {
     ++acc->in_flight;
   }
   if (b.race) {
-    op.epoch = b.race->issue(w.first->linear, kBulkEngine);
+    op.epoch = b.race->issue(w.first->actor, kBulkEngine);
     record_reads(b, w, op);
   }
   ++b.stats.wgmma;
@@ -160,7 +160,7 @@ void wait(void** lanes, uint32_t) {
       if (!op.performed) perform(b, w, op);
       for (int i = 0; i < 32; ++i) {
         --accumulator(w.first[i], op.d[i])->in_flight;
-        if (b.race) b.race->waited(w.first[i].linear, kBulkEngine, op.epoch);
+        if (b.race) b.race->waited(w.first[i].actor, kBulkEngine, op.epoch);
       }
     }
     w.product_groups.erase(w.product_groups.begin());

@@ -2,10 +2,10 @@
 // card:
 //
 //   nvcc -std=c++20 -gencode arch=compute_90a,code=sm_90a -I kernels/cuda -I kernels/simt/tests
-//        kernels/simt/tests/{conformance.cpp,primitives.cu,matmul_mma.cu,matmul_wgmma.cu} -o conformance &&
+//        kernels/simt/tests/{conformance.cpp,primitives.cu,clusters.cu,matmul_mma.cu,matmul_wgmma.cu} -o conformance &&
 //        ./conformance
 //
-// Inputs are small integers, so fp32 sums are exact. The first three hashes are the executor's, which a card must
+// Inputs are small integers, so fp32 sums are exact. The first four hashes are the executor's, which a card must
 // repeat; the products are compared with a plain loop, and 2^x, which may differ in its last bits, with the library's.
 // CMake builds it for cards as cuda_conformance (kernels/cuda/toolkit).
 #include <kernels.h>
@@ -127,6 +127,8 @@ int main() {
         [](uint32_t* i, uint32_t* o) { return run_warp_matrix(i, o, nullptr); });
   check("barriers, ldmatrix x1 x2", 256, 7 * 32, 0xef9226bbeaa4e9c3,
         [](uint32_t* i, uint32_t* o) { return run_hand_over(i, o, nullptr); });
+  check("clusters", 64, 3 * 4 * 96, 0x47bf33a32376d983,
+        [](uint32_t* i, uint32_t* o) { return run_clusters(ClusterFault::kNone, 4, 3, i, o, nullptr); });
   check_exp2();
   const int m = 72, n = 136, k = 192;
   auto product = [&](const char* name, uint64_t expected, auto go) {

@@ -69,6 +69,18 @@ cudaError_t run_shuffles(uint32_t* out, cudaStream_t);
 cudaError_t run_warp_matrix(const uint32_t* in, uint32_t* out, cudaStream_t);
 // Named barrier, mbarrier, ldmatrix x1 and x2, rounding to bf16: [7 * 32] words from in [256]. Likewise.
 cudaError_t run_hand_over(const uint32_t* in, uint32_t* out, cudaStream_t);
+// Clusters of 1 to 8 blocks of 96 threads: [clusters * size * 96] words from in [64]. Likewise.
+enum class ClusterFault {
+  kNone,
+  kNoBarrierBefore,
+  kOneBuffer,
+  kReadBeforeWait,
+  kWrongRank,
+  kOneMissing,
+  kArriveTwice,
+  kStoreAtExit,
+};
+cudaError_t run_clusters(ClusterFault, int size, int clusters, const uint32_t* in, uint32_t* out, cudaStream_t);
 // out[i] = 2^in[i], approximately. n is a multiple of 64.
 cudaError_t run_exp2(const float* in, float* out, int n, cudaStream_t);
 // out[i] = in[i] in 16-byte steps; with stride > 1 the lanes go through shared memory that many words apart.

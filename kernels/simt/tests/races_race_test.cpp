@@ -174,5 +174,19 @@ TEST_F(Races, TrafficOfCopies) {
   EXPECT_NE(simt::to_json(s).find("\"global_store_bytes\": 16384"), std::string::npos) << simt::to_json(s);
 }
 
+TEST_F(Races, Clusters) {
+  Buffer<uint32_t> in(64), out(8 * 96);
+  for (size_t i = 0; i < 64; ++i) in[i] = uint32_t(i * i);
+  auto run = [&](ClusterFault fault, int size) { return run_clusters(fault, size, 2, in.get(), out.get(), nullptr); };
+  const auto line = [](const char* tag) { return place("clusters.cu", tag); };
+  for (auto order : {simt::Order::kFifo, simt::Order::kLifo, simt::Order::kRandom, simt::Order::kPct}) {
+    simt::options().order = order;
+    for (int size : {1, 2, 4})
+      EXPECT_EQ(run(ClusterFault::kNone, size), cudaSuccess) << size << ": " << simt::last_error();
+    expect_report(run(ClusterFault::kOneBuffer, 2), {"race: ", line("store"), line("read"), "static shared +"});
+    expect_report(run(ClusterFault::kReadBeforeWait, 2), {"race: ", line("store"), line("read"), "of block"});
+  }
+}
+
 }  // namespace
 }  // namespace simt_test

@@ -36,6 +36,14 @@ void sync_threads(Loc);
 int sync_threads_reduce(int predicate, Reduce, Loc);
 void named_barrier(int id, int threads, bool wait, Loc);
 
+// The barrier of the cluster, and a write to the shared memory of another of its blocks: what lies there at the place
+// of `p` here.
+void cluster_arrive(Loc);
+void cluster_wait(Loc);
+unsigned cluster_rank();
+unsigned cluster_size();
+void cluster_store(void* p, unsigned rank, const void* value, size_t bytes, Loc);
+
 unsigned lane_id();
 uint32_t active_mask();
 

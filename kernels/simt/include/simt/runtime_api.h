@@ -49,9 +49,15 @@ enum cudaDeviceAttr {
   cudaDevAttrComputeCapabilityMinor = 76,
   cudaDevAttrMaxSharedMemoryPerBlockOptin = 97,
 };
-enum cudaLaunchAttributeID { cudaLaunchAttributeIgnore = 0 };
+enum cudaLaunchAttributeID { cudaLaunchAttributeIgnore = 0, cudaLaunchAttributeClusterDimension = 4 };
+union cudaLaunchAttributeValue {
+  struct {
+    unsigned x, y, z;
+  } clusterDim;
+};
 struct cudaLaunchAttribute {
   cudaLaunchAttributeID id;
+  cudaLaunchAttributeValue val;
 };
 
 using cudaStream_t = struct simt_stream*;
@@ -160,6 +166,7 @@ struct Grid {
   void (*entry)(void* arguments);
   void* arguments;
   size_t argument_bytes;
+  unsigned cluster = 1;  // blocks of a cluster
 };
 cudaError_t run_grid(const Grid&);
 }  // namespace simt

@@ -1,0 +1,46 @@
+// Clusters of blocks and their distributed shared memory (sm_90). All threads of a warp call the barrier together.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <device/address.cuh>
+
+namespace ptx {
+
+// Where not, kernels for clusters are compiled to nothing, and nobody launches them.
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+inline constexpr bool kHasClusters = true;
+#else
+inline constexpr bool kHasClusters = false;
+#endif
+
+__device__ __forceinline__ unsigned cluster_rank() {
+  unsigned rank;
+  asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+  return rank;
+}
+__device__ __forceinline__ unsigned cluster_size() {
+  unsigned size;
+  asm("mov.u32 %0, %%cluster_nctarank;" : "=r"(size));
+  return size;
+}
+// The barrier of all threads of the cluster, in two halves; what was written before the first, in whichever block's
+// shared memory, may be read after the second.
+__device__ __forceinline__ void cluster_arrive() {
+  asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
+}
+__device__ __forceinline__ void cluster_wait() {
+  asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
+}
+// Writes to the shared memory of the block with that rank, at the place of p in this one's. A barrier of the cluster
+// has been passed before (the block has started), and one follows before that block exits.
+__device__ __forceinline__ void cluster_store(float2* p, unsigned rank, float2 value) {
+  asm volatile(
+      "{.reg .b32 there;\n"
+      "mapa.shared::cluster.u32 there, %0, %1;\n"
+      "st.shared::cluster.v2.f32 [there], {%2, %3};}\n" ::"r"(shared_address(p)),
+      "r"(rank), "f"(value.x), "f"(value.y)
+      : "memory");
+}
+
+}  // namespace ptx

@@ -1,0 +1,75 @@
+// Clusters of the plain build: what blocks tell one another, and what is refused.
+#include <kernels.h>
+#include <support.h>
+
+namespace simt_test {
+namespace {
+
+class Clusters : public testing::Test {
+ protected:
+  Clusters() : in_(64), out_(16 * 96) {
+    for (size_t i = 0; i < 64; ++i) in_[i] = uint32_t(i * i * 7 + 5);
+  }
+  cudaError_t run(ClusterFault fault, int size, int clusters = 2) {
+    for (size_t i = 0; i < out_.size(); ++i) out_[i] = 0;
+    return run_clusters(fault, size, clusters, in_.get(), out_.get(), nullptr);
+  }
+  // What every thread of a block has: all that the cluster's warps tell it in three rounds.
+  uint32_t expected(unsigned block, unsigned size) {
+    const unsigned first = block / size * size;
+    uint32_t sum = 0;
+    for (unsigned round = 0; round < 3; ++round) {
+      for (unsigned i = 0; i < size * 3; ++i)
+        sum = sum * 31 + in_[(first * 3 + i) % 64] % 1024 + round + 7 * (block - first);
+    }
+    return sum;
+  }
+  void expect_report(ClusterFault fault, const std::vector<std::string>& parts) {
+    EXPECT_EQ(run(fault, 2), cudaErrorLaunchFailure);
+    for (const std::string& part : parts)
+      EXPECT_NE(simt::last_error().find(part), std::string::npos)
+          << "'" << part << "' is not in: " << simt::last_error();
+  }
+  static std::string at(const std::string& tag) { return place("clusters.cu", tag); }
+
+  With restore_;
+  Buffer<uint32_t> in_, out_;
+};
+
+TEST_F(Clusters, BlocksTellOneAnother) {
+  for (auto order :
+       {simt::Order::kFifo, simt::Order::kLifo, simt::Order::kReverse, simt::Order::kRandom, simt::Order::kPct}) {
+    simt::options().order = order;
+    for (unsigned size : {1u, 2u, 4u, 8u}) {
+      ASSERT_EQ(run(ClusterFault::kNone, int(size)), cudaSuccess) << simt::last_error();
+      for (size_t i = 0; i < 2 * size * 96; ++i)
+        ASSERT_EQ(out_[i], expected(unsigned(i / 96), size)) << size << " " << i;
+    }
+  }
+}
+
+TEST_F(Clusters, ReportsNameTheLine) {
+  expect_report(ClusterFault::kNoBarrierBefore, {at("store"), "may not have started"});
+  expect_report(ClusterFault::kWrongRank, {at("store"), "block 2 of the cluster is written to, which has 2"});
+  expect_report(ClusterFault::kArriveTwice, {at("arrive-twice"), "twice"});
+  expect_report(ClusterFault::kOneMissing, {at("arrive"), "a thread exits while"});
+  simt::options().strict = false;
+  EXPECT_EQ(run(ClusterFault::kOneMissing, 2), cudaSuccess) << simt::last_error();  // who has exited is not waited for
+}
+
+// Some schedule lets block 0 exit first.
+TEST_F(Clusters, AnExitedBlockIsNotWrittenTo) {
+  expect_report(ClusterFault::kStoreAtExit, {at("store-at-exit"), "block 0 has exited"});
+}
+
+TEST_F(Clusters, RefusesWhatHardwareRefuses) {
+  EXPECT_EQ(run(ClusterFault::kNone, 9, 1), cudaErrorInvalidConfiguration);
+  EXPECT_NE(simt::last_error().find("a cluster of 9 blocks"), std::string::npos) << simt::last_error();
+  With sm80([](simt::Options& o) { o.arch = 80; });
+  EXPECT_EQ(run(ClusterFault::kNone, 2), cudaErrorInvalidConfiguration);
+  EXPECT_NE(simt::last_error().find("sm_90"), std::string::npos) << simt::last_error();
+  EXPECT_EQ(run(ClusterFault::kNone, 1), cudaErrorLaunchFailure);  // the instructions are not there either
+}
+
+}  // namespace
+}  // namespace simt_test
