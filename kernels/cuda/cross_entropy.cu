@@ -1,34 +1,49 @@
-#include "kernels/cuda/cross_entropy.cuh"
+#include "kernels/cuda/cross_entropy_cluster.cuh"
 #include "kernels/cuda/cross_entropy_rows.cuh"
 #include "kernels/cuda/launching.h"
 
 namespace encore {
 namespace {
 
-constexpr int kThreads = 512, kUnits = 13;
-constexpr int kParked = 12;  // units of a thread whose sums lie in 192 KiB of shared memory, the last in registers
-constexpr size_t kParkedBytes = sizeof(float4) * 2 * kParked * kThreads;
-constexpr int64_t kMostHeld = int64_t(kThreads) * kUnits * cuda::kUnit;
 constexpr int64_t kFewColumns = 4096;
 
-// Does a row lie in registers? For the loss to be the same bits with and without gradients, this hangs on nothing else.
-bool held(const Tensor& logits, size_t shared_limit) {
+// In what a row lies while it is worked on. For the loss to be the same bits with and without gradients, this hangs on
+// nothing else.
+enum class Held { kInBlock, kInCluster, kNot };
+Held held(const Tensor& logits, bool hopper, size_t shared_limit) {
+  if (logits.cols <= kFewColumns) return Held::kInBlock;
   const bool whole = logits.cols % cuda::kUnit == 0 && cuda::rows_of<__nv_bfloat16>(logits).wide;
-  const bool fits = shared_limit >= kParkedBytes + 1024;
-  return logits.cols <= (logits.dtype == DType::kBF16 && whole && fits ? kMostHeld : kFewColumns);
+  const bool fits =
+      hopper && shared_limit >= cuda::kClusterSmem + 4096 && logits.cols <= cuda::kMostBlocks * cuda::kBlockColumns;
+  return logits.dtype == DType::kBF16 && whole && fits ? Held::kInCluster : Held::kNot;
+}
+
+// The smallest that has room for a row.
+unsigned blocks_of_cluster(int64_t cols) {
+  unsigned blocks = 1;
+  while (blocks * cuda::kBlockColumns < cols) blocks *= 2;
+  return blocks;
+}
+
+cuda::RowParts parts_of(const Tensor& logits, Held held) {
+  if (held == Held::kNot) return {logits.rows, 64, 256};
+  if (held == Held::kInBlock) return {logits.rows, 16, 528};
+  return {logits.rows, 4, 132 / int64_t(blocks_of_cluster(logits.cols))};
 }
 
 template <class T>
-cudaError_t run_held(cudaStream_t stream, const cuda::CrossEntropyArgs<T>& args, unsigned grid) {
-  if (args.cols <= kFewColumns)
-    return launch(stream, {grid, 128}, cuda::cross_entropy_rows_kernel<T, 128, 4, 0, false>, args);
-  if constexpr (sizeof(T) == 2)
-    return launch(stream, {grid, kThreads, kParkedBytes},
-                  cuda::cross_entropy_rows_kernel<T, kThreads, kUnits, kParked, true>, args);
+cudaError_t run_held(cudaStream_t stream, const cuda::CrossEntropyArgs<T>& args, unsigned parts, Held held) {
+  if (held == Held::kInBlock) return launch(stream, {parts, 128}, cuda::cross_entropy_rows_kernel<T, 128, 4>, args);
+  if constexpr (sizeof(T) == 2) {
+    const unsigned blocks = blocks_of_cluster(args.cols);
+    return launch(stream, {parts * blocks, cuda::kClusterThreads, cuda::kClusterSmem, blocks},
+                  cuda::cross_entropy_cluster_kernel, args);
+  }
   return cudaErrorInvalidValue;
 }
 
 // A block a row; without dbias it writes the gradient too.
+constexpr int kThreads = 512;
 template <class T>
 cudaError_t run_wide(cudaStream_t stream, cuda::CrossEntropyArgs<T> args, size_t limit) {
   const size_t row = size_t(cuda::div_up(args.cols, cuda::kUnit) * cuda::kUnit) * sizeof(T), reserve = 1024;
@@ -47,10 +62,8 @@ void CudaBackend::cross_entropy(const CrossEntropy& a) {
   check_live(op, a.live, rows);
   const Outside bad = first_outside(op, a.labels, INT32_MIN, a.classes, a.live);
   check(bad.index < 0, "{}: label {} of row {} is not below {} classes", op, bad.value, bad.index, a.classes);
-  const bool in_registers = held(a.logits, shared_limit_);
-  const cuda::RowParts blocks = !in_registers         ? cuda::RowParts(rows, 64, 256)
-                                : cols <= kFewColumns ? cuda::RowParts(rows, 16, 528)
-                                                      : cuda::RowParts(rows, 4, 132);
+  const Held held = encore::held(a.logits, hopper_, shared_limit_);
+  const cuda::RowParts blocks = parts_of(a.logits, held);
   const bool summed = a.dbias && !a.loss_only;
   const size_t sums = summed ? (size_t(blocks.count * a.classes) + 63) / 64 * 64 : 0;
   float* room = static_cast<float*>(scratch((sums + size_t(3 * rows)) * sizeof(float)));
@@ -72,7 +85,7 @@ void CudaBackend::cross_entropy(const CrossEntropy& a) {
                                          a.classes,
                                          blocks.size,
                                          !a.loss_only};
-    if (in_registers) return check_cuda(run_held(stream_, args, cuda::grid_size(blocks.count)), op);
+    if (held != Held::kNot) return check_cuda(run_held(stream_, args, cuda::grid_size(blocks.count), held), op);
     check_cuda(run_wide(stream_, args, shared_limit_), op);
     if (!summed) return;
     const dim3 grid(cuda::grid_size(cuda::div_up(cols, cuda::kTileColumns)), cuda::grid_size(blocks.count));

@@ -1,4 +1,4 @@
-// Cross-entropy of rows that lie in the registers of a block (cross_entropy.cuh says which).
+// Cross-entropy of short rows, which lie in the registers of a block (cross_entropy.cuh says which).
 #pragma once
 
 #include <device/mma.cuh>
@@ -31,31 +31,14 @@ struct RunningSum {
   }
 };
 
-// Adds the unit's gradient to its column sums: in shared memory, thread beside thread, or in registers.
-__device__ __forceinline__ void add_parked(float4* parked, const float (&u)[kUnit], int threads) {
-#pragma unroll
-  for (int i = 0; i < 2; ++i) {
-    const float4 sum = parked[i * threads];
-    parked[i * threads] =
-        make_float4(sum.x + u[4 * i], sum.y + u[4 * i + 1], sum.z + u[4 * i + 2], sum.w + u[4 * i + 3]);
-  }
-}
-
-// A thread has the units thread + k kThreads of every row, and their column sums: of the first kParked units in
-// dynamic shared memory, of the others in registers. kWhole: rows are whole 16-byte words, padding included. REQUIRES:
-// cols <= 8 kThreads kUnits.
-template <class T, int kThreads, int kUnits, int kParked, bool kWhole>
+// A thread has the units thread + k kThreads of every row, and their column sums. REQUIRES: cols <= 8 kThreads kUnits.
+template <class T, int kThreads, int kUnits>
 __global__ void __launch_bounds__(kThreads) cross_entropy_rows_kernel(CrossEntropyArgs<T> a) {
   auto& shared = static_smem<CrossEntropyShared<kThreads / 32>>();
-  float4* const parked = kParked > 0 ? dynamic_smem<float4>() + threadIdx.x : nullptr;
   const int begin = int(blockIdx.x) * int(a.rows_per_block);
   const int end = begin + int(a.rows_per_block) < int(a.rows) ? begin + int(a.rows_per_block) : int(a.rows);
   const float factor = a.gradient ? *a.grad_scale : 0.f;
-  float sums[kUnits - kParked][kUnit] = {};
-  if (a.parts) {
-#pragma unroll
-    for (int k = 0; k < 2 * kParked; ++k) parked[k * kThreads] = make_float4(0, 0, 0, 0);
-  }
+  float sums[kUnits][kUnit] = {};
   int turn = 0;
   for (int r = begin; r < end; ++r) {
     const int32_t label = label_of(a, r);
@@ -68,8 +51,7 @@ __global__ void __launch_bounds__(kThreads) cross_entropy_rows_kernel(CrossEntro
 #pragma unroll
     for (int k = 0; k < kUnits; ++k) {
       const int c = (int(threadIdx.x) + k * kThreads) * kUnit;
-      held[k] = load_packed(static_cast<const T*>(row) + c, kWhole ? (c < int(a.cols) ? kUnit : 0) : int(a.classes) - c,
-                            kWhole || a.logits.wide);
+      held[k] = load_packed(static_cast<const T*>(row) + c, int(a.classes) - c, a.logits.wide);
     }
     if (threadIdx.x == 0) shared.beaten = 0;
     // Two chains, so that one's exponentials hide the other's.
@@ -130,14 +112,10 @@ __global__ void __launch_bounds__(kThreads) cross_entropy_rows_kernel(CrossEntro
         for (int i = 0; i < kUnit; ++i)
           if (c + i == label) u[i] -= factor;
       }
-      store_unit(row + c, kWhole ? kUnit : int(a.cols) - c, kWhole || a.logits.wide, u);
+      store_unit(row + c, int(a.cols) - c, a.logits.wide, u);
       if (!a.parts) continue;
-      if (k < kParked) {
-        add_parked(parked + 2 * k * kThreads, u, kThreads);
-      } else {
 #pragma unroll
-        for (int i = 0; i < kUnit; ++i) sums[k < kParked ? 0 : k - kParked][i] += u[i];
-      }
+      for (int i = 0; i < kUnit; ++i) sums[k][i] += u[i];
     }
   }
   if (!a.parts) return;
@@ -145,14 +123,7 @@ __global__ void __launch_bounds__(kThreads) cross_entropy_rows_kernel(CrossEntro
   for (int k = 0; k < kUnits; ++k) {
     const int c = (int(threadIdx.x) + k * kThreads) * kUnit;
     if (c >= int(a.classes)) continue;
-    float* const part = a.parts + int64_t(blockIdx.x) * a.classes + c;
-    if (k < kParked) {
-      const float4 low = parked[2 * k * kThreads], high = parked[(2 * k + 1) * kThreads];
-      const float u[kUnit] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
-      store_unit(part, int(a.classes) - c, a.classes % 4 == 0, u);
-    } else {
-      store_unit(part, int(a.classes) - c, a.classes % 4 == 0, sums[k < kParked ? 0 : k - kParked]);
-    }
+    store_unit(a.parts + int64_t(blockIdx.x) * a.classes + c, int(a.classes) - c, a.classes % 4 == 0, sums[k]);
   }
 }
 

@@ -1,4 +1,4 @@
-// Sums in a fixed order: over a warp, over a block, over the rows of a column tile.
+// Sums in a fixed order: over a warp (and its largest value), over a block, over the rows of a column tile.
 #pragma once
 
 #include <device_port.h>
@@ -10,6 +10,12 @@ namespace encore::cuda {
 __device__ __forceinline__ float warp_sum(float v) {
 #pragma unroll
   for (int bit = 16; bit > 0; bit /= 2) v += __shfl_xor_sync(0xffffffffu, v, bit);
+  return v;
+}
+
+__device__ __forceinline__ float warp_max(float v) {
+#pragma unroll
+  for (int bit = 16; bit > 0; bit /= 2) v = fmaxf(v, __shfl_xor_sync(0xffffffffu, v, bit));
   return v;
 }
 

@@ -97,7 +97,9 @@ std::vector<Case> cases() {
     all.push_back({9, 50265, 39, dtype, true, true, 2, 0, 0.2, 0});
     all.push_back({3, 5001, 55, dtype, false, true, 2, 0, 0.2, 8});
     all.push_back({3, 50265, 0, dtype, false, false});
-    all.push_back({2, 53249, 63, dtype});  // wider than the registers of a block
+    all.push_back({2, 53249, 63, dtype});  // two, four and eight blocks hold a row between them
+    all.push_back({5, 110001, 15, dtype, true, true, 2, 0, 0.2, 0});
+    all.push_back({1, 204801, 7, dtype});  // wider than what they hold
     all.push_back({1, 60001, 7, dtype, true, false});
     all.push_back({200, 300, 20, dtype});
     all.push_back({2200, 19, 0, dtype});
@@ -122,8 +124,9 @@ class CrossEntropyFacts : public OpTest {
     Values gradient, row_loss;
     double loss, correct;
   };
-  Outcome run(const Values& u, int64_t rows, int64_t classes, const Values& labels, Backend* other = nullptr) {
-    auto& logits = given(DType::kF32, rows, classes, u);
+  Outcome run(const Values& u, int64_t rows, int64_t classes, const Values& labels, Backend* other = nullptr,
+              DType dtype = DType::kF32) {
+    auto& logits = given(dtype, rows, int64_t(u.size()) / std::max<int64_t>(1, rows), u);
     auto &row_loss = blank(DType::kF32, 1, rows), &loss_sum = given(DType::kF64, 1, 1, {0}),
          &correct = given(DType::kI64, 1, 1, {0});
     Backend& on = other ? *other : backend();
@@ -151,6 +154,58 @@ TEST_F(CrossEntropyFacts, ReferenceGradientIsAFiniteDifference) {
 // Of equal largest logits the first counts, as with argmax.
 TEST_F(CrossEntropyFacts, TiesCountForTheFirst) {
   EXPECT_EQ(run({1, 5, 5, 0, 1, 5, 5, 0, 0, 0, 0, 0}, 3, 4, {1, 2, 0}).correct, 2);
+}
+
+// A row of a whole vocabulary may lie in several blocks: the label's, one before and one after.
+TEST_F(CrossEntropyFacts, TiesOfLongRows) {
+  constexpr int64_t kClasses = 50265, kColumns = 50304, kBoundary = kColumns / 2;
+  struct Row {
+    int64_t label;
+    std::vector<int64_t> equal;  // columns whose logit is the label's; the others are smaller
+    int correct;
+  };
+  const std::vector<Row> rows{{40000, {}, 1},
+                              {40000, {39999}, 0},
+                              {40000, {3}, 0},
+                              {40000, {40001, 50264}, 1},
+                              {100, {50000}, 1},
+                              {100, {99}, 0},
+                              {kBoundary, {kBoundary - 1}, 0},
+                              {kBoundary - 1, {kBoundary}, 1},
+                              {50264, {50265, 50303}, 1}};  // padding
+  const auto count = int64_t(rows.size());
+  Values u(size_t(count * kColumns), 0);
+  for (size_t r = 0; r < rows.size(); ++r) {
+    u[r * kColumns + size_t(rows[r].label)] = 5;
+    for (const int64_t c : rows[r].equal) u[r * kColumns + size_t(c)] = 5;
+  }
+  Values labels;
+  double all = 0;
+  for (size_t r = 0; r < rows.size(); ++r) {
+    Values one(rows.size(), -1);
+    one[r] = double(rows[r].label);
+    EXPECT_EQ(run(u, count, kClasses, one, nullptr, DType::kBF16).correct, rows[r].correct) << "row " << r;
+    labels.push_back(double(rows[r].label));
+    all += rows[r].correct;
+  }
+  EXPECT_EQ(run(u, count, kClasses, labels, nullptr, DType::kBF16).correct, all);
+}
+
+TEST_F(CrossEntropyFacts, InfinitiesAndNanOfLongRows) {
+  constexpr int64_t kClasses = 50265, kColumns = 50304;
+  const double inf = HUGE_VAL;
+  Values u(3 * kColumns, -inf);
+  u[7] = -200;  // row 0: nothing finite in the later blocks
+  u[kColumns + 50264] = 1, u[kColumns] = 0;
+  for (size_t c = 2 * kColumns; c < 3 * kColumns; ++c) u[c] = 0.125;
+  u[2 * kColumns + 50000] = NAN;
+  const Outcome got = run(u, 3, kClasses, {7, 0, 3}, nullptr, DType::kBF16);
+  EXPECT_EQ(got.row_loss[0], 0);
+  EXPECT_NEAR(got.row_loss[1], std::log(1 + std::exp(1.0)), 1e-6);
+  EXPECT_NEAR(got.gradient[kColumns], 1 / (1 + std::exp(1.0)) - 1, 1e-2);
+  EXPECT_EQ(got.gradient[kColumns + 1], 0);
+  EXPECT_TRUE(std::isnan(got.row_loss[2]));
+  for (size_t c = 0; c < kClasses; ++c) ASSERT_TRUE(std::isnan(got.gradient[2 * kColumns + c])) << c;
 }
 
 TEST_F(CrossEntropyFacts, InfinitiesAndNan) {

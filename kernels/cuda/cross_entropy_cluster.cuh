@@ -1,0 +1,283 @@
+// Cross-entropy of bf16 rows that lie in the registers of a cluster of blocks (cross_entropy.cuh says which; sm_90).
+//
+// Every block has a share of the columns: of them the bias and the gradient's column sums stay in its shared memory, so
+// that memory moves nothing but the logits, once in and once out. In one pass over a thread's units the gradient of a
+// row is written, the row after the next is loaded into the same registers, and the next row's largest logit and sum of
+// exponentials are taken. Then every warp tells these two to all blocks of the cluster, and a barrier of the cluster
+// follows, the only one a row. Online normaliser: Milakov and Gimelshein, 2018 (arXiv:1805.02867).
+#pragma once
+
+#include <device/cluster.cuh>
+
+#include "kernels/cuda/cross_entropy_rows.cuh"
+
+namespace encore::cuda {
+
+inline constexpr int kClusterThreads = 640, kClusterUnits = 5, kClusterWarps = kClusterThreads / 32, kMostBlocks = 8;
+inline constexpr int64_t kBlockColumns = int64_t(kClusterThreads) * kClusterUnits * kUnit;
+inline constexpr size_t kClusterSmem = size_t(2 * kBlockColumns) * sizeof(float);
+
+// Of two rows by turns.
+struct CrossEntropyClusterShared {
+  float2 told[2][kMostBlocks * kClusterWarps];  // by warp of the cluster: largest logit, sum of exponentials against it
+  float of_label[2];
+  int classes, end;  // of the block's columns
+  int beaten[2];     // some column of this block before the label has the same logit
+};
+
+struct HeldRow {
+  Packed<__nv_bfloat16> unit[kClusterUnits];
+  int32_t label;  // negative: the row counts for nothing, and was not read
+};
+
+__device__ __forceinline__ void add_to(float4& sum, float a, float b, float c, float d) {
+  sum = make_float4(sum.x + a, sum.y + b, sum.z + c, sum.w + d);
+}
+
+// A thread's view of its cluster. Its unit k has the columns first + k kStride and the next seven; `columns` of the
+// block's and `classes` of the classes are left from `first` on.
+struct RowCluster {
+  static constexpr int kStride = kClusterThreads * kUnit;
+  const CrossEntropyArgs<__nv_bfloat16>& a;
+  CrossEntropyClusterShared& shared;
+  float4* bias;  // of unit k at 2 k and 2 k + 1, times kClusterThreads; the column sums follow
+  int rank, size, first, columns, classes;
+  int rows;      // with labels
+  int open_row;  // thread 0: the row before, whose correctness waits for a barrier; -1: none
+  float factor;
+
+  __device__ __forceinline__ float4& sums(int half) const { return bias[(2 * kClusterUnits + half) * kClusterThreads]; }
+  // Anew each row: kept over the loop, what follows from them takes a dozen registers that are not there.
+  __device__ __forceinline__ void measure() { columns = shared.end - first, classes = shared.classes - first; }
+  __device__ __forceinline__ bool has(int k) const { return k * kStride < columns; }
+  __device__ __forceinline__ int32_t label_of_row(int r) const { return r < rows ? a.labels[r] : -1; }
+  __device__ __forceinline__ __nv_bfloat16* units(int r) const { return a.logits.row(r) + first; }
+
+  __device__ __forceinline__ void load(HeldRow& row, int k, const __nv_bfloat16* from, int32_t label) const {
+    row.unit[k] = Packed<__nv_bfloat16>{};
+    if (label >= 0) row.unit[k].word[0] = *reinterpret_cast<const uint4*>(from + k * kStride);
+  }
+  // The unit's logits with their bias, which is -inf in columns that are no classes: what lies there was cleared.
+  __device__ __forceinline__ void biased(const HeldRow& row, int k, float (&u)[kUnit]) const {
+    const float4 low = bias[2 * k * kClusterThreads], high = bias[(2 * k + 1) * kClusterThreads];
+    const float b[kUnit] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
+    unpack(row.unit[k], u);
+#pragma unroll
+    for (int i = 0; i < kUnit; ++i) u[i] += b[i];
+  }
+
+  __device__ __forceinline__ void clear_padding(HeldRow& row, int k) const {
+    const int n = classes - k * kStride;
+    if (n >= kUnit) return;
+    uint4& word = row.unit[k].word[0];
+    word.x &= n >= 2 ? ~0u : n == 1 ? 0xffffu : 0u;
+    word.y &= n >= 4 ? ~0u : n == 3 ? 0xffffu : 0u;
+    word.z &= n >= 6 ? ~0u : n == 5 ? 0xffffu : 0u;
+    word.w &= n == 7 ? 0xffffu : 0u;
+  }
+
+  __device__ __forceinline__ void add_statistics(HeldRow& row, int k, int turn, RunningSum& running) const {
+    clear_padding(row, k);
+    float u[kUnit];
+    biased(row, k, u);
+    const int at = row.label - first - k * kStride;
+    if (unsigned(at) < unsigned(kUnit)) {
+#pragma unroll
+      for (int i = 0; i < kUnit; ++i)
+        if (i == at) shared.of_label[turn] = u[i];
+    }
+    running.add<__nv_bfloat16>(u, k);
+  }
+  __device__ __forceinline__ void write_gradient(const HeldRow& row, int k, __nv_bfloat16* to, float most,
+                                                 float scale) const {
+    if (row.label < 0) return store_zeros(to + k * kStride, kUnit, true);
+    float u[kUnit];
+    biased(row, k, u);
+#pragma unroll
+    for (int i = 0; i < kUnit; ++i) u[i] = exponential<__nv_bfloat16>(u[i] - most) * scale;
+    const int at = row.label - first - k * kStride;
+    if (unsigned(at) < unsigned(kUnit)) {
+#pragma unroll
+      for (int i = 0; i < kUnit; ++i)
+        if (i == at) u[i] -= factor;
+    }
+    store_unit(to + k * kStride, kUnit, true, u);
+    if (!a.parts) return;
+    add_to(sums(2 * k), u[0], u[1], u[2], u[3]);
+    add_to(sums(2 * k + 1), u[4], u[5], u[6], u[7]);
+  }
+
+  // Every block of the cluster learns what this warp's units say of a row.
+  __device__ __forceinline__ void tell(const RunningSum& running, int turn) const {
+    const float most = warp_max(running.most), offset = most == -INFINITY ? 0.f : most;
+    const float sum = warp_sum(running.sum * exponential<__nv_bfloat16>(running.most - offset));
+    const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32;
+    if (lane < size)
+      ptx::cluster_store(&shared.told[turn][rank * kClusterWarps + warp], unsigned(lane), make_float2(most, sum));
+    __syncwarp();
+    ptx::cluster_arrive();
+    ptx::cluster_wait();
+  }
+  // Largest logit and sum of exponentials of the whole row: the same bits in every thread.
+  __device__ __forceinline__ float2 told(int turn) const {
+    const float2* const all = shared.told[turn];
+    const int count = size * kClusterWarps, lane = int(threadIdx.x) % 32;
+    float most = -INFINITY, sum = 0;
+    for (int i = lane; i < count; i += 32) most = fmaxf(most, all[i].x);
+    most = warp_max(most);
+    const float offset = most == -INFINITY ? 0.f : most;
+    for (int i = lane; i < count; i += 32) sum += all[i].y * exponential<__nv_bfloat16>(all[i].x - offset);
+    return make_float2(most, warp_sum(sum));
+  }
+
+  // The row's loss, and whether its label is the first of the largest: thread 0 knows after the next barrier, when the
+  // block's threads have said whether some column before the label is as large.
+  __device__ __forceinline__ void settle(const HeldRow& row, int r, float2 totals, int turn) {
+    settle_open(turn ^ 1);
+    if (row.label < 0) {
+      if (rank == 0 && threadIdx.x == 0) a.row_loss[r] = 0, a.row_correct[r] = 0;
+      return;
+    }
+    const int share = columns + int(threadIdx.x) * kUnit, at = row.label - first + int(threadIdx.x) * kUnit;
+    if (unsigned(at) >= unsigned(share)) return;  // another block's
+    const int warp = int(threadIdx.x) / 32;
+    const float of_label = shared.of_label[turn];
+    const bool largest = of_label == totals.x;
+    if (largest && shared.told[turn][rank * kClusterWarps + warp].x == totals.x) find_equal(row, totals.x, turn);
+    if (warp > 0) return;
+    bool before = false;  // in a block with smaller columns
+    for (int i = int(threadIdx.x); i < rank * kClusterWarps; i += 32)
+      before = before || shared.told[turn][i].x == totals.x;
+    before = __any_sync(0xffffffffu, before);
+    if (threadIdx.x > 0) return;
+    a.row_loss[r] = logf(totals.y) + (totals.x - of_label);
+    a.row_correct[r] = largest && !before;
+    open_row = r;
+  }
+  __device__ __forceinline__ void settle_open(int turn) {
+    if (open_row < 0) return;
+    if (shared.beaten[turn]) a.row_correct[open_row] = 0;
+    shared.beaten[turn] = 0;
+    open_row = -1;
+  }
+  __device__ __forceinline__ void find_equal(const HeldRow& row, float most, int turn) const {
+#pragma unroll
+    for (int k = 0; k < kClusterUnits; ++k) {
+      if (!has(k)) continue;
+      float u[kUnit];
+      biased(row, k, u);
+#pragma unroll
+      for (int i = 0; i < kUnit; ++i)
+        if (first + k * kStride + i < row.label && u[i] == most) shared.beaten[turn] = 1;
+    }
+  }
+
+  // Reads the first two rows and tells the cluster of the first. The barrier whose second half stands here says that
+  // the other blocks have started.
+  __device__ __forceinline__ void start(HeldRow& row, HeldRow& next, int r) {
+    row.label = label_of_row(r), next.label = label_of_row(r + 1);
+#pragma unroll
+    for (int k = 0; k < kClusterUnits; ++k) {
+      if (!has(k)) continue;
+      load(row, k, units(r), row.label);
+      load(next, k, units(r + 1), next.label);
+    }
+    RunningSum running{-INFINITY, 0, 0};
+#pragma unroll
+    for (int k = 0; k < kClusterUnits; ++k)
+      if (has(k) && row.label >= 0) add_statistics(row, k, 0, running);
+    ptx::cluster_wait();
+    tell(running, 0);
+  }
+  // Row r, which `now` holds, is done; `next` holds row r + 1, of which the cluster is told unless r was the last;
+  // `now` gets row r + 2, whose label is `after`.
+  __device__ __forceinline__ void step(HeldRow& now, HeldRow& next, int r, bool last, int32_t after, int turn) {
+    const float2 totals = told(turn);
+    settle(now, r, totals, turn);
+    measure();
+    const float scale = 1.f / totals.y * factor;
+    __nv_bfloat16 *const to = units(r), *const from = units(r + 2);
+    RunningSum running{-INFINITY, 0, 0};
+#pragma unroll
+    for (int k = 0; k < kClusterUnits; ++k) {
+      if (!has(k)) continue;
+      if (a.gradient) write_gradient(now, k, to, totals.x, scale);
+      load(now, k, from, after);
+      if (next.label >= 0) add_statistics(next, k, turn ^ 1, running);
+    }
+    now.label = after;
+    if (!last) tell(running, turn ^ 1);
+  }
+
+  __device__ __forceinline__ void fill() const {
+    if (threadIdx.x == 0) {
+      shared.classes = int(a.classes), shared.end = first + columns;
+      shared.beaten[0] = shared.beaten[1] = 0;
+    }
+#pragma unroll
+    for (int k = 0; k < kClusterUnits; ++k) {
+      float b[kUnit] = {};
+      const int n = classes - k * kStride;
+      if (a.bias.data && has(k) && n > 0) load_unit(a.bias.data + first + k * kStride, n, a.bias.wide, b);
+#pragma unroll
+      for (int i = 0; i < kUnit; ++i)
+        if (i >= n) b[i] = -INFINITY;
+      bias[2 * k * kClusterThreads] = make_float4(b[0], b[1], b[2], b[3]);
+      bias[(2 * k + 1) * kClusterThreads] = make_float4(b[4], b[5], b[6], b[7]);
+      sums(2 * k) = sums(2 * k + 1) = make_float4(0, 0, 0, 0);
+    }
+  }
+  __device__ __forceinline__ void write_sums() const {
+    float* const part = a.parts + int64_t(int(blockIdx.x) / size) * a.classes + first;
+#pragma unroll
+    for (int k = 0; k < kClusterUnits; ++k) {
+      const int n = classes - k * kStride;
+      if (!has(k) || n <= 0) continue;
+      const float4 low = sums(2 * k), high = sums(2 * k + 1);
+      const float u[kUnit] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
+      store_unit(part + k * kStride, n, a.classes % 4 == 0, u);
+    }
+  }
+};
+
+// Launched with clusters of 1 to 8 blocks of kClusterThreads, kClusterSmem bytes. REQUIRES: rows are whole 16-byte
+// words, cols at most kBlockColumns times the blocks of a cluster.
+__global__ void __launch_bounds__(kClusterThreads) cross_entropy_cluster_kernel(CrossEntropyArgs<__nv_bfloat16> a) {
+  if constexpr (ptx::kHasClusters) {
+    const int rank = int(ptx::cluster_rank()), size = int(ptx::cluster_size());
+    const int begin = int(blockIdx.x) / size * int(a.rows_per_block);
+    const int end = begin + int(a.rows_per_block) < int(a.rows) ? begin + int(a.rows_per_block) : int(a.rows);
+    const int live = int(live_rows(a.live, a.rows));
+    const int cols = int(a.cols), share = (cols / kUnit + size - 1) / size * kUnit;
+    const int first = rank * share + int(threadIdx.x) * kUnit,
+              limit = (rank + 1) * share < cols ? (rank + 1) * share : cols;
+    RowCluster cluster{a,
+                       static_smem<CrossEntropyClusterShared>(),
+                       dynamic_smem<float4>() + threadIdx.x,
+                       rank,
+                       size,
+                       first,
+                       limit - first,
+                       int(a.classes) - first,
+                       live < end ? live : end,
+                       -1,
+                       a.gradient ? *a.grad_scale : 0.f};
+    ptx::cluster_arrive();
+    cluster.fill();
+    HeldRow even, odd;
+    cluster.start(even, odd, begin);
+    int32_t after = cluster.label_of_row(begin + 2);  // a step before it is needed
+    for (int r = begin; r < end; r += 2) {
+      const int32_t then = cluster.label_of_row(r + 3);
+      cluster.step(even, odd, r, r + 1 == end, after, 0);
+      if (r + 1 == end) break;
+      after = cluster.label_of_row(r + 4);
+      cluster.step(odd, even, r + 1, r + 2 == end, then, 1);
+    }
+    __syncthreads();
+    cluster.settle_open((end - begin - 1) % 2);
+    if (a.parts) cluster.write_sums();
+  }
+}
+
+}  // namespace encore::cuda
