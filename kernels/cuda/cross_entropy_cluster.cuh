@@ -3,13 +3,16 @@
 // Every block has a share of the columns: of them the bias and the gradient's column sums stay in its shared memory, so
 // that memory moves nothing but the logits, once in and once out. In one pass over a thread's units the gradient of a
 // row is written, the row after the next is loaded into the same registers, and the next row's largest logit and sum of
-// exponentials are taken. Then every warp tells these two to all blocks of the cluster, and a barrier of the cluster
-// follows, the only one a row. Online normaliser: Milakov and Gimelshein, 2018 (arXiv:1805.02867).
+// exponentials are taken. Then every warp tells these two to all blocks of the cluster by asynchronous stores, for
+// which a block waits at an mbarrier of its own: the barrier of a cluster would wait for all writes to memory first.
+// Online normaliser: Milakov and Gimelshein, 2018 (arXiv:1805.02867).
 #pragma once
 
 #include <device/cluster.cuh>
+#include <device/mbarrier.cuh>
+#include <device/mma.cuh>
 
-#include "kernels/cuda/cross_entropy_rows.cuh"
+#include "kernels/cuda/cross_entropy.cuh"
 
 namespace encore::cuda {
 
@@ -17,12 +20,32 @@ inline constexpr int kClusterThreads = 640, kClusterUnits = 5, kClusterWarps = k
 inline constexpr int64_t kBlockColumns = int64_t(kClusterThreads) * kClusterUnits * kUnit;
 inline constexpr size_t kClusterSmem = size_t(2 * kBlockColumns) * sizeof(float);
 
-// Of two rows by turns.
+// Of two rows by turns, but for the limits.
 struct CrossEntropyClusterShared {
   float2 told[2][kMostBlocks * kClusterWarps];  // by warp of the cluster: largest logit, sum of exponentials against it
+  uint64_t all_told[2];                         // mbarriers: the row's are there
   float of_label[2];
   int classes, end;  // of the block's columns
   int beaten[2];     // some column of this block before the label has the same logit
+};
+
+// Logits with their bias are kept times log2 e, so that 2^x, one instruction, is their exponential.
+inline constexpr float kLog2E = 1.44269504f, kLn2 = 0.69314718f;
+
+// Largest logit and sum of exponentials of the units a thread has met, relative to it.
+struct RunningPowers {
+  float most, sum;
+  __device__ __forceinline__ void add(const float (&u)[kUnit]) {
+    const float largest =
+        fmaxf(fmaxf(fmaxf(u[0], u[1]), fmaxf(u[2], u[3])), fmaxf(fmaxf(u[4], u[5]), fmaxf(u[6], u[7])));
+    const float before = most;
+    most = fmaxf(most, largest);
+    const float offset = most == -INFINITY ? 0.f : most;
+    float e[kUnit];
+#pragma unroll
+    for (int i = 0; i < kUnit; ++i) e[i] = ptx::exp2_approx(u[i] - offset);
+    sum = sum * ptx::exp2_approx(before - offset) + (((e[0] + e[1]) + (e[2] + e[3])) + ((e[4] + e[5]) + (e[6] + e[7])));
+  }
 };
 
 struct HeldRow {
@@ -40,7 +63,7 @@ struct RowCluster {
   static constexpr int kStride = kClusterThreads * kUnit;
   const CrossEntropyArgs<__nv_bfloat16>& a;
   CrossEntropyClusterShared& shared;
-  float4* bias;  // of unit k at 2 k and 2 k + 1, times kClusterThreads; the column sums follow
+  float4* bias;  // times log2 e; of unit k at 2 k and 2 k + 1, times kClusterThreads; the column sums follow
   int rank, size, first, columns, classes;
   int rows;      // with labels
   int open_row;  // thread 0: the row before, whose correctness waits for a barrier; -1: none
@@ -57,13 +80,14 @@ struct RowCluster {
     row.unit[k] = Packed<__nv_bfloat16>{};
     if (label >= 0) row.unit[k].word[0] = *reinterpret_cast<const uint4*>(from + k * kStride);
   }
-  // The unit's logits with their bias, which is -inf in columns that are no classes: what lies there was cleared.
+  // The unit's logits with their bias, times log2 e; the bias is -inf in columns that are no classes: what lies there
+  // was cleared.
   __device__ __forceinline__ void biased(const HeldRow& row, int k, float (&u)[kUnit]) const {
     const float4 low = bias[2 * k * kClusterThreads], high = bias[(2 * k + 1) * kClusterThreads];
     const float b[kUnit] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
     unpack(row.unit[k], u);
 #pragma unroll
-    for (int i = 0; i < kUnit; ++i) u[i] += b[i];
+    for (int i = 0; i < kUnit; ++i) u[i] = u[i] * kLog2E + b[i];
   }
 
   __device__ __forceinline__ void clear_padding(HeldRow& row, int k) const {
@@ -76,7 +100,7 @@ struct RowCluster {
     word.w &= n == 7 ? 0xffffu : 0u;
   }
 
-  __device__ __forceinline__ void add_statistics(HeldRow& row, int k, int turn, RunningSum& running) const {
+  __device__ __forceinline__ void add_statistics(HeldRow& row, int k, int turn, RunningPowers& running) const {
     clear_padding(row, k);
     float u[kUnit];
     biased(row, k, u);
@@ -86,7 +110,7 @@ struct RowCluster {
       for (int i = 0; i < kUnit; ++i)
         if (i == at) shared.of_label[turn] = u[i];
     }
-    running.add<__nv_bfloat16>(u, k);
+    running.add(u);
   }
   __device__ __forceinline__ void write_gradient(const HeldRow& row, int k, __nv_bfloat16* to, float most,
                                                  float scale) const {
@@ -94,7 +118,7 @@ struct RowCluster {
     float u[kUnit];
     biased(row, k, u);
 #pragma unroll
-    for (int i = 0; i < kUnit; ++i) u[i] = exponential<__nv_bfloat16>(u[i] - most) * scale;
+    for (int i = 0; i < kUnit; ++i) u[i] = ptx::exp2_approx(u[i] - most) * scale;
     const int at = row.label - first - k * kStride;
     if (unsigned(at) < unsigned(kUnit)) {
 #pragma unroll
@@ -108,25 +132,29 @@ struct RowCluster {
   }
 
   // Every block of the cluster learns what this warp's units say of a row.
-  __device__ __forceinline__ void tell(const RunningSum& running, int turn) const {
+  __device__ __forceinline__ void tell(const RunningPowers& running, int turn) const {
     const float most = warp_max(running.most), offset = most == -INFINITY ? 0.f : most;
-    const float sum = warp_sum(running.sum * exponential<__nv_bfloat16>(running.most - offset));
+    const float sum = warp_sum(running.sum * ptx::exp2_approx(running.most - offset));
     const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32;
+    uint64_t* const barrier = &shared.all_told[turn];
+    if (threadIdx.x == 0) ptx::mbarrier_arrive_expect_tx(barrier, unsigned(size * kClusterWarps) * sizeof(float2));
+    __syncthreads();  // what these stores let others replace has been read
     if (lane < size)
-      ptx::cluster_store(&shared.told[turn][rank * kClusterWarps + warp], unsigned(lane), make_float2(most, sum));
-    __syncwarp();
-    ptx::cluster_arrive();
-    ptx::cluster_wait();
+      ptx::cluster_store_async(&shared.told[turn][rank * kClusterWarps + warp], barrier, unsigned(lane),
+                               make_float2(most, sum));
   }
   // Largest logit and sum of exponentials of the whole row: the same bits in every thread.
-  __device__ __forceinline__ float2 told(int turn) const {
+  __device__ __forceinline__ float2 told(int turn, int parity) const {
+    ptx::mbarrier_wait_parity(&shared.all_told[turn], unsigned(parity));
     const float2* const all = shared.told[turn];
     const int count = size * kClusterWarps, lane = int(threadIdx.x) % 32;
     float most = -INFINITY, sum = 0;
+#pragma unroll 1
     for (int i = lane; i < count; i += 32) most = fmaxf(most, all[i].x);
     most = warp_max(most);
     const float offset = most == -INFINITY ? 0.f : most;
-    for (int i = lane; i < count; i += 32) sum += all[i].y * exponential<__nv_bfloat16>(all[i].x - offset);
+#pragma unroll 1
+    for (int i = lane; i < count; i += 32) sum += all[i].y * ptx::exp2_approx(all[i].x - offset);
     return make_float2(most, warp_sum(sum));
   }
 
@@ -146,11 +174,12 @@ struct RowCluster {
     if (largest && shared.told[turn][rank * kClusterWarps + warp].x == totals.x) find_equal(row, totals.x, turn);
     if (warp > 0) return;
     bool before = false;  // in a block with smaller columns
+#pragma unroll 1
     for (int i = int(threadIdx.x); i < rank * kClusterWarps; i += 32)
       before = before || shared.told[turn][i].x == totals.x;
     before = __any_sync(0xffffffffu, before);
     if (threadIdx.x > 0) return;
-    a.row_loss[r] = logf(totals.y) + (totals.x - of_label);
+    a.row_loss[r] = logf(totals.y) + kLn2 * (totals.x - of_label);
     a.row_correct[r] = largest && !before;
     open_row = r;
   }
@@ -173,7 +202,7 @@ struct RowCluster {
   }
 
   // Reads the first two rows and tells the cluster of the first. The barrier whose second half stands here says that
-  // the other blocks have started.
+  // the other blocks have started and made their mbarriers.
   __device__ __forceinline__ void start(HeldRow& row, HeldRow& next, int r) {
     row.label = label_of_row(r), next.label = label_of_row(r + 1);
 #pragma unroll
@@ -182,7 +211,7 @@ struct RowCluster {
       load(row, k, units(r), row.label);
       load(next, k, units(r + 1), next.label);
     }
-    RunningSum running{-INFINITY, 0, 0};
+    RunningPowers running{-INFINITY, 0};
 #pragma unroll
     for (int k = 0; k < kClusterUnits; ++k)
       if (has(k) && row.label >= 0) add_statistics(row, k, 0, running);
@@ -191,13 +220,14 @@ struct RowCluster {
   }
   // Row r, which `now` holds, is done; `next` holds row r + 1, of which the cluster is told unless r was the last;
   // `now` gets row r + 2, whose label is `after`.
-  __device__ __forceinline__ void step(HeldRow& now, HeldRow& next, int r, bool last, int32_t after, int turn) {
-    const float2 totals = told(turn);
+  __device__ __forceinline__ void step(HeldRow& now, HeldRow& next, int r, bool last, int32_t after, int turn,
+                                       int parity) {
+    const float2 totals = told(turn, parity);
     settle(now, r, totals, turn);
     measure();
     const float scale = 1.f / totals.y * factor;
     __nv_bfloat16 *const to = units(r), *const from = units(r + 2);
-    RunningSum running{-INFINITY, 0, 0};
+    RunningPowers running{-INFINITY, 0};
 #pragma unroll
     for (int k = 0; k < kClusterUnits; ++k) {
       if (!has(k)) continue;
@@ -213,6 +243,9 @@ struct RowCluster {
     if (threadIdx.x == 0) {
       shared.classes = int(a.classes), shared.end = first + columns;
       shared.beaten[0] = shared.beaten[1] = 0;
+      ptx::mbarrier_init(&shared.all_told[0], 1);
+      ptx::mbarrier_init(&shared.all_told[1], 1);
+      ptx::fence_mbarrier_init();
     }
 #pragma unroll
     for (int k = 0; k < kClusterUnits; ++k) {
@@ -220,8 +253,7 @@ struct RowCluster {
       const int n = classes - k * kStride;
       if (a.bias.data && has(k) && n > 0) load_unit(a.bias.data + first + k * kStride, n, a.bias.wide, b);
 #pragma unroll
-      for (int i = 0; i < kUnit; ++i)
-        if (i >= n) b[i] = -INFINITY;
+      for (int i = 0; i < kUnit; ++i) b[i] = i < n ? kLog2E * b[i] : -INFINITY;
       bias[2 * k * kClusterThreads] = make_float4(b[0], b[1], b[2], b[3]);
       bias[(2 * k + 1) * kClusterThreads] = make_float4(b[4], b[5], b[6], b[7]);
       sums(2 * k) = sums(2 * k + 1) = make_float4(0, 0, 0, 0);
@@ -262,17 +294,18 @@ __global__ void __launch_bounds__(kClusterThreads) cross_entropy_cluster_kernel(
                        live < end ? live : end,
                        -1,
                        a.gradient ? *a.grad_scale : 0.f};
-    ptx::cluster_arrive();
     cluster.fill();
+    ptx::cluster_arrive();
     HeldRow even, odd;
     cluster.start(even, odd, begin);
     int32_t after = cluster.label_of_row(begin + 2);  // a step before it is needed
     for (int r = begin; r < end; r += 2) {
       const int32_t then = cluster.label_of_row(r + 3);
-      cluster.step(even, odd, r, r + 1 == end, after, 0);
+      const int parity = (r - begin) / 2 % 2;
+      cluster.step(even, odd, r, r + 1 == end, after, 0, parity);
       if (r + 1 == end) break;
       after = cluster.label_of_row(r + 4);
-      cluster.step(odd, even, r + 1, r + 2 == end, then, 1);
+      cluster.step(odd, even, r + 1, r + 2 == end, then, 1, parity);
     }
     __syncthreads();
     cluster.settle_open((end - begin - 1) % 2);

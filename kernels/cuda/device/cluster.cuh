@@ -32,14 +32,18 @@ __device__ __forceinline__ void cluster_arrive() {
 __device__ __forceinline__ void cluster_wait() {
   asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
 }
-// Writes to the shared memory of the block with that rank, at the place of p in this one's. A barrier of the cluster
-// has been passed before (the block has started), and one follows before that block exits.
-__device__ __forceinline__ void cluster_store(float2* p, unsigned rank, float2 value) {
+// Writes to the shared memory of the block with that rank, at the place of p in this one's, and then counts 8 bytes off
+// its mbarrier at the place of b: asynchronous (st.async), and the barrier's completion releases at cluster scope what
+// the thread did before. A barrier of the cluster has been passed before (the block has started, and its mbarrier is
+// there), and that block waits for the mbarrier before it exits.
+__device__ __forceinline__ void cluster_store_async(float2* p, uint64_t* b, unsigned rank, float2 value) {
   asm volatile(
-      "{.reg .b32 there;\n"
-      "mapa.shared::cluster.u32 there, %0, %1;\n"
-      "st.shared::cluster.v2.f32 [there], {%2, %3};}\n" ::"r"(shared_address(p)),
-      "r"(rank), "f"(value.x), "f"(value.y)
+      "{ .reg .b32 there, barrier;\n"
+      "mapa.shared::cluster.u32 there, %0, %2;\n"
+      "mapa.shared::cluster.u32 barrier, %1, %2;\n"
+      "st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.v2.f32 [there], {%3, %4}, [barrier]; }\n" ::"r"(
+          shared_address(p)),
+      "r"(shared_address(b)), "r"(rank), "f"(value.x), "f"(value.y)
       : "memory");
 }
 

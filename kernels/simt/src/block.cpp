@@ -169,11 +169,10 @@ bool Block::advance(uint64_t most) {
   uint64_t turns = 0;
   for (; error.empty() && turns < most; ++turns) {
     const bool idle = scheduler->idle();
-    const bool land = !tma.empty() && (idle || options.async == Async::kEarly ||
-                                       (options.async == Async::kRandom && random() % 8 == 0));
-    if (land) {
-      current = nullptr;
-      land_tma(options.async == Async::kLate ? 0 : random() % tma.size());
+    const bool in_flight = !tma.empty() || !stores.empty();
+    if (in_flight &&
+        (idle || options.async == Async::kEarly || (options.async == Async::kRandom && random() % 8 == 0))) {
+      land();
     } else if (idle) {
       break;
     } else {
@@ -182,6 +181,12 @@ bool Block::advance(uint64_t most) {
   }
   current = nullptr;
   return turns > 0;
+}
+
+void Block::land() {
+  current = nullptr;
+  const size_t i = options.async == Async::kLate ? 0 : random() % (tma.size() + stores.size());
+  i < tma.size() ? land_tma(i) : land_store(i - tma.size());
 }
 
 void Block::finish() {
@@ -212,6 +217,8 @@ void Block::on_exit(Thread& t) {
       fail(c.loc, "%s(mask %08x) waits for lane %u, which has exited", c.name, c.mask, t.lane);
     }
   }
+  if (options.strict && !live && !stores.empty())
+    fail(stores[0].loc, "block %u exits before this store to its shared memory has landed", id);
   cluster.on_exit();
   Barrier& whole = barriers[0];
   if (!whole.arrived || whole.expected != -1) return;

@@ -110,6 +110,15 @@ struct TmaInFlight {
   Loc loc;
 };
 
+// A store of another block of the cluster that has not landed.
+struct StoreInFlight {
+  unsigned char* to;
+  std::vector<unsigned char> value;
+  uint64_t* barrier;
+  SyncClock released;  // by the storing thread
+  Loc loc;
+};
+
 struct MbarrierWait {
   Thread* thread;
   uint64_t* barrier;
@@ -140,6 +149,7 @@ class Block {
 
   void check_mbarrier(uint64_t*);
   void land_tma(size_t i);
+  void land_store(size_t i);
   Collective* join_collective(uint32_t mask, const char* name, unsigned flags, WarpFunction, Loc);
   void arrive(int barrier, int expected, bool wait, Loc);
   void release(Barrier&);
@@ -159,6 +169,7 @@ class Block {
   unsigned char* dynamic;
   size_t dynamic_bytes;
   std::deque<TmaInFlight> tma;
+  std::deque<StoreInFlight> stores;
   std::vector<MbarrierWait> mbarrier_waits;
   RaceDetector* race;  // the cluster's; null unless asked for
   std::unique_ptr<Traffic> traffic;
@@ -167,6 +178,7 @@ class Block {
 
  private:
   friend void fiber_entry(boost::context::detail::transfer_t);
+  void land();  // a copy or a store in flight
   void start_fiber(Thread&);
   void resume(Thread*);
   void on_exit(Thread&);

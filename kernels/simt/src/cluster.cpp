@@ -99,18 +99,27 @@ void Cluster::on_exit() {
   if (arrived_ == live()) open();
 }
 
-void Cluster::store(void* p, unsigned rank, const void* value, size_t bytes, Loc at) {
+void Cluster::store(void* p, uint64_t* barrier, unsigned rank, const void* value, size_t bytes, Loc at) {
   if (rank >= size) fail(at, "block %u of the cluster is written to, which has %u", rank, size);
   Block& to = *blocks[rank];
-  const uint32_t address = shared_address(p, at);
+  const uint32_t address = shared_address(p, at), counter = shared_address(barrier, at);
   if (reinterpret_cast<uintptr_t>(p) % bytes) fail(at, "%zu bytes at %p are not aligned", bytes, p);
   if (&to != current_block && options.strict) {
     if (phase_ == 1) fail(at, "block %u may not have started: no barrier of the cluster came before", to.id);
     if (!to.live) fail(at, "block %u has exited: its shared memory is gone", to.id);
   }
-  unsigned char* place = to.shared_at(address, bytes, at);
-  if (race) race->access(place, bytes, true, false, site_of(at));
-  std::memcpy(place, value, bytes);
+  auto* from = static_cast<const unsigned char*>(value);
+  StoreInFlight op{to.shared_at(address, bytes, at),
+                   {from, from + bytes},
+                   reinterpret_cast<uint64_t*>(to.shared_at(counter, sizeof *barrier, at)),
+                   {},
+                   at};
+  if (race) {
+    race->access(op.to, bytes, true, false, site_of(at));
+    race->release(op.released, current_block->current->actor);
+  }
+  if (options.poison) poison_fill(op.to, bytes);
+  to.stores.push_back(std::move(op));
 }
 
 size_t Cluster::static_offset(const void* key, size_t bytes, size_t align, Loc at) {
@@ -142,8 +151,8 @@ unsigned cluster_rank() {
 unsigned cluster_size() {
   return current_block->cluster.size;
 }
-void cluster_store(void* p, unsigned rank, const void* value, size_t bytes, Loc at) {
-  current_block->cluster.store(p, rank, value, bytes, at);
+void cluster_store_async(void* p, uint64_t* barrier, unsigned rank, const void* value, size_t bytes, Loc at) {
+  current_block->cluster.store(p, barrier, rank, value, bytes, at);
 }
 
 }  // namespace simt

@@ -21,7 +21,7 @@ class Cluster {
   // Fibers.
   void arrive(Thread&, Loc);
   void wait(Thread&, Loc);
-  void store(void* p, unsigned rank, const void* value, size_t bytes, Loc);
+  void store(void* p, uint64_t* barrier, unsigned rank, const void* value, size_t bytes, Loc);
   void on_exit();  // of the current thread
   // Static shared memory lies alike in all blocks.
   size_t static_offset(const void* key, size_t bytes, size_t align, Loc);

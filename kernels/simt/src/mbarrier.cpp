@@ -1,6 +1,7 @@
 #include <src/block.h>
 
 #include <bit>
+#include <cstring>
 #include <device/mbarrier.cuh>
 
 namespace simt {
@@ -89,6 +90,17 @@ void land_bytes(Block& b, const TmaInFlight& op) {
   s.bytes = uint64_t(bytes_of(s) - int(op.map.box_columns * op.map.box_rows * 2)) & ((1u << 21) - 1);
   if (b.race) b.race->mbarrier_landed(op.barrier, op.thread, op.epoch);
   b.check_mbarrier(op.barrier);
+}
+
+void Block::land_store(size_t i) {
+  const StoreInFlight op = std::move(stores[i]);
+  stores.erase(stores.begin() + long(i));
+  std::memcpy(op.to, op.value.data(), op.value.size());
+  auto& s = *reinterpret_cast<State64*>(op.barrier);
+  if (s.magic != kMagic) fail(op.loc, "store to another block: its mbarrier is not there, or was overwritten");
+  s.bytes = uint64_t(bytes_of(s) - int(op.value.size())) & ((1u << 21) - 1);
+  if (race) race->mbarrier_join(op.barrier, op.released);
+  check_mbarrier(op.barrier);
 }
 
 }  // namespace simt

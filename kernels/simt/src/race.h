@@ -102,6 +102,7 @@ class RaceDetector {
   // mbarriers, by address.
   void mbarrier_release(uint64_t*, unsigned t);
   void mbarrier_landed(uint64_t*, unsigned t, uint32_t epoch);
+  void mbarrier_join(uint64_t*, const SyncClock&);
   void mbarrier_flip(uint64_t*);
   void mbarrier_acquire(uint64_t*, unsigned t);
 

@@ -111,6 +111,15 @@ void RaceDetector::mbarrier_landed(uint64_t* b, unsigned t, uint32_t epoch) {
   clock = std::max(clock, epoch);
 }
 
+void RaceDetector::mbarrier_join(uint64_t* b, const SyncClock& released) {
+  for (int h = 0; h < 2; ++h) {
+    const Clocks& from = released.half[h].known;
+    Clocks& known = mbarriers_[b].arriving.half[h].known;
+    known.resize(std::max(known.size(), from.size()), 0);
+    for (size_t i = 0; i < from.size(); ++i) known[i] = std::max(known[i], from[i]);
+  }
+}
+
 void RaceDetector::mbarrier_flip(uint64_t* b) {
   Mbarrier& m = mbarriers_[b];
   m.done = m.arriving;

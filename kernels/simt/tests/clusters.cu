@@ -3,46 +3,56 @@
 #include <kernels.h>
 
 #include <device/cluster.cuh>
+#include <device/mbarrier.cuh>
 
 namespace simt_test {
 namespace {
 
-constexpr int kWarps = 3, kRounds = 3, kMost = 8;
+constexpr int kWarps = 3, kRounds = 4, kMost = 8;
 
 struct Exchange {
   float2 told[2][kMost * kWarps];
+  uint64_t all_told[2];
 };
 
 // In every round each warp tells every block of its cluster two numbers, and each thread adds up all that its block was
-// told.
+// told. A round's numbers lie where those of the round before the last one did, which everybody has read: the barrier
+// comes before the stores that tell of the round between.
 __global__ void exchange_kernel(ClusterFault fault, const uint32_t* in, uint32_t* out) {
   Exchange& shared = static_smem<Exchange>();
   const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32, rank = ptx::cluster_rank(),
                  size = ptx::cluster_size();
+  if (threadIdx.x == 0) {
+    ptx::mbarrier_init(&shared.all_told[0], 1);
+    ptx::mbarrier_init(&shared.all_told[1], 1);
+    ptx::fence_mbarrier_init();
+  }
   if (fault != ClusterFault::kNoBarrierBefore) {
     ptx::cluster_arrive();
+    if (fault == ClusterFault::kArriveTwice) ptx::cluster_arrive();  // [arrive-twice]
     ptx::cluster_wait();
   }
   uint32_t sum = 0;
   for (int round = 0; round < kRounds; ++round) {
+    uint64_t* const barrier = &shared.all_told[round % 2];
     float2* const told = shared.told[fault == ClusterFault::kOneBuffer ? 0 : round % 2];
     const unsigned from = rank * kWarps + warp;
     const float value = float(in[(blockIdx.x * kWarps + warp) % 64] % 1024 + unsigned(round));
-    if (lane < size)
-      ptx::cluster_store(told + from, fault == ClusterFault::kWrongRank ? lane + 1 : lane,  // [store]
-                         make_float2(value, float(lane)));
-    if (fault == ClusterFault::kOneMissing && rank == 1 && warp == 2) break;
-    ptx::cluster_arrive();                                            // [arrive]
-    if (fault == ClusterFault::kArriveTwice) ptx::cluster_arrive();   // [arrive-twice]
-    if (fault != ClusterFault::kReadBeforeWait) ptx::cluster_wait();  // [wait]
-    for (unsigned i = 0; i < size * kWarps; ++i)
-      sum = sum * 31 + uint32_t(told[i].x) + 7 * uint32_t(told[i].y);  // [read]
-    if (fault == ClusterFault::kReadBeforeWait) ptx::cluster_wait();
+    if (threadIdx.x == 0) ptx::mbarrier_arrive_expect_tx(barrier, size * kWarps * 8);
+    if (fault != ClusterFault::kNoSyncthreads) __syncthreads();
+    const bool silent = fault == ClusterFault::kOneSilent && rank == 1 && warp == 2;
+    if (lane < size && !silent)
+      ptx::cluster_store_async(told + from, barrier, fault == ClusterFault::kWrongRank ? lane + 1 : lane,  // [store]
+                               make_float2(value, float(lane)));
+    if (fault != ClusterFault::kReadBeforeWait) ptx::mbarrier_wait_parity(barrier, round / 2 % 2);  // [wait]
+    for (unsigned i = 0; i < size * kWarps; ++i) {
+      const float2 v = told[i];  // [read]
+      sum = sum * 31 + uint32_t(v.x) + 7 * uint32_t(v.y);
+    }
+    if (fault == ClusterFault::kReadBeforeWait) ptx::mbarrier_wait_parity(barrier, round / 2 % 2);
   }
-  if (fault == ClusterFault::kStoreAtExit && rank == 1) {
-    __syncthreads();
-    ptx::cluster_store(shared.told[0], 0, make_float2(0, 0));  // [store-at-exit]
-  }
+  if (fault == ClusterFault::kStoreAtExit && rank == 1 && threadIdx.x == 0)
+    ptx::cluster_store_async(shared.told[0], &shared.all_told[0], 0, make_float2(0, 0));  // [store-at-exit]
   out[blockIdx.x * kWarps * 32 + threadIdx.x] = sum;
 }
 

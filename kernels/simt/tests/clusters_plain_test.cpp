@@ -14,11 +14,11 @@ class Clusters : public testing::Test {
     for (size_t i = 0; i < out_.size(); ++i) out_[i] = 0;
     return run_clusters(fault, size, clusters, in_.get(), out_.get(), nullptr);
   }
-  // What every thread of a block has: all that the cluster's warps tell it in three rounds.
+  // What every thread of a block has: all that the cluster's warps tell it in four rounds.
   uint32_t expected(unsigned block, unsigned size) {
     const unsigned first = block / size * size;
     uint32_t sum = 0;
-    for (unsigned round = 0; round < 3; ++round) {
+    for (unsigned round = 0; round < 4; ++round) {
       for (unsigned i = 0; i < size * 3; ++i)
         sum = sum * 31 + in_[(first * 3 + i) % 64] % 1024 + round + 7 * (block - first);
     }
@@ -52,14 +52,21 @@ TEST_F(Clusters, ReportsNameTheLine) {
   expect_report(ClusterFault::kNoBarrierBefore, {at("store"), "may not have started"});
   expect_report(ClusterFault::kWrongRank, {at("store"), "block 2 of the cluster is written to, which has 2"});
   expect_report(ClusterFault::kArriveTwice, {at("arrive-twice"), "twice"});
-  expect_report(ClusterFault::kOneMissing, {at("arrive"), "a thread exits while"});
-  simt::options().strict = false;
-  EXPECT_EQ(run(ClusterFault::kOneMissing, 2), cudaSuccess) << simt::last_error();  // who has exited is not waited for
+  expect_report(ClusterFault::kOneSilent, {at("wait"), "deadlock"});
 }
 
-// Some schedule lets block 0 exit first.
+TEST_F(Clusters, LateStoresSpoilReadsBeforeTheWait) {
+  ASSERT_EQ(run(ClusterFault::kReadBeforeWait, 2), cudaSuccess) << simt::last_error();
+  EXPECT_NE(out_[0], expected(0, 2));
+  simt::options().async = simt::Async::kEarly;
+  ASSERT_EQ(run(ClusterFault::kNone, 2), cudaSuccess) << simt::last_error();
+  EXPECT_EQ(out_[0], expected(0, 2));
+}
+
 TEST_F(Clusters, AnExitedBlockIsNotWrittenTo) {
-  expect_report(ClusterFault::kStoreAtExit, {at("store-at-exit"), "block 0 has exited"});
+  EXPECT_EQ(run(ClusterFault::kStoreAtExit, 2), cudaErrorLaunchFailure);
+  EXPECT_NE(simt::last_error().find(at("store-at-exit")), std::string::npos) << simt::last_error();
+  EXPECT_NE(simt::last_error().find("block 0 ex"), std::string::npos) << simt::last_error();  // has exited, or exits
 }
 
 TEST_F(Clusters, RefusesWhatHardwareRefuses) {

@@ -74,9 +74,10 @@ enum class ClusterFault {
   kNone,
   kNoBarrierBefore,
   kOneBuffer,
+  kNoSyncthreads,
   kReadBeforeWait,
   kWrongRank,
-  kOneMissing,
+  kOneSilent,
   kArriveTwice,
   kStoreAtExit,
 };

@@ -184,6 +184,7 @@ TEST_F(Races, Clusters) {
     for (int size : {1, 2, 4})
       EXPECT_EQ(run(ClusterFault::kNone, size), cudaSuccess) << size << ": " << simt::last_error();
     expect_report(run(ClusterFault::kOneBuffer, 2), {"race: ", line("store"), line("read"), "static shared +"});
+    expect_report(run(ClusterFault::kNoSyncthreads, 2), {"race: ", line("store"), line("read")});
     expect_report(run(ClusterFault::kReadBeforeWait, 2), {"race: ", line("store"), line("read"), "of block"});
   }
 }

@@ -19,8 +19,8 @@ inline void cluster_arrive(SIMT_LOC) {
 inline void cluster_wait(SIMT_LOC) {
   simt::cluster_wait(SIMT_HERE);
 }
-inline void cluster_store(float2* p, unsigned rank, float2 value, SIMT_LOC) {
-  simt::cluster_store(p, rank, &value, sizeof value, SIMT_HERE);
+inline void cluster_store_async(float2* p, uint64_t* b, unsigned rank, float2 value, SIMT_LOC) {
+  simt::cluster_store_async(p, b, rank, &value, sizeof value, SIMT_HERE);
 }
 
 }  // namespace ptx

@@ -36,13 +36,13 @@ void sync_threads(Loc);
 int sync_threads_reduce(int predicate, Reduce, Loc);
 void named_barrier(int id, int threads, bool wait, Loc);
 
-// The barrier of the cluster, and a write to the shared memory of another of its blocks: what lies there at the place
-// of `p` here.
+// The barrier of the cluster, and an asynchronous write to the shared memory of one of its blocks: what lies there at
+// the place of `p` here, counted by the mbarrier at the place of `barrier`.
 void cluster_arrive(Loc);
 void cluster_wait(Loc);
 unsigned cluster_rank();
 unsigned cluster_size();
-void cluster_store(void* p, unsigned rank, const void* value, size_t bytes, Loc);
+void cluster_store_async(void* p, uint64_t* barrier, unsigned rank, const void* value, size_t bytes, Loc);
 
 unsigned lane_id();
 uint32_t active_mask();
