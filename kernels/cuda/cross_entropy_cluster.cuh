@@ -5,14 +5,13 @@
 // row is written, the row after the next is loaded into the same registers, and the next row's largest logit and sum of
 // exponentials are taken. Then every warp tells these two to all blocks of the cluster by asynchronous stores, for
 // which a block waits at an mbarrier of its own: the barrier of a cluster would wait for all writes to memory first.
-// Online normaliser: Milakov and Gimelshein, 2018 (arXiv:1805.02867).
 #pragma once
 
 #include <device/cluster.cuh>
 #include <device/mbarrier.cuh>
-#include <device/mma.cuh>
 
 #include "kernels/cuda/cross_entropy.cuh"
+#include "kernels/cuda/online_softmax.cuh"
 
 namespace encore::cuda {
 
@@ -29,32 +28,14 @@ struct CrossEntropyClusterShared {
   int beaten[2];     // some column of this block before the label has the same logit
 };
 
-// Logits with their bias are kept times log2 e, so that 2^x, one instruction, is their exponential.
-inline constexpr float kLog2E = 1.44269504f, kLn2 = 0.69314718f;
-
-// Largest logit and sum of exponentials of the units a thread has met, relative to it.
-struct RunningPowers {
-  float most, sum;
-  __device__ __forceinline__ void add(const float (&u)[kUnit]) {
-    const float largest =
-        fmaxf(fmaxf(fmaxf(u[0], u[1]), fmaxf(u[2], u[3])), fmaxf(fmaxf(u[4], u[5]), fmaxf(u[6], u[7])));
-    const float before = most;
-    most = fmaxf(most, largest);
-    const float offset = most == -INFINITY ? 0.f : most;
-    float e[kUnit];
-#pragma unroll
-    for (int i = 0; i < kUnit; ++i) e[i] = ptx::exp2_approx(u[i] - offset);
-    sum = sum * ptx::exp2_approx(before - offset) + (((e[0] + e[1]) + (e[2] + e[3])) + ((e[4] + e[5]) + (e[6] + e[7])));
-  }
-};
-
 struct HeldRow {
   Packed<__nv_bfloat16> unit[kClusterUnits];
   int32_t label;  // negative: the row counts for nothing, and was not read
 };
 
-__device__ __forceinline__ void add_to(float4& sum, float a, float b, float c, float d) {
-  sum = make_float4(sum.x + a, sum.y + b, sum.z + c, sum.w + d);
+__device__ __forceinline__ void add_to(float4* sum, float a, float b, float c, float d) {
+  const float4 old = *sum;
+  *sum = make_float4(old.x + a, old.y + b, old.z + c, old.w + d);
 }
 
 // A thread's view of its cluster. Its unit k has the columns first + k kStride and the next seven; `columns` of the
@@ -69,7 +50,9 @@ struct RowCluster {
   int open_row;  // thread 0: the row before, whose correctness waits for a barrier; -1: none
   float factor;
 
-  __device__ __forceinline__ float4& sums(int half) const { return bias[(2 * kClusterUnits + half) * kClusterThreads]; }
+  __device__ __forceinline__ float4* sums(int half) const {
+    return bias + (2 * kClusterUnits + half) * kClusterThreads;
+  }
   // Anew each row: kept over the loop, what follows from them takes a dozen registers that are not there.
   __device__ __forceinline__ void measure() { columns = shared.end - first, classes = shared.classes - first; }
   __device__ __forceinline__ bool has(int k) const { return k * kStride < columns; }
@@ -100,7 +83,7 @@ struct RowCluster {
     word.w &= n == 7 ? 0xffffu : 0u;
   }
 
-  __device__ __forceinline__ void add_statistics(HeldRow& row, int k, int turn, RunningPowers& running) const {
+  __device__ __forceinline__ void add_statistics(HeldRow& row, int k, int turn, OnlineSoftmax& running) const {
     clear_padding(row, k);
     float u[kUnit];
     biased(row, k, u);
@@ -132,30 +115,22 @@ struct RowCluster {
   }
 
   // Every block of the cluster learns what this warp's units say of a row.
-  __device__ __forceinline__ void tell(const RunningPowers& running, int turn) const {
-    const float most = warp_max(running.most), offset = most == -INFINITY ? 0.f : most;
-    const float sum = warp_sum(running.sum * ptx::exp2_approx(running.most - offset));
+  __device__ __forceinline__ void tell(const OnlineSoftmax& running, int turn) const {
+    const float2 mine = running.of_warp();
     const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32;
     uint64_t* const barrier = &shared.all_told[turn];
     if (threadIdx.x == 0) ptx::mbarrier_arrive_expect_tx(barrier, unsigned(size * kClusterWarps) * sizeof(float2));
     __syncthreads();  // what these stores let others replace has been read
     if (lane < size)
-      ptx::cluster_store_async(&shared.told[turn][rank * kClusterWarps + warp], barrier, unsigned(lane),
-                               make_float2(most, sum));
+      ptx::cluster_store_async(&shared.told[turn][rank * kClusterWarps + warp], barrier, unsigned(lane), mine);
   }
   // Largest logit and sum of exponentials of the whole row: the same bits in every thread.
   __device__ __forceinline__ float2 told(int turn, int parity) const {
     ptx::mbarrier_wait_parity(&shared.all_told[turn], unsigned(parity));
-    const float2* const all = shared.told[turn];
-    const int count = size * kClusterWarps, lane = int(threadIdx.x) % 32;
-    float most = -INFINITY, sum = 0;
+    OnlineSoftmax all;
 #pragma unroll 1
-    for (int i = lane; i < count; i += 32) most = fmaxf(most, all[i].x);
-    most = warp_max(most);
-    const float offset = most == -INFINITY ? 0.f : most;
-#pragma unroll 1
-    for (int i = lane; i < count; i += 32) sum += all[i].y * ptx::exp2_approx(all[i].x - offset);
-    return make_float2(most, warp_sum(sum));
+    for (int i = int(threadIdx.x) % 32; i < size * kClusterWarps; i += 32) all.join(shared.told[turn][i]);
+    return all.of_warp();
   }
 
   // The row's loss, and whether its label is the first of the largest: thread 0 knows after the next barrier, when the
@@ -211,7 +186,7 @@ struct RowCluster {
       load(row, k, units(r), row.label);
       load(next, k, units(r + 1), next.label);
     }
-    RunningPowers running{-INFINITY, 0};
+    OnlineSoftmax running;
 #pragma unroll
     for (int k = 0; k < kClusterUnits; ++k)
       if (has(k) && row.label >= 0) add_statistics(row, k, 0, running);
@@ -227,7 +202,7 @@ struct RowCluster {
     measure();
     const float scale = 1.f / totals.y * factor;
     __nv_bfloat16 *const to = units(r), *const from = units(r + 2);
-    RunningPowers running{-INFINITY, 0};
+    OnlineSoftmax running;
 #pragma unroll
     for (int k = 0; k < kClusterUnits; ++k) {
       if (!has(k)) continue;
@@ -256,7 +231,7 @@ struct RowCluster {
       for (int i = 0; i < kUnit; ++i) b[i] = i < n ? kLog2E * b[i] : -INFINITY;
       bias[2 * k * kClusterThreads] = make_float4(b[0], b[1], b[2], b[3]);
       bias[(2 * k + 1) * kClusterThreads] = make_float4(b[4], b[5], b[6], b[7]);
-      sums(2 * k) = sums(2 * k + 1) = make_float4(0, 0, 0, 0);
+      *sums(2 * k) = *sums(2 * k + 1) = make_float4(0, 0, 0, 0);
     }
   }
   __device__ __forceinline__ void write_sums() const {
@@ -265,7 +240,7 @@ struct RowCluster {
     for (int k = 0; k < kClusterUnits; ++k) {
       const int n = classes - k * kStride;
       if (!has(k) || n <= 0) continue;
-      const float4 low = sums(2 * k), high = sums(2 * k + 1);
+      const float4 low = *sums(2 * k), high = *sums(2 * k + 1);
       const float u[kUnit] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
       store_unit(part + k * kStride, n, a.classes % 4 == 0, u);
     }

@@ -34,7 +34,7 @@ ISSUED = [
     ("^dropout_apply", "Each thread reads its row's sequence, position and example key for its 8 elements; a warp's are the "
      "same, so it is one transaction each.", "6"),
     ("^(gather|scatter)_rows", "Each thread reads its row's index for its 8 elements, one transaction a warp.", "7"),
-    ("^cross_entropy", "The bias (fp32) is read for every row, from L2.", "8"),
+    ("^cross_entropy", "The bias (fp32) is read from L2: in fp32 for every row, in bf16 once a cluster of blocks.", "8"),
     ("^adamw", "Each thread reads the four scalars of the step (16 bytes) for its 8 elements, one transaction a warp.", "9"),
 ]
 # More than 2 % of a kernel's shared-memory wavefronts are there because of bank conflicts.
