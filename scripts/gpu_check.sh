@@ -173,11 +173,19 @@ part_busy() {
     --eval-every 1000 --save-minutes 0 --device "$(program_device)" >"$work/unwatched.log" 2>&1 ||
     { tail -5 "$work/unwatched.log"; return 1; }
   command -v "$python" >/dev/null || return 0
-  "$python" - "$work/unwatched/log.jsonl" <<'END'
+  "$python" - "$work/unwatched/log.jsonl" "$work/unwatched.json" <<'END'
 import json, statistics, sys
-rates = [line["tokens_per_second"] for line in map(json.loads, open(sys.argv[1])) if "tokens_per_second" in line]
-late = rates[len(rates) // 3:]
-print(f"dapt_train unwatched: {statistics.median(late):.0f} tokens/s (median of the last {len(late)} steps)")
+steps = [line for line in map(json.loads, open(sys.argv[1])) if "tokens_per_second" in line]
+first = len(steps) // 3
+late = steps[first:]
+rate = statistics.median(line["tokens_per_second"] for line in late)
+print(f"dapt_train unwatched: {rate:.0f} tokens/s (median of the last {len(late)} steps)")
+if first and "idle_seconds" in late[0]:  # a device that works ahead
+    busy = 1 - sum(line["idle_seconds"] for line in late) / (late[-1]["seconds"] - steps[first - 1]["seconds"])
+    print(f"the device worked for {100 * busy:.1f} % of these steps; else it waited for batches")
+    with open(sys.argv[2], "w") as out:
+        json.dump({"tokens_per_second": rate, "busy": busy, "steps": len(late)}, out)
+    sys.exit(busy < 0.97)
 END
 }
 

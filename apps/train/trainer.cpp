@@ -77,6 +77,7 @@ StepResult Trainer::run_ahead() {
   now.result.loss = sums.loss / double(std::max<int64_t>(1, now.result.targets));
   now.result.correct = sums.correct;
   now.result.grad_norm = std::sqrt(sums.squares);
+  now.result.idle = model_.params().backend().seconds_between(*now.free, *now.fed);
   if (std::isfinite(now.result.loss) && std::isfinite(now.result.grad_norm)) {
     skipped_in_row_ = 0;
     return now.result;
@@ -88,7 +89,11 @@ StepResult Trainer::run_ahead() {
 }
 
 Trainer::UnderWay Trainer::launch() {
-  UnderWay step{.result = start(batches_of_step())};
+  Backend& backend = model_.params().backend();
+  std::unique_ptr<Mark> free = backend.mark();
+  const std::vector<PackedBatch> batches = batches_of_step();
+  std::unique_ptr<Mark> fed = backend.mark();
+  UnderWay step{.result = start(batches), .free = std::move(free), .fed = std::move(fed)};
   std::array<double, 1> flops{step.result.flops};
   comm_.all_reduce_sum(std::span<double>(flops));
   step.result.flops = flops[0];

@@ -41,6 +41,7 @@ struct StepResult {
   int64_t targets = 0;    // of all ranks
   int64_t correct = 0;    // targets whose largest logit is the label
   double flops = 0;       // of all ranks (model/model.h, training_flops)
+  double idle = 0;        // seconds for which this rank's device, working ahead, had nothing to do before the step
   int micro_batches = 0;  // of this rank
   std::string skipped;    // why the update was left out; empty: it was made
 };
@@ -76,8 +77,9 @@ class Trainer {
  private:
   // A step whose gradients the device computes, or has computed; its update is not made.
   struct UnderWay {
-    StepResult result;  // without the sums
-    int place = 0;      // of the sums (step_sums.h)
+    StepResult result;                // without the sums
+    int place = 0;                    // of the sums (step_sums.h)
+    std::unique_ptr<Mark> free, fed;  // the device has done what came before; the step's first work is there
   };
   StepResult run_and_wait();
   StepResult run_ahead();

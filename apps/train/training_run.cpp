@@ -130,23 +130,25 @@ void TrainingRun::record(const StepResult& r, double seconds) {
   session_tokens_ += r.tokens;
   session_flops_ += r.flops;
   step_seconds_ += seconds;
+  if (r.step > first_step_ + 1) idle_seconds_ += r.idle;  // the first step's batch is made while nothing else runs
   recent_seconds_ = recent_seconds_ == 0 ? seconds : 0.9 * recent_seconds_ + 0.1 * seconds;
   sample_memory();
   // Where a device works ahead, the last result comes at once: the rate is that of two steps.
   const double rate = double(r.tokens + before_.tokens) / (seconds + before_.seconds);
   if (trainer_.works_ahead()) before_ = {r.tokens, seconds};
-  write_line({{"step", r.step},
-              {"epoch", r.epoch},
-              {"loss", r.loss},
-              {"accuracy", double(r.correct) / double(std::max<int64_t>(1, r.targets))},
-              {"lr", r.lr},
-              {"grad_norm", r.grad_norm},
-              {"tokens", r.tokens},
-              {"targets", r.targets},
-              {"skipped", state_.skipped},
-              {"tokens_per_second", rate},
-              {"seconds", state_.seconds}},
-             "train");
+  nlohmann::ordered_json line{{"step", r.step},
+                              {"epoch", r.epoch},
+                              {"loss", r.loss},
+                              {"accuracy", double(r.correct) / double(std::max<int64_t>(1, r.targets))},
+                              {"lr", r.lr},
+                              {"grad_norm", r.grad_norm},
+                              {"tokens", r.tokens},
+                              {"targets", r.targets},
+                              {"skipped", state_.skipped},
+                              {"tokens_per_second", rate},
+                              {"seconds", state_.seconds}};
+  if (trainer_.works_ahead()) line["idle_seconds"] = r.idle;
+  write_line(line, "train");
   if (!r.skipped.empty()) progress_.message(fmt::format("step left out ({} so far): {}", state_.skipped, r.skipped));
   progress_.step({.step = r.step,
                   .epoch = r.epoch,
@@ -263,6 +265,9 @@ void TrainingRun::report_end(RunEnd end) {
                                   with_commas(session_tokens_), human_time(step_seconds_),
                                   with_commas(std::llround(double(session_tokens_) / step_seconds_)),
                                   session_flops_ / step_seconds_ * 1e-9));
+  if (steps > 1 && trainer_.works_ahead())
+    progress_.message(fmt::format("the device worked for {:.1f} % of that; else it waited for batches",
+                                  100 * (1 - idle_seconds_ / step_seconds_)));
   progress_.message(fmt::format("peak memory: {} anonymous (plan {}), {} with mapped files",
                                 human_bytes(double(peak_anonymous_)), human_bytes(double(options_.planned_bytes)),
                                 human_bytes(double(memory_use().peak))));

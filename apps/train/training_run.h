@@ -88,10 +88,12 @@ class TrainingRun {
   SavePolicy policy_;
   std::chrono::steady_clock::time_point start_, last_save_;
   int64_t first_step_ = 0, last_saved_step_ = -1;
+  // The step before, where rates are over two.
   struct {
     int64_t tokens = 0;
     double seconds = 0;
-  } before_;  // the step before, where rates are over two
+  } before_;
+  double idle_seconds_ = 0;
   double step_seconds_ = 0, recent_seconds_ = 0;  // of this process; recent: a running mean of one step
   int64_t session_tokens_ = 0;
   double session_flops_ = 0;

@@ -147,6 +147,10 @@ def markdown(report):
                          number(r.get("ratio"), 2)])
         out += table(["shape", "batch", "attention dropout", "tokens/s", "ms (p10 - p90)", "TFLOP/s of the model",
                       "PyTorch eager", "compiled", "times the faster"], rows)
+    if report["unwatched"]:
+        unwatched = report["unwatched"]
+        out += [f"`dapt_train` on real text, {unwatched['tokens_per_second']:,.0f} tokens/s: the device worked for "
+                f"{100 * unwatched['busy']:.1f} % of {unwatched['steps']} steps (must: 97).", ""]
     if report["busy"]:
         step = report["busy"]["profile"]
         out += [f"Busy {100 * report['busy']['busy']:.1f} % of a step. Its ops:", ""]
@@ -195,6 +199,7 @@ def main():
     report = {"date": time.strftime("%Y-%m-%d"), "mode": mode, "device": device, "parts": parts_of(work),
               "peaks": (load(os.path.join(work, "peaks.json")) or {}).get("context"),
               "steps": step_rows(work, peer_steps), "busy": load(os.path.join(work, "busy.json")),
+              "unwatched": load(os.path.join(work, "unwatched.json")),
               "ops": op_rows(ops, peer_ops, device == "cuda"), "peer_steps": peer_steps,
               "dapt": {d: r for d in ("bf16", "fp32") if (r := load(os.path.join(work, f"dapt_{d}.json")))},
               "task": load(os.path.join(work, "task_results.json"))}

@@ -1,5 +1,8 @@
 // Training a step ahead of the device, on the host executor: what the caller sees after each step is what the CPU's
 // trainer, which waits, shows. Streams run late here, so a missing wait shows.
+#include <chrono>
+#include <thread>
+
 #include "kernels/base/program_path.h"
 #include "tests/apps/trainer_rig.h"
 
@@ -37,6 +40,21 @@ TEST_F(AheadOfTheDevice, EveryStepIsThatOfTheCpu) {
   }
   EXPECT_TRUE(simt.trainer->done());
   EXPECT_LT(relative_distance(simt.weights(), cpu.weights()), 1e-4);
+}
+
+// The device has nothing to do while a batch is made, and only then: not while others are computed, nor between steps.
+TEST_F(AheadOfTheDevice, IdleTimeIsThatOfMakingBatches) {
+  Rig simt(kWhole, 4, DType::kF32, -1, "simt");
+  const auto start = std::chrono::steady_clock::now();
+  double idle = 0;
+  while (!simt.trainer->done()) {
+    const double of_step = simt.trainer->run_step().idle;
+    EXPECT_GT(of_step, 0);
+    idle += of_step;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  EXPECT_LT(idle, 0.1);
+  EXPECT_LT(idle, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / 4);
 }
 
 // An evaluation between two steps counts nothing of the step that is under way, and disturbs nothing of it.
