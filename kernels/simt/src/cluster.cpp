@@ -139,10 +139,12 @@ size_t Cluster::static_offset(const void* key, size_t bytes, size_t align, Loc a
 void cluster_arrive(Loc at) {
   Block& b = *current_block;
   if (b.options.arch < 90) fail(at, "clusters need sm_90");
+  warp_collective(~0u, "barrier.cluster.arrive", kFullWarp, nullptr, nullptr, at);
   b.cluster.arrive(*b.current, at);
 }
 void cluster_wait(Loc at) {
   Block& b = *current_block;
+  warp_collective(~0u, "barrier.cluster.wait", kFullWarp, nullptr, nullptr, at);
   b.cluster.wait(*b.current, at);
 }
 unsigned cluster_rank() {

@@ -28,7 +28,10 @@ __global__ void exchange_kernel(ClusterFault fault, const uint32_t* in, uint32_t
     ptx::fence_mbarrier_init();
   }
   if (fault != ClusterFault::kNoBarrierBefore) {
-    ptx::cluster_arrive();
+    if (fault == ClusterFault::kDivergentArrive && lane < 16)
+      ptx::cluster_arrive();  // [half-a-warp]
+    else
+      ptx::cluster_arrive();
     if (fault == ClusterFault::kArriveTwice) ptx::cluster_arrive();  // [arrive-twice]
     ptx::cluster_wait();
   }

@@ -51,6 +51,7 @@ TEST_F(Clusters, BlocksTellOneAnother) {
 TEST_F(Clusters, ReportsNameTheLine) {
   expect_report(ClusterFault::kNoBarrierBefore, {at("store"), "may not have started"});
   expect_report(ClusterFault::kWrongRank, {at("store"), "block 2 of the cluster is written to, which has 2"});
+  expect_report(ClusterFault::kDivergentArrive, {at("half-a-warp"), "warp divergence", "barrier.cluster.arrive"});
   expect_report(ClusterFault::kArriveTwice, {at("arrive-twice"), "twice"});
   expect_report(ClusterFault::kOneSilent, {at("wait"), "deadlock"});
 }

@@ -73,6 +73,7 @@ cudaError_t run_hand_over(const uint32_t* in, uint32_t* out, cudaStream_t);
 enum class ClusterFault {
   kNone,
   kNoBarrierBefore,
+  kDivergentArrive,
   kOneBuffer,
   kNoSyncthreads,
   kReadBeforeWait,
