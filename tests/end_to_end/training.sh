@@ -30,7 +30,7 @@ holds "report.html at the end, and again by report" sh -c 'test -s whole/report.
   "$0" whole && grep -q "Where the text went" whole/report.html && ! grep -q "no ledger.json" whole/report.html' "$bin/report"
 
 # The bar in a window that shrinks and grows: each drawn line is narrower than the window. Through tee: plain lines.
-holds "a bar on a terminal that changes its width" py "${train[@]}" --max-steps 60 --output bar <<'P'
+holds "a bar on a terminal that changes its width" py "${train[@]}" --max-steps 120 --output bar <<'P'
 import fcntl, os, pty, re, struct, sys, termios, time
 pid, fd = pty.fork()
 if pid == 0:
@@ -46,9 +46,9 @@ while True:
         text += os.read(fd, 1 << 16).decode()
     except OSError:
         break
-    if text.count("\r\033[J") > 3: width(100)
+    if text.count("\r\033[J") > 1: width(100)
 _, status = os.waitpid(pid, 0)
-bars = [len(b) for b in re.findall(r"[\r\n](?:\033\[J)?((?:\[[#.]+\] )?step \d+/60[^\r\n]*)(?=\r)", text)]
+bars = [len(b) for b in re.findall(r"[\r\n](?:\033\[J)?((?:\[[#.]+\] )?step \d+/120[^\r\n]*)(?=\r)", text)]
 assert status == 0 and len(bars) > 3, (status, bars, text)
 assert bars[0] < 30 and 60 < max(bars) < 100, bars
 P
