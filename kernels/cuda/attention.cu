@@ -4,6 +4,7 @@
 
 #include "kernels/base/check.h"
 #include "kernels/base/rng.h"
+#include "kernels/cuda/attention_keep.cuh"
 #include "kernels/cuda/attention_kernels.h"
 #include "kernels/cuda/cuda_backend.h"
 
@@ -97,8 +98,11 @@ void CudaBackend::attention_backward(const AttentionBackward& o) {
   const bool wgmma = by_wgmma(o.q, o.shape);
   const size_t deltas = (size_t(a.queries * a.heads) + 63) / 64 * 64,
                sums = o.deterministic || wgmma ? 0 : size_t(a.queries * a.heads * a.head_size);
-  a.delta = static_cast<float*>(scratch(std::max<size_t>(16, sizeof(float) * (deltas + sums))));
+  if (wgmma && a.threshold) a.keep_tiles = cuda::keep_tiles(a.queries, a.tokens, a.sequences);
+  const size_t bits = size_t(a.keep_tiles * a.heads * cuda::kKeepWords);
+  a.delta = static_cast<float*>(scratch(std::max<size_t>(16, sizeof(float) * (deltas + sums + bits))));
   if (sums > 0) a.dq_sum = a.delta + deltas;
+  a.keep_bits = reinterpret_cast<uint32_t*>(a.delta + deltas + sums);
   check_cuda(wgmma                       ? cuda::attention_backward_wgmma(a, stream_)
              : o.q.dtype == DType::kBF16 ? cuda::attention_backward_bf16(a, stream_)
                                          : cuda::attention_backward_f32(a, stream_),

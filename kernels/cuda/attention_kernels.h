@@ -21,8 +21,10 @@ struct AttentionArguments {
   HeadMatrix dout, dq, dk, dv;  // backward
   float* lse;                   // [A, R], rows lse_ld apart
   int64_t lse_ld;
-  float* delta;                  // backward: workspace [A, R]
-  float* dq_sum;                 // backward with atomics: workspace [R, A D]
+  float* delta;         // backward: workspace [A, R]
+  float* dq_sum;        // backward with atomics: workspace [R, A D]
+  uint32_t* keep_bits;  // backward by wgmma with dropout: workspace [A, keep_tiles, 128] (attention_keep.cuh)
+  int64_t keep_tiles;
   const int32_t* cu_seqlens;     // [N+1]
   const int32_t* cu_seqlens_q;   // [N+1]; the same as cu_seqlens if the queries are all rows
   const int32_t* q_position;     // [R], or null: the queries are all rows

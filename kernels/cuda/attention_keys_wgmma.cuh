@@ -43,6 +43,16 @@ __device__ __forceinline__ uint32_t kept_of_keys(const DropoutKey& key, uint32_t
   return kept;
 }
 
+// The bits of a tile of queries and the block's keys come with the stage's rows.
+constexpr int kKeepStageBytes = kKeyGroups * kKeepWords * 4;
+template <bool kDropout>
+constexpr int kKeysSmem = kBackwardWgmmaSmem<kKeyGroups> + (kDropout ? kStages * kKeepStageBytes : 0);
+
+// Starts copying them. Where the block's second key tile is not there, some tile's bits come, and serve nobody.
+__device__ __forceinline__ void load_bits(uint32_t to, const uint32_t* words) {
+  if (threadIdx.x < kKeepStageBytes / 16) ptx::cp_async_16(to + threadIdx.x * 16, words + threadIdx.x * 4);
+}
+
 // What a thread carries to the stage after next: lse of a query (the first 64 threads) or delta (the next).
 __device__ __forceinline__ float load_row(const AttentionArguments& a, int head, int64_t start, int first,
                                           int queries) {
@@ -109,13 +119,23 @@ __device__ __forceinline__ void attention_backward_keys_wgmma(const AttentionArg
   StageLoader<kKeyGroups> pairs(stages, a.q, a.dout, query_start, head, queries);
   load_block<kKeyGroups>(k_tiles, head_rows<const __nv_bfloat16>(a.k, key_start, head * 64), a.k.ld, keys);
   load_block<kKeyGroups>(v_tiles, head_rows<const __nv_bfloat16>(a.v, key_start, head * 64), a.v.ld, keys);
-  pairs.load(0, a.q.data);
-  pairs.load(1, a.q.data);
+  KeptTiles kept{};
+  if constexpr (kDropout) {
+    kept = kept_tiles(a, head, tile.sequence);
+    kept.first += tile.first / kTileRows;
+  }
+  const auto load_stage = [&](int stage, int first) {
+    if (kDropout && kept.in_a_row && first < queries) {
+      load_bits(stages + uint32_t(kStages * kStageBytes + stage * kKeepStageBytes), words_of(a, kept.first));
+      kept.first += kept.in_a_row;
+    }
+    pairs.load(stage, a.q.data);
+  };
+  load_stage(0, 0);
+  load_stage(1, kTileRows);
   keep_row(rows, 0, load_row(a, head, query_start, 0, queries));
   float carried = load_row(a, head, query_start, kTileRows, queries);
 
-  DropoutKey key{};
-  if constexpr (kDropout) key = dropout_key(a, tile.sequence, head);
   KeyColumns columns{};
 #pragma unroll
   for (int h = 0; h < 2; ++h)
@@ -133,10 +153,15 @@ __device__ __forceinline__ void attention_backward_keys_wgmma(const AttentionArg
     else
       multiply_transposed(s, k, q_tile);
   };
-  const auto draw_bits = [&](int first) {
-    if constexpr (kDropout)
-      columns.kept = kept_of_keys(key, a.threshold, first, a.q_position ? a.q_position + query_start + first : nullptr,
-                                  queries - first, tile.first + warp_row, lane);
+  const auto find_bits = [&](int first, int stage) {
+    if constexpr (kDropout) {
+      const auto* words =
+          reinterpret_cast<const uint32_t*>(smem + kBackwardWgmmaSmem<kKeyGroups> + stage * kKeepStageBytes);
+      columns.kept = kept.in_a_row ? kept_of_words(words + warp_row / kGroupRows * kKeepWords, warp_row / 16 % 4, lane)
+                                   : kept_of_keys(dropout_key(a, tile.sequence, head), a.threshold, first,
+                                                  a.q_position ? a.q_position + query_start + first : nullptr,
+                                                  queries - first, tile.first + warp_row, lane);
+    }
   };
   const bool works = kDropout || group_has_rows(keys);
   if (queries > 0) {
@@ -146,7 +171,7 @@ __device__ __forceinline__ void attention_backward_keys_wgmma(const AttentionArg
       ptx::wgmma_commit();
       multiply_transposed(dp, v, stages + kTileBytes<64>);
       ptx::wgmma_commit();
-      draw_bits(0);
+      find_bits(0, 0);
       wait_products<1>(s, k);
       probabilities_of_keys(s, scale2, rows.lse2[0], columns, t);
       wait_products<0>(dp, v);
@@ -160,7 +185,7 @@ __device__ __forceinline__ void attention_backward_keys_wgmma(const AttentionArg
       q_tile = stages + uint32_t(stage * kStageBytes);
       keep_row(rows, stage, carried);
       arrive_stage<0>();
-      pairs.load(next_stage(stage), a.q.data);
+      load_stage(next_stage(stage), first + kTileRows);
       carried = load_row(a, head, query_start, first + kTileRows, queries);
       if (!works) continue;
       begin_products(s, dp, dv, dk, k, v, p, ds);
@@ -171,7 +196,7 @@ __device__ __forceinline__ void attention_backward_keys_wgmma(const AttentionArg
       add_product(dv, p, before + kTileBytes<64>);
       add_product(dk, ds, before);
       ptx::wgmma_commit();
-      draw_bits(first);
+      find_bits(first, stage);
       wait_products<2>(s, k);
       probabilities_of_keys(s, scale2, rows.lse2[stage], columns, t);
       wait_products<1>(dp, v);

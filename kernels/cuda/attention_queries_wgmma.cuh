@@ -3,6 +3,7 @@
 // warpgroup keeps the tensor cores busy itself: products of two tiles are in flight while it computes exponentials.
 #pragma once
 
+#include "kernels/cuda/attention_keep.cuh"
 #include "kernels/cuda/attention_rows.cuh"
 #include "kernels/cuda/attention_softmax.cuh"
 #include "kernels/cuda/attention_wgmma.cuh"
@@ -23,11 +24,13 @@ __device__ __forceinline__ void probabilities(Tile& s, float scale2, const float
   }
 }
 
-// dP becomes dS = P (dP - delta), dP through dropout first; both, and so dS, without keep_scale.
+// dP becomes dS = P (dP - delta), dP through dropout first; both, and so dS, without keep_scale. keep_to: where the
+// lane's word of the first tile lies, or null.
 template <bool kDropout>
 __device__ __forceinline__ void differentiate_rows(const Tile& p, Tile& dp, const QueryRows& rows,
                                                    const AttentionArguments& a, const DropoutKey& key,
-                                                   const int (&position)[2], int column, int t) {
+                                                   const int (&position)[2], int column, int t, uint32_t* keep_to) {
+  uint32_t word = 0;
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
     KeepBits bits{};
@@ -37,12 +40,16 @@ __device__ __forceinline__ void differentiate_rows(const Tile& p, Tile& dp, cons
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
         float gradient = dp[4 * half + o][i];
-        if constexpr (kDropout)
-          gradient = is_kept(i / 2 ? bits.bottom[o] : bits.top[o], i % 2, a.threshold) ? gradient : 0.f;
+        if constexpr (kDropout) {
+          const bool kept = is_kept(i / 2 ? bits.bottom[o] : bits.top[o], i % 2, a.threshold);
+          gradient = kept ? gradient : 0.f;
+          if (kept) word |= 1u << keep_bit(4 * half + o, i / 2, i % 2);
+        }
         dp[4 * half + o][i] = p[4 * half + o][i] * (gradient - rows.delta[i / 2]);
       }
     }
   }
+  if (kDropout && keep_to) keep_to[column / kTileRows * kKeepWords] = word;
 }
 
 // dq and delta of the block's queries.
@@ -69,9 +76,13 @@ __device__ __forceinline__ void attention_backward_queries_wgmma(const Attention
 
   DropoutKey key{};
   int position[2] = {0, 8};
+  uint32_t* keep_to = nullptr;
   if constexpr (kDropout) {
     key = dropout_key(a, tile.sequence, head);
     row_positions(a, query_start - tile.first, tile.first + row, tile.first + queries, position);
+    const KeptTiles kept = kept_tiles(a, head, tile.sequence);
+    const int tile_row = tile.first / kTileRows + int(threadIdx.x) / kGroupThreads;
+    if (kept.in_a_row) keep_to = words_of(a, kept.first + tile_row * kept.in_a_row) + int(threadIdx.x) % kGroupThreads;
   }
   QueryRows rows;
   compute_delta<64>(a, head, query_start, queries, rows.delta);
@@ -101,7 +112,7 @@ __device__ __forceinline__ void attention_backward_queries_wgmma(const Attention
       wait_products<1>(s);
       scores(0);
       wait_products<0>(dp);
-      differentiate_rows<kDropout>(s, dp, rows, a, key, position, 0, t);
+      differentiate_rows<kDropout>(s, dp, rows, a, key, position, 0, t, keep_to);
       round_to_operand(ds, dp);
     }
     uint32_t k_tile = stages;
@@ -121,7 +132,7 @@ __device__ __forceinline__ void attention_backward_queries_wgmma(const Attention
       wait_products<2>(s);
       scores(first);
       wait_products<0>(dp, dq, ds);
-      differentiate_rows<kDropout>(s, dp, rows, a, key, position, first, t);
+      differentiate_rows<kDropout>(s, dp, rows, a, key, position, first, t, keep_to);
       round_to_operand(ds, dp);
     }
     if (works) {

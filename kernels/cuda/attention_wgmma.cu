@@ -17,8 +17,8 @@ cudaError_t launch_backward(const AttentionArguments& a, cudaStream_t stream) {
                                  attention_queries_wgmma_kernel<kDropout>, a);
     if (e != cudaSuccess) return e;
   }
-  return launch(stream, shape_of(a, a.tokens, kKeyGroups, kBackwardWgmmaSmem<kKeyGroups>),
-                attention_keys_wgmma_kernel<kDropout>, a);
+  return launch(stream, shape_of(a, a.tokens, kKeyGroups, kKeysSmem<kDropout>), attention_keys_wgmma_kernel<kDropout>,
+                a);
 }
 
 }  // namespace
