@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Compiles every kernels/cuda/*.cu (or the files named) for sm_80 and sm_90a and reads what ptxas says: a spill, an
-# ignored setmaxnreg, a serialised wgmma, or more registers than bench/ptxas.json records fails.
+# ignored setmaxnreg, a serialised wgmma, or more registers than bench/ptxas.json records fails. So do wgmma products
+# of a loop that share registers (scripts/wgmma_operands.py), where there is a disassembler.
 #   scripts/ptxas_gate.sh [--record] [FILE.cu ...]     --record: write bench/ptxas.json afresh for these files
+# NVDISASM names the disassembler if it is neither on PATH nor beside nvcc (PyPI has it as nvidia-cuda-nvdisasm).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 nvcc=$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null || true)
@@ -9,6 +11,7 @@ if [ -z "$nvcc" ]; then
   echo "ptxas gate: no nvcc here, so nothing was compiled for GPUs"
   exit 0
 fi
+nvdisasm=${NVDISASM:-$(command -v nvdisasm || ls "$(dirname "$nvcc")/nvdisasm" 2>/dev/null || true)}
 record=0
 if [ "${1:-}" = --record ]; then record=1; shift; fi
 files=("$@")
@@ -25,6 +28,13 @@ for file in "${files[@]}"; do
       exit 1
     }
   done
+  case $file in *wgmma*)
+    if [ -n "$nvdisasm" ]; then
+      "$nvdisasm" -c "$logs/x.cubin" | python3 scripts/wgmma_operands.py || exit 1
+    else
+      echo "ptxas gate: no nvdisasm here, so the operands of wgmma in $file were not looked at"
+    fi ;;
+  esac
 done
 python3 - "$logs" "$record" <<'PYTHON'
 import json, os, re, subprocess, sys
