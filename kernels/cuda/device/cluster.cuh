@@ -34,9 +34,10 @@ __device__ __forceinline__ void cluster_wait() {
 }
 // Writes to the shared memory of the block with that rank, at the place of p in this one's, and then counts 8 bytes off
 // its mbarrier at the place of b: asynchronous (st.async), and the barrier's completion releases at cluster scope what
-// the thread did before. mbarrier_wait_parity acquires at the block's scope, which is enough for what these stores bring
-// (acquire.cluster would empty the first-level cache), not for what their senders wrote to global memory. A barrier of the cluster has been passed before (the block has started, and its mbarrier is
-// there), and that block waits for the mbarrier before it exits.
+// the thread did before. mbarrier_wait_parity acquires at the block's scope, which is enough for what these stores
+// bring (acquire.cluster would empty the first-level cache), not for what their senders wrote to global memory. A
+// barrier of the cluster has been passed before (the block has started, and its mbarrier is there), and that block
+// waits for the mbarrier before it exits.
 __device__ __forceinline__ void cluster_store_async(float2* p, uint64_t* b, unsigned rank, float2 value) {
   asm volatile(
       "{ .reg .b32 there, barrier;\n"
