@@ -186,30 +186,27 @@ __global__ void __launch_bounds__(kTileThreads) cross_entropy_gradient_kernel(Cr
     store_unit(a.parts + int64_t(blockIdx.y) * a.classes + c, int(a.classes - c), a.classes % 4 == 0, sums);
 }
 
-struct LossTile {
-  float loss[256];
-  int32_t correct[256];
+struct LossSums {
+  double loss[256];
+  int64_t correct[256];
 };
-// One block: the losses added in rising order by one thread, from tiles that all of them load.
+// One block. The order hangs on a row's number alone: rows without a label behind the last one change no bit.
 __global__ void __launch_bounds__(256)
     add_losses_kernel(const float* row_loss, const int32_t* row_correct, int64_t rows, double* loss, int64_t* correct) {
-  LossTile& tile = static_smem<LossTile>();
+  LossSums& sums = static_smem<LossSums>();
+  const int t = int(threadIdx.x);
   double total = 0;
   int64_t right = 0;
-  if (threadIdx.x == 0) total = *loss;
-  for (int64_t begin = 0; begin < rows; begin += 256) {
-    const int64_t r = begin + threadIdx.x;
-    tile.loss[threadIdx.x] = r < rows ? row_loss[r] : 0.f;
-    tile.correct[threadIdx.x] = r < rows ? row_correct[r] : 0;
+#pragma unroll 4
+  for (int64_t r = t; r < rows; r += 256) total += double(row_loss[r]), right += row_correct[r];
+  sums.loss[t] = total, sums.correct[t] = right;
+  for (int half = 128; half > 0; half /= 2) {
     __syncthreads();
-    if (threadIdx.x == 0) {
-      for (int i = 0; i < 256 && begin + i < rows; ++i) total += double(tile.loss[i]), right += tile.correct[i];
-    }
-    __syncthreads();
+    if (t < half) sums.loss[t] += sums.loss[t + half], sums.correct[t] += sums.correct[t + half];
   }
-  if (threadIdx.x > 0) return;
-  *loss = total;
-  if (correct) *correct += right;
+  if (t > 0) return;
+  *loss += sums.loss[0];
+  if (correct) *correct += sums.correct[0];
 }
 
 }  // namespace encore::cuda

@@ -3,8 +3,9 @@
 // Every block has a share of the columns: of them the bias and the gradient's column sums stay in its shared memory, so
 // that memory moves nothing but the logits, once in and once out. In one pass over a thread's units the gradient of a
 // row is written, the row after the next is loaded into the same registers, and the next row's largest logit and sum of
-// exponentials are taken. Then every warp tells these two to all blocks of the cluster by asynchronous stores, for
-// which a block waits at an mbarrier of its own: the barrier of a cluster would wait for all writes to memory first.
+// exponentials are taken. Every warp tells these two to all blocks of the cluster by asynchronous stores, for which a
+// block waits at an mbarrier of its own: the barrier of a cluster would wait for all writes to memory first. The
+// statistics are ahead of the gradients by kAhead units, so that the news travels while there is work.
 #pragma once
 
 #include <device/cluster.cuh>
@@ -17,20 +18,21 @@ namespace encore::cuda {
 
 inline constexpr int kClusterThreads = 640, kClusterUnits = 5, kClusterWarps = kClusterThreads / 32, kMostBlocks = 8;
 inline constexpr int64_t kBlockColumns = int64_t(kClusterThreads) * kClusterUnits * kUnit;
+inline constexpr int kAhead = 2;
 inline constexpr size_t kClusterSmem = size_t(2 * kBlockColumns) * sizeof(float);
 
 // Of two rows by turns, but for the limits.
 struct CrossEntropyClusterShared {
   float2 told[2][kMostBlocks * kClusterWarps];  // by warp of the cluster: largest logit, sum of exponentials against it
-  uint64_t all_told[2];                         // mbarriers: the row's are there
-  float of_label[2];
-  int classes, end;  // of the block's columns
-  int beaten[2];     // some column of this block before the label has the same logit
+  uint64_t all_told[2];                         // mbarriers: the row's are there, and the block's warps have told
+  int classes, end;                             // of the block's columns
+  int beaten[2];  // some column of this block before the label has the same logit
 };
 
 struct HeldRow {
   Packed<__nv_bfloat16> unit[kClusterUnits];
-  int32_t label;  // negative: the row counts for nothing, and was not read
+  int32_t label;                   // negative: the row counts for nothing, and was not read
+  float label_logit, label_bias;
 };
 
 __device__ __forceinline__ void add_to(float4* sum, float a, float b, float c, float d) {
@@ -48,7 +50,7 @@ struct RowCluster {
   int rank, size, first, columns, classes;
   int rows;      // with labels
   int open_row;  // thread 0: the row before, whose correctness waits for a barrier; -1: none
-  float factor;
+  float factor, log2_factor;
 
   __device__ __forceinline__ float4* sums(int half) const {
     return bias + (2 * kClusterUnits + half) * kClusterThreads;
@@ -83,46 +85,64 @@ struct RowCluster {
     word.w &= n == 7 ? 0xffffu : 0u;
   }
 
-  __device__ __forceinline__ void add_statistics(HeldRow& row, int k, int turn, OnlineSoftmax& running) const {
+  __device__ __forceinline__ void add_statistics(HeldRow& row, int32_t label, int k, OnlineSoftmax& running) const {
+    if (!has(k) || label < 0) return;
     clear_padding(row, k);
     float u[kUnit];
     biased(row, k, u);
-    const int at = row.label - first - k * kStride;
-    if (unsigned(at) < unsigned(kUnit)) {
-#pragma unroll
-      for (int i = 0; i < kUnit; ++i)
-        if (i == at) shared.of_label[turn] = u[i];
-    }
     running.add(u);
   }
-  __device__ __forceinline__ void write_gradient(const HeldRow& row, int k, __nv_bfloat16* to, float most,
-                                                 float scale) const {
+  // The logit of the label as biased() has it.
+  static __device__ __forceinline__ float of_label(const HeldRow& row) {
+    return row.label_logit * kLog2E + row.label_bias;
+  }
+  // Whether the block has that column: its threads write the gradient there, and then no other block may read.
+  __device__ __forceinline__ bool owns(int32_t label) const {
+    const int before = int(threadIdx.x) * kUnit;
+    return label >= 0 && unsigned(label - first + before) < unsigned(columns + before);
+  }
+  __device__ __forceinline__ void load_label(HeldRow& row, int r) const {
+    if (!owns(row.label)) return;
+    row.label_logit = __bfloat162float(a.logits.row(r)[row.label]);
+    row.label_bias = a.bias.data ? kLog2E * a.bias.data[row.label] : 0.f;
+  }
+  // 2^(u - offset): the probability times the scale. The label's own gradient is finish_label's.
+  __device__ __forceinline__ void write_gradient(const HeldRow& row, int k, __nv_bfloat16* to, float offset) const {
     if (row.label < 0) return store_zeros(to + k * kStride, kUnit, true);
     float u[kUnit];
     biased(row, k, u);
 #pragma unroll
-    for (int i = 0; i < kUnit; ++i) u[i] = ptx::exp2_approx(u[i] - most) * scale;
-    const int at = row.label - first - k * kStride;
-    if (unsigned(at) < unsigned(kUnit)) {
-#pragma unroll
-      for (int i = 0; i < kUnit; ++i)
-        if (i == at) u[i] -= factor;
-    }
+    for (int i = 0; i < kUnit; ++i) u[i] = ptx::exp2_approx(u[i] - offset);
     store_unit(to + k * kStride, kUnit, true, u);
     if (!a.parts) return;
     add_to(sums(2 * k), u[0], u[1], u[2], u[3]);
     add_to(sums(2 * k + 1), u[4], u[5], u[6], u[7]);
   }
+  // The thread that wrote the label's unit takes the scale off it.
+  __device__ __forceinline__ void finish_label(const HeldRow& row, __nv_bfloat16* to, float offset) const {
+    const int at = row.label - first;
+    if (row.label < 0 || unsigned(at) >= unsigned(columns) || at % kStride >= kUnit) return;
+    to[at] = __float2bfloat16_rn(ptx::exp2_approx(of_label(row) - offset) - factor);
+    if (a.parts) reinterpret_cast<float*>(sums(at / kStride * 2 + at % kUnit / 4))[at % 4] -= factor;
+  }
 
-  // Every block of the cluster learns what this warp's units say of a row.
+  // Every block of the cluster learns what this warp's units say of a row. What these stores replace has been read by
+  // all: whoever tells of a row has waited for the row before it, and with that for every warp to be done with the one
+  // before that.
   __device__ __forceinline__ void tell(const OnlineSoftmax& running, int turn) const {
     const float2 mine = running.of_warp();
     const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32;
+    float2* const place = &shared.told[turn][rank * kClusterWarps + warp];
     uint64_t* const barrier = &shared.all_told[turn];
-    if (threadIdx.x == 0) ptx::mbarrier_arrive_expect_tx(barrier, unsigned(size * kClusterWarps) * sizeof(float2));
-    __syncthreads();  // what these stores let others replace has been read
-    if (lane < size)
-      ptx::cluster_store_async(&shared.told[turn][rank * kClusterWarps + warp], barrier, unsigned(lane), mine);
+    // A block alone must not use what a cluster's blocks tell one another by: the card stops at it.
+    if (size == 1 && lane == 0) *place = mine;
+    if (size > 1 && lane < size) ptx::cluster_store_async(place, barrier, unsigned(lane), mine);
+    __syncwarp();
+    if (lane > 0) return;
+    if (warp == 0 && size > 1)
+      ptx::mbarrier_arrive_expect_tx(barrier, unsigned(size * kClusterWarps) * sizeof(float2));
+    else
+      ptx::mbarrier_arrive(barrier);
   }
   // Largest logit and sum of exponentials of the whole row: the same bits in every thread.
   __device__ __forceinline__ float2 told(int turn, int parity) const {
@@ -133,19 +153,17 @@ struct RowCluster {
     return all.of_warp();
   }
 
-  // The row's loss, and whether its label is the first of the largest: thread 0 knows after the next barrier, when the
-  // block's threads have said whether some column before the label is as large.
+  // The row's loss, and whether its label is the first of the largest: thread 0 knows when the next row is told of, and
+  // the block's threads have said whether some column before the label is as large.
   __device__ __forceinline__ void settle(const HeldRow& row, int r, float2 totals, int turn) {
     settle_open(turn ^ 1);
     if (row.label < 0) {
       if (rank == 0 && threadIdx.x == 0) a.row_loss[r] = 0, a.row_correct[r] = 0;
       return;
     }
-    const int share = columns + int(threadIdx.x) * kUnit, at = row.label - first + int(threadIdx.x) * kUnit;
-    if (unsigned(at) >= unsigned(share)) return;  // another block's
+    if (!owns(row.label)) return;
     const int warp = int(threadIdx.x) / 32;
-    const float of_label = shared.of_label[turn];
-    const bool largest = of_label == totals.x;
+    const bool largest = of_label(row) == totals.x;
     if (largest && shared.told[turn][rank * kClusterWarps + warp].x == totals.x) find_equal(row, totals.x, turn);
     if (warp > 0) return;
     bool before = false;  // in a block with smaller columns
@@ -154,7 +172,7 @@ struct RowCluster {
       before = before || shared.told[turn][i].x == totals.x;
     before = __any_sync(0xffffffffu, before);
     if (threadIdx.x > 0) return;
-    a.row_loss[r] = logf(totals.y) + kLn2 * (totals.x - of_label);
+    a.row_loss[r] = logf(totals.y) + kLn2 * (totals.x - of_label(row));
     a.row_correct[r] = largest && !before;
     open_row = r;
   }
@@ -178,48 +196,59 @@ struct RowCluster {
 
   // Reads the first two rows and tells the cluster of the first. The barrier whose second half stands here says that
   // the other blocks have started and made their mbarriers.
-  __device__ __forceinline__ void start(HeldRow& row, HeldRow& next, int r) {
+  __device__ __forceinline__ void start(HeldRow& row, HeldRow& next, int r, OnlineSoftmax& running) {
     row.label = label_of_row(r), next.label = label_of_row(r + 1);
+    load_label(row, r), load_label(next, r + 1);
 #pragma unroll
     for (int k = 0; k < kClusterUnits; ++k) {
       if (!has(k)) continue;
       load(row, k, units(r), row.label);
       load(next, k, units(r + 1), next.label);
     }
-    OnlineSoftmax running;
 #pragma unroll
-    for (int k = 0; k < kClusterUnits; ++k)
-      if (has(k) && row.label >= 0) add_statistics(row, k, 0, running);
+    for (int k = 0; k < kClusterUnits; ++k) add_statistics(row, row.label, k, running);
     ptx::cluster_wait();
     tell(running, 0);
+    running = OnlineSoftmax();
+#pragma unroll
+    for (int k = 0; k < kAhead; ++k) add_statistics(next, next.label, k, running);
   }
-  // Row r, which `now` holds, is done; `next` holds row r + 1, of which the cluster is told unless r was the last;
-  // `now` gets row r + 2, whose label is `after`.
+  // Row r, which `now` holds, is done; `next` holds row r + 1, of which `running` has kAhead units and the cluster is
+  // told unless r was the last; `now` gets row r + 2, whose label is `after`, and `running` has kAhead units of it.
   __device__ __forceinline__ void step(HeldRow& now, HeldRow& next, int r, bool last, int32_t after, int turn,
-                                       int parity) {
+                                       int parity, OnlineSoftmax& running) {
     const float2 totals = told(turn, parity);
     settle(now, r, totals, turn);
     measure();
-    const float scale = 1.f / totals.y * factor;
+    const float offset = totals.x + log2f(totals.y) - log2_factor;
     __nv_bfloat16 *const to = units(r), *const from = units(r + 2);
-    OnlineSoftmax running;
 #pragma unroll
     for (int k = 0; k < kClusterUnits; ++k) {
-      if (!has(k)) continue;
-      if (a.gradient) write_gradient(now, k, to, totals.x, scale);
-      load(now, k, from, after);
-      if (next.label >= 0) add_statistics(next, k, turn ^ 1, running);
+      if (has(k)) {
+        if (a.gradient) write_gradient(now, k, to, offset);
+        load(now, k, from, after);
+      }
+      if (k + kAhead < kClusterUnits) {
+        add_statistics(next, next.label, k + kAhead, running);
+        continue;
+      }
+      if (k + kAhead == kClusterUnits) {
+        if (!last) tell(running, turn ^ 1);
+        running = OnlineSoftmax();
+      }
+      add_statistics(now, after, k + kAhead - kClusterUnits, running);
     }
+    if (a.gradient) finish_label(now, to, offset);
     now.label = after;
-    if (!last) tell(running, turn ^ 1);
+    load_label(now, r + 2);
   }
 
   __device__ __forceinline__ void fill() const {
     if (threadIdx.x == 0) {
       shared.classes = int(a.classes), shared.end = first + columns;
       shared.beaten[0] = shared.beaten[1] = 0;
-      ptx::mbarrier_init(&shared.all_told[0], 1);
-      ptx::mbarrier_init(&shared.all_told[1], 1);
+      ptx::mbarrier_init(&shared.all_told[0], kClusterWarps);
+      ptx::mbarrier_init(&shared.all_told[1], kClusterWarps);
       ptx::fence_mbarrier_init();
     }
 #pragma unroll
@@ -268,19 +297,21 @@ __global__ void __launch_bounds__(kClusterThreads) cross_entropy_cluster_kernel(
                        int(a.classes) - first,
                        live < end ? live : end,
                        -1,
-                       a.gradient ? *a.grad_scale : 0.f};
+                       a.gradient ? *a.grad_scale : 0.f,
+                       a.gradient ? log2f(*a.grad_scale) : 0.f};
     cluster.fill();
     ptx::cluster_arrive();
     HeldRow even, odd;
-    cluster.start(even, odd, begin);
+    OnlineSoftmax running;
+    cluster.start(even, odd, begin, running);
     int32_t after = cluster.label_of_row(begin + 2);  // a step before it is needed
     for (int r = begin; r < end; r += 2) {
       const int32_t then = cluster.label_of_row(r + 3);
       const int parity = (r - begin) / 2 % 2;
-      cluster.step(even, odd, r, r + 1 == end, after, 0, parity);
+      cluster.step(even, odd, r, r + 1 == end, after, 0, parity, running);
       if (r + 1 == end) break;
       after = cluster.label_of_row(r + 4);
-      cluster.step(odd, even, r + 1, r + 2 == end, then, 1, parity);
+      cluster.step(odd, even, r + 1, r + 2 == end, then, 1, parity, running);
     }
     __syncthreads();
     cluster.settle_open((end - begin - 1) % 2);
