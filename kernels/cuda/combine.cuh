@@ -12,20 +12,20 @@ namespace encore::cuda {
 struct CombineOutputs {
   float* of[4];  // null: skipped
 };
-inline constexpr int kCombineColumns = 32, kCombineThreads = 256;
+inline constexpr int kCombineColumns = 32;
+template <int kLanes>
 struct CombineSums {
-  float of[kCombineThreads / kCombineColumns][kCombineColumns];
+  float of[kLanes][kCombineColumns];
 };
 
-// out[s][c] += sum over p of parts[p][s][c]: 32 columns a block, 8 rows of threads that each take every 8th part.
-__global__ void __launch_bounds__(kCombineThreads)
-    combine_kernel(const float* parts, int64_t count, int64_t sums, int64_t cols, CombineOutputs out) {
-  constexpr int kLanes = kCombineThreads / kCombineColumns;
-  auto& shared = static_smem<CombineSums>().of;
+// target[c] += sum over p of parts[p][s][c], for 32 columns from the first; kLanes warps each take every kLanes-th
+// part.
+template <int kLanes>
+__device__ __forceinline__ void combine_columns(const float* parts, int64_t count, int64_t sums, int64_t cols,
+                                                int64_t s, int64_t first, float* target) {
+  auto& shared = static_smem<CombineSums<kLanes>>().of;
   const int column = int(threadIdx.x) % kCombineColumns, lane = int(threadIdx.x) / kCombineColumns;
-  const int64_t c = int64_t(blockIdx.x) * kCombineColumns + column, s = blockIdx.y;
-  float* const target = out.of[s];
-  if (target == nullptr) return;
+  const int64_t c = first + column;
   float total = 0;
   if (c < cols)
 #pragma unroll 8
@@ -33,16 +33,16 @@ __global__ void __launch_bounds__(kCombineThreads)
   shared[lane][column] = total;
   __syncthreads();
   if (lane > 0 || c >= cols) return;
+#pragma unroll
   for (int i = 1; i < kLanes; ++i) total += shared[i][column];
   target[c] += total;
 }
-
-// The least index, of those that count, whose value is not in [low, limit); *first stays as it was when there is none.
-__global__ void __launch_bounds__(256) first_outside_kernel(const int32_t* values, int64_t n, const int32_t* live,
-                                                            int64_t low, int64_t limit, unsigned long long* first) {
-  n = live_rows(live, n);
-  for (int64_t i = int64_t(blockIdx.x) * 256 + threadIdx.x; i < n; i += int64_t(gridDim.x) * 256)
-    if (values[i] < low || values[i] >= limit) atomicMin(first, static_cast<unsigned long long>(i));
+template <int kLanes>
+__global__ void __launch_bounds__(kLanes* kCombineColumns)
+    combine_kernel(const float* parts, int64_t count, int64_t sums, int64_t cols, CombineOutputs out) {
+  float* const target = out.of[blockIdx.y];
+  if (target)
+    combine_columns<kLanes>(parts, count, sums, cols, blockIdx.y, int64_t(blockIdx.x) * kCombineColumns, target);
 }
 
 }  // namespace encore::cuda

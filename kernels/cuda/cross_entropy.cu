@@ -14,7 +14,7 @@ Held held(const Tensor& logits, bool hopper, size_t shared_limit) {
   if (logits.cols <= kFewColumns) return Held::kInBlock;
   const bool whole = logits.cols % cuda::kUnit == 0 && cuda::rows_of<__nv_bfloat16>(logits).wide;
   const bool fits =
-      hopper && shared_limit >= cuda::kClusterSmem + 4096 && logits.cols <= cuda::kMostBlocks * cuda::kBlockColumns;
+      hopper && shared_limit >= cuda::kClusterSmem + 12288 && logits.cols <= cuda::kMostBlocks * cuda::kBlockColumns;
   return logits.dtype == DType::kBF16 && whole && fits ? Held::kInCluster : Held::kNot;
 }
 
@@ -28,7 +28,8 @@ unsigned blocks_of_cluster(int64_t cols) {
 cuda::RowParts parts_of(const Tensor& logits, Held held) {
   if (held == Held::kNot) return {logits.rows, 64, 256};
   if (held == Held::kInBlock) return {logits.rows, 16, 528};
-  return {logits.rows, 4, 132 / int64_t(blocks_of_cluster(logits.cols))};
+  const int64_t clusters = 132 / int64_t(blocks_of_cluster(logits.cols));
+  return {logits.rows, 4, std::max(clusters, cuda::div_up(logits.rows, int64_t(cuda::kMostRows)))};
 }
 
 template <class T>
@@ -36,8 +37,9 @@ cudaError_t run_held(cudaStream_t stream, const cuda::CrossEntropyArgs<T>& args,
   if (held == Held::kInBlock) return launch(stream, {parts, 128}, cuda::cross_entropy_rows_kernel<T, 128, 4>, args);
   if constexpr (sizeof(T) == 2) {
     const unsigned blocks = blocks_of_cluster(args.cols);
-    return launch(stream, {parts * blocks, cuda::kClusterThreads, cuda::kClusterSmem, blocks},
-                  cuda::cross_entropy_cluster_kernel, args);
+    const LaunchShape shape{parts * blocks, cuda::kClusterThreads, cuda::kClusterSmem, blocks};
+    return args.gradient ? launch(stream, shape, cuda::cross_entropy_cluster_kernel<true>, args)
+                         : launch(stream, shape, cuda::cross_entropy_cluster_kernel<false>, args);
   }
   return cudaErrorInvalidValue;
 }
@@ -65,9 +67,9 @@ void CudaBackend::cross_entropy(const CrossEntropy& a) {
   const Held held = encore::held(a.logits, hopper_, shared_limit_);
   const cuda::RowParts blocks = parts_of(a.logits, held);
   const bool summed = a.dbias && !a.loss_only;
-  const size_t sums = summed ? (size_t(blocks.count * a.classes) + 63) / 64 * 64 : 0;
-  float* room = static_cast<float*>(scratch((sums + size_t(3 * rows)) * sizeof(float)));
-  float* per_row = room + sums;
+  const size_t of_parts = summed ? (size_t(blocks.count * a.classes) + 63) / 64 * 64 : 0;
+  float* room = static_cast<float*>(scratch((of_parts + size_t(3 * rows)) * sizeof(float)));
+  float* per_row = room + of_parts;
   int32_t* correct = reinterpret_cast<int32_t*>(per_row + 2 * rows);
   cuda::dispatch_device(a.logits.dtype, [&]<class T>() {
     const cuda::CrossEntropyArgs<T> args{cuda::rows_of<T>(a.logits),
@@ -91,10 +93,11 @@ void CudaBackend::cross_entropy(const CrossEntropy& a) {
     const dim3 grid(cuda::grid_size(cuda::div_up(cols, cuda::kTileColumns)), cuda::grid_size(blocks.count));
     check_cuda(launch(stream_, {grid, cuda::kTileThreads}, cuda::cross_entropy_gradient_kernel<T>, args), op);
   });
-  if (summed) combine(op, room, blocks.count, a.classes, {a.dbias});
-  check_cuda(launch(stream_, {1, 256}, cuda::add_losses_kernel, a.row_loss.ptr<float>(), correct, rows,
-                    a.loss_sum.ptr<double>(), a.correct.ptr<int64_t>()),
-             op);
+  const cuda::CrossEntropySums sums{a.row_loss.ptr<float>(),  correct, rows,         a.loss_sum.ptr<double>(),
+                                    a.correct.ptr<int64_t>(), room,    blocks.count, a.classes,
+                                    a.dbias.ptr<float>()};
+  const int64_t of_columns = summed ? cuda::div_up(a.classes, int64_t(cuda::kCombineColumns)) : 0;
+  check_cuda(launch(stream_, {cuda::grid_size(1 + of_columns), 256}, cuda::cross_entropy_sums_kernel, sums), op);
 }
 
 }  // namespace encore

@@ -8,6 +8,7 @@
 // over column tiles, which reads the logits again (cross_entropy_gradient_kernel).
 #pragma once
 
+#include "kernels/cuda/combine.cuh"
 #include "kernels/cuda/reduce.cuh"
 
 namespace encore::cuda {
@@ -186,27 +187,41 @@ __global__ void __launch_bounds__(kTileThreads) cross_entropy_gradient_kernel(Cr
     store_unit(a.parts + int64_t(blockIdx.y) * a.classes + c, int(a.classes - c), a.classes % 4 == 0, sums);
 }
 
+struct CrossEntropySums {
+  const float* row_loss;
+  const int32_t* row_correct;
+  int64_t rows;
+  double* loss;
+  int64_t* correct;    // null: not wanted
+  const float* parts;  // [count][classes]
+  int64_t count, classes;
+  float* dbias;
+};
 struct LossSums {
   double loss[256];
   int64_t correct[256];
 };
-// One block. The order hangs on a row's number alone: rows without a label behind the last one change no bit.
-__global__ void __launch_bounds__(256)
-    add_losses_kernel(const float* row_loss, const int32_t* row_correct, int64_t rows, double* loss, int64_t* correct) {
+// The order hangs on a row's number alone: rows without a label behind the last one change no bit.
+__device__ __forceinline__ void add_losses(const CrossEntropySums& a) {
   LossSums& sums = static_smem<LossSums>();
   const int t = int(threadIdx.x);
   double total = 0;
   int64_t right = 0;
-#pragma unroll 4
-  for (int64_t r = t; r < rows; r += 256) total += double(row_loss[r]), right += row_correct[r];
+#pragma unroll 8
+  for (int64_t r = t; r < a.rows; r += 256) total += double(a.row_loss[r]), right += a.row_correct[r];
   sums.loss[t] = total, sums.correct[t] = right;
   for (int half = 128; half > 0; half /= 2) {
     __syncthreads();
     if (t < half) sums.loss[t] += sums.loss[t + half], sums.correct[t] += sums.correct[t + half];
   }
   if (t > 0) return;
-  *loss += sums.loss[0];
-  if (correct) *correct += sums.correct[0];
+  *a.loss += sums.loss[0];
+  if (a.correct) *a.correct += sums.correct[0];
+}
+// The first block adds up the losses, each other one 32 columns of the bias gradient, if there are others.
+__global__ void __launch_bounds__(256) cross_entropy_sums_kernel(CrossEntropySums a) {
+  if (blockIdx.x == 0) return add_losses(a);
+  combine_columns<8>(a.parts, a.count, 1, a.classes, 0, (int64_t(blockIdx.x) - 1) * kCombineColumns, a.dbias);
 }
 
 }  // namespace encore::cuda

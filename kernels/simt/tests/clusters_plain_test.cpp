@@ -40,7 +40,7 @@ TEST_F(Clusters, BlocksTellOneAnother) {
   for (auto order :
        {simt::Order::kFifo, simt::Order::kLifo, simt::Order::kReverse, simt::Order::kRandom, simt::Order::kPct}) {
     simt::options().order = order;
-    for (unsigned size : {1u, 2u, 4u, 8u}) {
+    for (unsigned size : {2u, 4u, 8u}) {
       ASSERT_EQ(run(ClusterFault::kNone, int(size)), cudaSuccess) << simt::last_error();
       for (size_t i = 0; i < 2 * size * 96; ++i)
         ASSERT_EQ(out_[i], expected(unsigned(i / 96), size)) << size << " " << i;
@@ -54,6 +54,12 @@ TEST_F(Clusters, ReportsNameTheLine) {
   expect_report(ClusterFault::kDivergentArrive, {at("half-a-warp"), "warp divergence", "barrier.cluster.arrive"});
   expect_report(ClusterFault::kArriveTwice, {at("arrive-twice"), "twice"});
   expect_report(ClusterFault::kOneSilent, {at("wait"), "deadlock"});
+}
+
+TEST_F(Clusters, ABlockAloneMayNotStore) {
+  EXPECT_EQ(run(ClusterFault::kNone, 1), cudaErrorLaunchFailure);
+  EXPECT_NE(simt::last_error().find(at("store")), std::string::npos) << simt::last_error();
+  EXPECT_NE(simt::last_error().find("a block alone"), std::string::npos) << simt::last_error();
 }
 
 TEST_F(Clusters, LateStoresSpoilReadsBeforeTheWait) {
