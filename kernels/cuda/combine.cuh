@@ -18,18 +18,18 @@ struct CombineSums {
   float of[kLanes][kCombineColumns];
 };
 
-// target[c] += sum over p of parts[p][s][c], for 32 columns from the first; kLanes warps each take every kLanes-th
+// target[c] += sum over p of parts[p * ld + c], for 32 columns from the first; kLanes warps each take every kLanes-th
 // part.
 template <int kLanes>
-__device__ __forceinline__ void combine_columns(const float* parts, int64_t count, int64_t sums, int64_t cols,
-                                                int64_t s, int64_t first, float* target) {
+__device__ __forceinline__ void combine_columns(const float* parts, int64_t count, int64_t ld, int64_t cols,
+                                                int64_t first, float* target) {
   auto& shared = static_smem<CombineSums<kLanes>>().of;
   const int column = int(threadIdx.x) % kCombineColumns, lane = int(threadIdx.x) / kCombineColumns;
   const int64_t c = first + column;
   float total = 0;
   if (c < cols)
 #pragma unroll 8
-    for (int64_t p = lane; p < count; p += kLanes) total += parts[(p * sums + s) * cols + c];
+    for (int64_t p = lane; p < count; p += kLanes) total += parts[p * ld + c];
   shared[lane][column] = total;
   __syncthreads();
   if (lane > 0 || c >= cols) return;
@@ -42,7 +42,8 @@ __global__ void __launch_bounds__(kLanes* kCombineColumns)
     combine_kernel(const float* parts, int64_t count, int64_t sums, int64_t cols, CombineOutputs out) {
   float* const target = out.of[blockIdx.y];
   if (target)
-    combine_columns<kLanes>(parts, count, sums, cols, blockIdx.y, int64_t(blockIdx.x) * kCombineColumns, target);
+    combine_columns<kLanes>(parts + int64_t(blockIdx.y) * cols, count, sums * cols, cols,
+                            int64_t(blockIdx.x) * kCombineColumns, target);
 }
 
 }  // namespace encore::cuda

@@ -13,8 +13,8 @@ enum class Held { kInBlock, kInCluster, kNot };
 Held held(const Tensor& logits, bool hopper, size_t shared_limit) {
   if (logits.cols <= kFewColumns) return Held::kInBlock;
   const bool whole = logits.cols % cuda::kUnit == 0 && cuda::rows_of<__nv_bfloat16>(logits).wide;
-  const bool fits =
-      hopper && shared_limit >= cuda::kClusterSmem + 12288 && logits.cols <= cuda::kMostBlocks * cuda::kBlockColumns;
+  const bool fits = hopper && shared_limit >= cuda::kClusterSmem + sizeof(cuda::CrossEntropyClusterShared) &&
+                    logits.cols <= cuda::kMostBlocks * cuda::kBlockColumns;
   return logits.dtype == DType::kBF16 && whole && fits ? Held::kInCluster : Held::kNot;
 }
 
@@ -67,7 +67,8 @@ void CudaBackend::cross_entropy(const CrossEntropy& a) {
   const Held held = encore::held(a.logits, hopper_, shared_limit_);
   const cuda::RowParts blocks = parts_of(a.logits, held);
   const bool summed = a.dbias && !a.loss_only;
-  const size_t of_parts = summed ? (size_t(blocks.count * a.classes) + 63) / 64 * 64 : 0;
+  const int64_t parts_ld = cuda::div_up(a.classes, int64_t(4)) * 4;
+  const size_t of_parts = summed ? (size_t(blocks.count * parts_ld) + 63) / 64 * 64 : 0;
   float* room = static_cast<float*>(scratch((of_parts + size_t(3 * rows)) * sizeof(float)));
   float* per_row = room + of_parts;
   int32_t* correct = reinterpret_cast<int32_t*>(per_row + 2 * rows);
@@ -86,6 +87,7 @@ void CudaBackend::cross_entropy(const CrossEntropy& a) {
                                          cols,
                                          a.classes,
                                          blocks.size,
+                                         parts_ld,
                                          !a.loss_only};
     if (held != Held::kNot) return check_cuda(run_held(stream_, args, cuda::grid_size(blocks.count), held), op);
     check_cuda(run_wide(stream_, args, shared_limit_), op);
@@ -93,8 +95,15 @@ void CudaBackend::cross_entropy(const CrossEntropy& a) {
     const dim3 grid(cuda::grid_size(cuda::div_up(cols, cuda::kTileColumns)), cuda::grid_size(blocks.count));
     check_cuda(launch(stream_, {grid, cuda::kTileThreads}, cuda::cross_entropy_gradient_kernel<T>, args), op);
   });
-  const cuda::CrossEntropySums sums{a.row_loss.ptr<float>(),  correct, rows,         a.loss_sum.ptr<double>(),
-                                    a.correct.ptr<int64_t>(), room,    blocks.count, a.classes,
+  const cuda::CrossEntropySums sums{a.row_loss.ptr<float>(),
+                                    correct,
+                                    rows,
+                                    a.loss_sum.ptr<double>(),
+                                    a.correct.ptr<int64_t>(),
+                                    room,
+                                    blocks.count,
+                                    a.classes,
+                                    parts_ld,
                                     a.dbias.ptr<float>()};
   const int64_t of_columns = summed ? cuda::div_up(a.classes, int64_t(cuda::kCombineColumns)) : 0;
   check_cuda(launch(stream_, {cuda::grid_size(1 + of_columns), 256}, cuda::cross_entropy_sums_kernel, sums), op);

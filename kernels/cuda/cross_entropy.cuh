@@ -25,6 +25,7 @@ struct CrossEntropyArgs {
   int32_t* row_correct;        // out
   float* parts;                // column sums of blocks of rows; null: not wanted
   int64_t rows, cols, classes, rows_per_block;
+  int64_t parts_ld;  // a multiple of 4
   bool gradient;
 };
 
@@ -184,7 +185,7 @@ __global__ void __launch_bounds__(kTileThreads) cross_entropy_gradient_kernel(Cr
   }
   tile_sums(sums);
   if (warp == 0 && c < a.classes)
-    store_unit(a.parts + int64_t(blockIdx.y) * a.classes + c, int(a.classes - c), a.classes % 4 == 0, sums);
+    store_unit(a.parts + int64_t(blockIdx.y) * a.parts_ld + c, int(a.classes - c), true, sums);
 }
 
 struct CrossEntropySums {
@@ -193,8 +194,8 @@ struct CrossEntropySums {
   int64_t rows;
   double* loss;
   int64_t* correct;    // null: not wanted
-  const float* parts;  // [count][classes]
-  int64_t count, classes;
+  const float* parts;  // [count][classes], rows parts_ld apart
+  int64_t count, classes, parts_ld;
   float* dbias;
 };
 struct LossSums {
@@ -221,7 +222,7 @@ __device__ __forceinline__ void add_losses(const CrossEntropySums& a) {
 // The first block adds up the losses, each other one 32 columns of the bias gradient, if there are others.
 __global__ void __launch_bounds__(256) cross_entropy_sums_kernel(CrossEntropySums a) {
   if (blockIdx.x == 0) return add_losses(a);
-  combine_columns<8>(a.parts, a.count, 1, a.classes, 0, (int64_t(blockIdx.x) - 1) * kCombineColumns, a.dbias);
+  combine_columns<8>(a.parts, a.count, a.parts_ld, a.classes, (int64_t(blockIdx.x) - 1) * kCombineColumns, a.dbias);
 }
 
 }  // namespace encore::cuda

@@ -1,11 +1,13 @@
 // Cross-entropy of bf16 rows that lie in the registers of a cluster of blocks (cross_entropy.cuh says which; sm_90).
 //
 // Every block has a share of the columns: of them the bias and the gradient's column sums stay in its shared memory, so
-// that memory moves nothing but the logits, once in and once out. In one pass over a thread's units the gradient of a
-// row is written, the row after the next is loaded into the same registers, and the next row's largest logit and sum of
-// exponentials are taken. Every warp tells these two to all blocks of the cluster by asynchronous stores, for which a
-// block waits at an mbarrier of its own: the barrier of a cluster would wait for all writes to memory first. The
-// statistics are ahead of the gradients by kAhead units, so that the news travels while there is work.
+// that memory moves nothing but the logits, once in and once out.
+//
+// A step of a row: the next row's largest logit and sum of exponentials are taken, and every warp tells them to all
+// blocks of the cluster by asynchronous stores; a block waits for what was told of this row, one step ago, at an
+// mbarrier of its own (the barrier of a cluster would wait for all writes to memory first); the gradient is written,
+// and the row after the next is loaded into the same registers. So warps may be almost a step apart, and one's waits
+// are another's work.
 #pragma once
 
 #include <device/cluster.cuh>
@@ -18,19 +20,20 @@ namespace encore::cuda {
 
 inline constexpr int kClusterThreads = 640, kClusterUnits = 5, kClusterWarps = kClusterThreads / 32, kMostBlocks = 8;
 inline constexpr int64_t kBlockColumns = int64_t(kClusterThreads) * kClusterUnits * kUnit;
-inline constexpr int kAhead = 2, kMostRows = 1024;
+inline constexpr int kTurns = 4, kMostRows = 1024;
 inline constexpr size_t kClusterSmem = size_t(2 * kBlockColumns) * sizeof(float);
 
-// Of two rows by turns, but for the limits.
+// Of four rows by turns: what is told, the barriers and the ties.
 struct CrossEntropyClusterShared {
-  float2 told[2][kMostBlocks * kClusterWarps];  // by warp of the cluster: largest logit, sum of exponentials against it
-  uint64_t all_told[2];                         // mbarriers: the row's are there, and the block's warps have told
-  int32_t label[kMostRows + 2];                 // of the block's rows, and none
-  float of_label[kMostRows];                    // the label's logit as biased() has it, in the block that has it
-  int rank, size, begin;                        // of the block in its cluster; the first row
-  int classes, end;                             // of the block's columns
+  float2 told[kTurns]
+             [kMostBlocks * kClusterWarps];  // by warp of the cluster: largest logit, sum of exponentials against it
+  uint64_t all_told[kTurns];                 // mbarriers: the row's are there, and the block's warps have told
+  int32_t label[kMostRows + 2];              // of the block's rows, and none
+  float of_label[kMostRows];                 // the label's logit as biased() has it, in the block that has it
+  int rank, size, begin;                     // of the block in its cluster; the first row
+  int classes, end;                          // of the block's columns
   float factor, log2_factor;
-  int beaten[2];  // some column of this block before the label has the same logit
+  int beaten[kTurns];  // some column of this block before the label has the same logit
 };
 
 struct HeldRow {
@@ -67,16 +70,21 @@ struct RowCluster {
     row.unit[k] = Packed<__nv_bfloat16>{};
     if (k * kStride < readable) row.unit[k].word[0] = *reinterpret_cast<const uint4*>(from + k * kStride);
   }
-  // The unit in which the classes end, if the thread has it.
-  __device__ __forceinline__ void load_last(HeldRow& row, int k, const __nv_bfloat16* from, int32_t label) const {
-    const int n = classes - k * kStride;
-    if (label < 0 || !has(k) || unsigned(n - 1) >= unsigned(kUnit - 1)) return;
-    uint4 word = *reinterpret_cast<const uint4*>(from + k * kStride);
-    word.x &= n >= 2 ? ~0u : 0xffffu;
-    word.y &= n >= 4 ? ~0u : n == 3 ? 0xffffu : 0u;
-    word.z &= n >= 6 ? ~0u : n == 5 ? 0xffffu : 0u;
-    word.w &= n == 7 ? 0xffffu : 0u;
-    row.unit[k].word[0] = word;
+  // The unit in which the classes end, if the thread has it: a branch of its own, for every thread would wait for what
+  // is masked here.
+  __device__ __forceinline__ void load_last(HeldRow& row, const __nv_bfloat16* from, int32_t label) const {
+    const int n = classes % kStride;
+    if (label < 0 || classes < 0 || n == 0 || n >= kUnit) return;
+#pragma unroll
+    for (int k = 0; k < kClusterUnits; ++k) {
+      if (k * kStride + n != classes || !has(k)) continue;
+      uint4 word = *reinterpret_cast<const uint4*>(from + k * kStride);
+      word.x &= n >= 2 ? ~0u : 0xffffu;
+      word.y &= n >= 4 ? ~0u : n == 3 ? 0xffffu : 0u;
+      word.z &= n >= 6 ? ~0u : n == 5 ? 0xffffu : 0u;
+      word.w &= n == 7 ? 0xffffu : 0u;
+      row.unit[k].word[0] = word;
+    }
   }
   // The unit's logits with their bias, times log2 e.
   __device__ __forceinline__ void biased(const HeldRow& row, int k, float (&u)[kUnit]) const {
@@ -87,10 +95,16 @@ struct RowCluster {
     for (int i = 0; i < kUnit; ++i) u[i] = __fmaf_rn(u[i], kLog2E, b[i]);
   }
 
-  __device__ __forceinline__ void add_statistics(const HeldRow& row, int k, OnlineSoftmax& running) const {
-    float u[kUnit];
-    biased(row, k, u);
-    running.add(u);
+  __device__ __forceinline__ OnlineSoftmax statistics(const HeldRow& row) const {
+    OnlineSoftmax of[2];  // by turns: neither waits for the other
+#pragma unroll
+    for (int k = 0; k < kClusterUnits; ++k) {
+      float u[kUnit];
+      biased(row, k, u);
+      of[k % 2].add(u);
+    }
+    of[0].join(make_float2(of[1].most, of[1].sum));
+    return of[0];
   }
   // Whether the block has that column.
   __device__ __forceinline__ bool owns(int32_t label) const {
@@ -100,7 +114,7 @@ struct RowCluster {
   // Whether a unit of this thread has it, at a multiple of kStride and less than kUnit.
   __device__ __forceinline__ bool has_label(int32_t label) const {
     const int at = label - first;
-    return label >= 0 && unsigned(at) < unsigned(columns) && at % kStride < kUnit;
+    return label >= 0 && at >= 0 && at < columns && at % kStride < kUnit;
   }
   // 2^(u - offset): the probability times the scale. The label's own gradient is finish_label's.
   __device__ __forceinline__ void write_gradient(const HeldRow& row, int k, __nv_bfloat16* to, float offset) const {
@@ -122,9 +136,9 @@ struct RowCluster {
     reinterpret_cast<float*>(sums(at / kStride * 2 + at % kUnit / 4))[at % 4] -= shared.factor;
   }
 
-  // Every block of the cluster learns what this warp's units say of a row. What these stores replace has been read by
-  // all: whoever tells of a row has waited for the row before it, and with that for every warp to be done with the one
-  // before that.
+  // Every block of the cluster learns what this warp's units say of a row. What these stores replace, four rows before,
+  // has been read by all: whoever tells of row i has waited for row i - 2, of which no warp tells before it is done
+  // with row i - 4.
   __device__ __forceinline__ void tell(const OnlineSoftmax& running, int turn) const {
     const float2 mine = running.of_warp();
     const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32;
@@ -155,10 +169,9 @@ struct RowCluster {
     return all.of_warp();
   }
 
-  // The row's loss, and whether its label is the first of the largest: thread 0 knows when the next row is told of, and
-  // the block's threads have said whether some column before the label is as large.
+  // The row's loss, and whether its label is the first of the largest: thread 0 knows of ties two rows later.
   __device__ __forceinline__ void settle(const HeldRow& row, int32_t label, int i, float2 totals, int turn) const {
-    settle_before(i, turn ^ 1);
+    settle_ties(i - 2);
     if (label < 0) {
       if (shared.rank == 0 && threadIdx.x == 0) a.row_loss[shared.begin + i] = 0, a.row_correct[shared.begin + i] = 0;
       return;
@@ -179,10 +192,11 @@ struct RowCluster {
     a.row_loss[shared.begin + i] = logf(totals.y) + kLn2 * (totals.x - of_label);
     a.row_correct[shared.begin + i] = largest && !before;
   }
-  __device__ __forceinline__ void settle_before(int i, int turn) const {
-    if (threadIdx.x > 0 || !shared.beaten[turn]) return;
-    a.row_correct[shared.begin + i - 1] = 0;
-    shared.beaten[turn] = 0;
+  // Thread 0, when all warps of the block have told of row i + 2, and so are done with the row.
+  __device__ __forceinline__ void settle_ties(int i) const {
+    if (threadIdx.x > 0 || i < 0 || !shared.beaten[i % kTurns]) return;
+    a.row_correct[shared.begin + i] = 0;
+    shared.beaten[i % kTurns] = 0;
   }
   __device__ __forceinline__ void find_equal(const HeldRow& row, int32_t label, float most, int turn) const {
 #pragma unroll
@@ -198,7 +212,7 @@ struct RowCluster {
 
   // Reads the first two rows and tells the cluster of the first. The barrier whose second half stands here says that
   // the other blocks have started and made their mbarriers.
-  __device__ __forceinline__ void start(HeldRow& row, HeldRow& next, OnlineSoftmax& running) const {
+  __device__ __forceinline__ void start(HeldRow& row, HeldRow& next) const {
     const int32_t label = shared.label[0], after = shared.label[1];
     const __nv_bfloat16* const second = at + a.logits.ld;
     const int of_row = readable(label), of_next = readable(after);
@@ -206,24 +220,21 @@ struct RowCluster {
     for (int k = 0; k < kClusterUnits; ++k) {
       load(row, k, at, of_row);
       load(next, k, second, of_next);
-      load_last(row, k, at, label);
-      load_last(next, k, second, after);
     }
-#pragma unroll
-    for (int k = 0; k < kClusterUnits; ++k) add_statistics(row, k, running);
+    load_last(row, at, label);
+    load_last(next, second, after);
+    const OnlineSoftmax of_units = statistics(row);
     ptx::cluster_wait();
-    tell(running, 0);
-    running = OnlineSoftmax();
-#pragma unroll
-    for (int k = 0; k < kAhead; ++k) add_statistics(next, k, running);
+    tell(of_units, 0);
   }
-  // Row i of the block, which `now` holds, is done; `next` holds row i + 1, of which `running` has kAhead units and the
-  // cluster is told unless i was the last; `now` gets row i + 2, and `running` has kAhead units of it.
+  // Row i of the block, which `now` holds, is done, and `now` gets row i + 2; the cluster is told of row i + 1, which
+  // `next` holds, unless i was the last.
   template <bool kGradient>
-  __device__ __forceinline__ void step(HeldRow& now, HeldRow& next, int i, bool last, int turn, int parity,
-                                       OnlineSoftmax& running) {
+  __device__ __forceinline__ void step(HeldRow& now, const HeldRow& next, int i, bool last) {
+    if (!last) tell(statistics(next), (i + 1) % kTurns);
+    const int turn = i % kTurns;
     const int32_t label = shared.label[i], after = shared.label[i + 2];
-    const float2 totals = told(turn, parity);
+    const float2 totals = told(turn, i / kTurns % 2);
     settle(now, label, i, totals, turn);
     measure();
     // Of a row that counts for nothing, whose units are zeros, 2^-inf is the gradient.
@@ -235,20 +246,8 @@ struct RowCluster {
     for (int k = 0; k < kClusterUnits; ++k) {
       if constexpr (kGradient) write_gradient(now, k, to, offset);
       load(now, k, from, of_after);
-      if (k + kAhead < kClusterUnits) {
-        add_statistics(next, k + kAhead, running);
-        continue;
-      }
-      if (k + kAhead == kClusterUnits) {
-        if (!last) tell(running, turn ^ 1);
-        running = OnlineSoftmax();
-#pragma unroll
-        for (int early = 0; early < kAhead; ++early) load_last(now, early, from, after);
-      }
-      add_statistics(now, k + kAhead - kClusterUnits, running);
     }
-#pragma unroll
-    for (int k = kAhead; k < kClusterUnits; ++k) load_last(now, k, from, after);
+    load_last(now, from, after);
     if constexpr (kGradient) finish_label(label, i, to, offset);
   }
 
@@ -257,9 +256,10 @@ struct RowCluster {
       shared.rank = rank, shared.size = size, shared.begin = begin;
       shared.classes = int(a.classes), shared.end = first + columns;
       shared.factor = a.grad_scale ? *a.grad_scale : 1, shared.log2_factor = log2f(shared.factor);
-      shared.beaten[0] = shared.beaten[1] = 0;
-      ptx::mbarrier_init(&shared.all_told[0], kClusterWarps);
-      ptx::mbarrier_init(&shared.all_told[1], kClusterWarps);
+      for (int turn = 0; turn < kTurns; ++turn) {
+        shared.beaten[turn] = 0;
+        ptx::mbarrier_init(&shared.all_told[turn], kClusterWarps);
+      }
       ptx::fence_mbarrier_init();
     }
     for (int i = int(threadIdx.x); i < rows + 2; i += kClusterThreads) {
@@ -283,14 +283,14 @@ struct RowCluster {
     }
   }
   __device__ __forceinline__ void write_sums() const {
-    float* const part = a.parts + int64_t(int(blockIdx.x) / shared.size) * a.classes + first;
+    float* const part = a.parts + int64_t(int(blockIdx.x) / shared.size) * a.parts_ld + first;
 #pragma unroll
     for (int k = 0; k < kClusterUnits; ++k) {
       const int n = classes - k * kStride;
       if (!has(k) || n <= 0) continue;
       const float4 low = *sums(2 * k), high = *sums(2 * k + 1);
       const float u[kUnit] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
-      store_unit(part + k * kStride, n, a.classes % 4 == 0, u);
+      store_unit(part + k * kStride, n, true, u);
     }
   }
 };
@@ -318,16 +318,13 @@ __global__ void __launch_bounds__(kClusterThreads) cross_entropy_cluster_kernel(
     __syncthreads();
     ptx::cluster_arrive();
     HeldRow even, odd;
-    OnlineSoftmax running;
-    cluster.start(even, odd, running);
+    cluster.start(even, odd);
     for (int i = 0; i < rows; i += 2) {
-      const int parity = i / 2 % 2;
-      cluster.step<kGradient>(even, odd, i, i + 1 == rows, 0, parity, running);
-      if (i + 1 == rows) break;
-      cluster.step<kGradient>(odd, even, i + 1, i + 2 == rows, 1, parity, running);
+      cluster.step<kGradient>(even, odd, i, i + 1 == rows);
+      if (i + 1 < rows) cluster.step<kGradient>(odd, even, i + 1, i + 2 == rows);
     }
     __syncthreads();
-    cluster.settle_before(rows, (rows - 1) % 2);
+    cluster.settle_ties(rows - 2), cluster.settle_ties(rows - 1);
     if (a.parts) cluster.write_sums();
   }
 }

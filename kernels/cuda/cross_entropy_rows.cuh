@@ -123,7 +123,7 @@ __global__ void __launch_bounds__(kThreads) cross_entropy_rows_kernel(CrossEntro
   for (int k = 0; k < kUnits; ++k) {
     const int c = (int(threadIdx.x) + k * kThreads) * kUnit;
     if (c >= int(a.classes)) continue;
-    store_unit(a.parts + int64_t(blockIdx.x) * a.classes + c, int(a.classes) - c, a.classes % 4 == 0, sums[k]);
+    store_unit(a.parts + int64_t(blockIdx.x) * a.parts_ld + c, int(a.classes) - c, true, sums[k]);
   }
 }
 
