@@ -3,11 +3,11 @@
 // Every block has a share of the columns: of them the bias and the gradient's column sums stay in its shared memory, so
 // that memory moves nothing but the logits, once in and once out.
 //
-// A step of a row: the next row's largest logit and sum of exponentials are taken, and every warp tells them to all
-// blocks of the cluster by asynchronous stores; a block waits for what was told of this row, one step ago, at an
-// mbarrier of its own (the barrier of a cluster would wait for all writes to memory first); the gradient is written,
-// and the row after the next is loaded into the same registers. So warps may be almost a step apart, and one's waits
-// are another's work.
+// A step of a row: a block waits at an mbarrier of its own for what was told of the row (the barrier of a cluster would
+// wait for all writes to memory first); its gradient is written, and the row after the next is loaded into the same
+// registers. When kBefore units are done, the next row's largest logit and sum of exponentials are taken, and every
+// warp tells them to all blocks of the cluster by asynchronous stores: they travel while the other units are done, and
+// what those load arrives while the next row's first units are.
 #pragma once
 
 #include <device/cluster.cuh>
@@ -20,7 +20,7 @@ namespace encore::cuda {
 
 inline constexpr int kClusterThreads = 640, kClusterUnits = 5, kClusterWarps = kClusterThreads / 32, kMostBlocks = 8;
 inline constexpr int64_t kBlockColumns = int64_t(kClusterThreads) * kClusterUnits * kUnit;
-inline constexpr int kTurns = 4, kMostRows = 1024;
+inline constexpr int kTurns = 4, kMostRows = 1024, kBefore = 2;
 inline constexpr size_t kClusterSmem = size_t(2 * kBlockColumns) * sizeof(float);
 
 // Of four rows by turns: what is told, the barriers and the ties.
@@ -231,7 +231,6 @@ struct RowCluster {
   // `next` holds, unless i was the last.
   template <bool kGradient>
   __device__ __forceinline__ void step(HeldRow& now, const HeldRow& next, int i, bool last) {
-    if (!last) tell(statistics(next), (i + 1) % kTurns);
     const int turn = i % kTurns;
     const int32_t label = shared.label[i], after = shared.label[i + 2];
     const float2 totals = told(turn, i / kTurns % 2);
@@ -244,6 +243,10 @@ struct RowCluster {
     const int of_after = readable(after);
 #pragma unroll
     for (int k = 0; k < kClusterUnits; ++k) {
+      if (k == kBefore) {
+        __syncwarp();  // or the arithmetic on both sides is mixed, for which there are no registers
+        if (!last) tell(statistics(next), (i + 1) % kTurns);
+      }
       if constexpr (kGradient) write_gradient(now, k, to, offset);
       load(now, k, from, of_after);
     }
