@@ -15,7 +15,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 root=$PWD
-all="facts conformance kernels golden step_base step_more peer_steps ops dapt task peer_ops busy sanitizer"
+all="facts conformance kernels golden step_base step_more ops dapt task busy sanitizer peer_ops peer_steps"
 
 die() { echo "gpu_check.sh: $*" >&2; exit 2; }
 
@@ -192,7 +192,7 @@ END
 part_peer_steps() {
   need_torch
   "$python" -c 'import transformers' 2>/dev/null || skip "transformers is not installed for $python"
-  "$python" bench/peers/gpu_baseline.py --json "$work/peer_steps.json" --seconds 90 \
+  "$python" bench/peers/gpu_baseline.py --json "$work/peer_steps.json" --seconds 280 \
     $([ "$mode" = dry ] && echo --dry)
 }
 
@@ -297,7 +297,7 @@ mkdir -p "$out" || die "$out cannot be made"
 limit_of() {
   case $1 in
     facts) echo 25 ;; conformance | dapt | step_base) echo 40 ;; golden) echo 45 ;; busy | task) echo 60 ;;
-    step_more | ops) echo 70 ;; sanitizer) echo 80 ;; kernels) echo 90 ;; peer_ops) echo 110 ;; peer_steps) echo 130 ;;
+    step_more | ops) echo 70 ;; sanitizer) echo 80 ;; kernels) echo 90 ;; peer_ops) echo 110 ;; peer_steps) echo 370 ;;
   esac
 }
 

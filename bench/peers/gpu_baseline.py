@@ -123,6 +123,8 @@ def main():
             report["failed"][part.__name__] = str(error)
             print(part.__name__, "FAILED", error, flush=True)
     save()
+    for name, why in report["failed"].items():
+        print(f"{name}: {why}")
     return 1 if report["failed"] else 0
 
 

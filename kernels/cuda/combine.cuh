@@ -12,18 +12,17 @@ namespace encore::cuda {
 struct CombineOutputs {
   float* of[4];  // null: skipped
 };
-inline constexpr int kCombineColumns = 32;
-template <int kLanes>
+inline constexpr int kCombineColumns = 32, kCombineThreads = 256;
 struct CombineSums {
-  float of[kLanes][kCombineColumns];
+  float of[kCombineThreads / kCombineColumns][kCombineColumns];
 };
 
 // target[c] += sum over p of parts[p * ld + c], for 32 columns from the first; kLanes warps each take every kLanes-th
 // part.
-template <int kLanes>
 __device__ __forceinline__ void combine_columns(const float* parts, int64_t count, int64_t ld, int64_t cols,
                                                 int64_t first, float* target) {
-  auto& shared = static_smem<CombineSums<kLanes>>().of;
+  constexpr int kLanes = kCombineThreads / kCombineColumns;
+  auto& shared = static_smem<CombineSums>().of;
   const int column = int(threadIdx.x) % kCombineColumns, lane = int(threadIdx.x) / kCombineColumns;
   const int64_t c = first + column;
   float total = 0;
@@ -37,13 +36,12 @@ __device__ __forceinline__ void combine_columns(const float* parts, int64_t coun
   for (int i = 1; i < kLanes; ++i) total += shared[i][column];
   target[c] += total;
 }
-template <int kLanes>
-__global__ void __launch_bounds__(kLanes* kCombineColumns)
+__global__ void __launch_bounds__(kCombineThreads)
     combine_kernel(const float* parts, int64_t count, int64_t sums, int64_t cols, CombineOutputs out) {
   float* const target = out.of[blockIdx.y];
   if (target)
-    combine_columns<kLanes>(parts + int64_t(blockIdx.y) * cols, count, sums * cols, cols,
-                            int64_t(blockIdx.x) * kCombineColumns, target);
+    combine_columns(parts + int64_t(blockIdx.y) * cols, count, sums * cols, cols, int64_t(blockIdx.x) * kCombineColumns,
+                    target);
 }
 
 }  // namespace encore::cuda

@@ -106,7 +106,9 @@ void CudaBackend::cross_entropy(const CrossEntropy& a) {
                                     parts_ld,
                                     a.dbias.ptr<float>()};
   const int64_t of_columns = summed ? cuda::div_up(a.classes, int64_t(cuda::kCombineColumns)) : 0;
-  check_cuda(launch(stream_, {cuda::grid_size(1 + of_columns), 256}, cuda::cross_entropy_sums_kernel, sums), op);
+  check_cuda(
+      launch(stream_, {cuda::grid_size(1 + of_columns), cuda::kCombineThreads}, cuda::cross_entropy_sums_kernel, sums),
+      op);
 }
 
 }  // namespace encore

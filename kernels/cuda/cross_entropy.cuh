@@ -220,9 +220,9 @@ __device__ __forceinline__ void add_losses(const CrossEntropySums& a) {
   if (a.correct) *a.correct += sums.correct[0];
 }
 // The first block adds up the losses, each other one 32 columns of the bias gradient, if there are others.
-__global__ void __launch_bounds__(256) cross_entropy_sums_kernel(CrossEntropySums a) {
+__global__ void __launch_bounds__(kCombineThreads) cross_entropy_sums_kernel(CrossEntropySums a) {
   if (blockIdx.x == 0) return add_losses(a);
-  combine_columns<8>(a.parts, a.count, a.parts_ld, a.classes, (int64_t(blockIdx.x) - 1) * kCombineColumns, a.dbias);
+  combine_columns(a.parts, a.count, a.parts_ld, a.classes, (int64_t(blockIdx.x) - 1) * kCombineColumns, a.dbias);
 }
 
 }  // namespace encore::cuda

@@ -20,7 +20,7 @@ namespace encore::cuda {
 
 inline constexpr int kClusterThreads = 640, kClusterUnits = 5, kClusterWarps = kClusterThreads / 32, kMostBlocks = 8;
 inline constexpr int64_t kBlockColumns = int64_t(kClusterThreads) * kClusterUnits * kUnit;
-inline constexpr int kTurns = 4, kMostRows = 1024, kBefore = 2;
+inline constexpr int kTurns = 4, kMostRows = 1024, kBefore = 3;
 inline constexpr size_t kClusterSmem = size_t(2 * kBlockColumns) * sizeof(float);
 
 // Of four rows by turns: what is told, the barriers and the ties.
@@ -136,9 +136,8 @@ struct RowCluster {
     reinterpret_cast<float*>(sums(at / kStride * 2 + at % kUnit / 4))[at % 4] -= shared.factor;
   }
 
-  // Every block of the cluster learns what this warp's units say of a row. What these stores replace, four rows before,
-  // has been read by all: whoever tells of row i has waited for row i - 2, of which no warp tells before it is done
-  // with row i - 4.
+  // Every block of the cluster learns what this warp's units say of a row. What these stores replace has long been read:
+  // whoever tells of row i has waited for row i - 1, of which no warp tells before it has settled row i - 2.
   __device__ __forceinline__ void tell(const OnlineSoftmax& running, int turn) const {
     const float2 mine = running.of_warp();
     const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32;
@@ -299,7 +298,8 @@ struct RowCluster {
 };
 
 // Launched with clusters of 1 to 8 blocks of kClusterThreads, kClusterSmem bytes. REQUIRES: rows are whole 16-byte
-// words, cols at most kBlockColumns times the blocks of a cluster, rows_per_block at most kMostRows.
+// words, cols at most kBlockColumns times the blocks of a cluster, rows_per_block at most kMostRows, *grad_scale not
+// negative.
 template <bool kGradient>
 __global__ void __launch_bounds__(kClusterThreads) cross_entropy_cluster_kernel(CrossEntropyArgs<__nv_bfloat16> a) {
   if constexpr (ptx::kHasClusters) {

@@ -186,13 +186,8 @@ void CudaBackend::combine(const char* op, const float* parts, int64_t count, int
   unsigned sums = 0;
   for (const Tensor& t : outputs) out.of[sums++] = t.ptr<float>();
   const dim3 grid(cuda::grid_size(cuda::div_up(cols, cuda::kCombineColumns)), sums);
-  // A few columns have few blocks, so their parts must be read by more warps for memory to be busy.
-  const auto run = [&](auto kernel, unsigned lanes) {
-    check_cuda(launch(stream_, {grid, lanes * cuda::kCombineColumns}, kernel, parts, count, int64_t(sums), cols, out),
-               op);
-  };
-  if (int64_t(sums) * cols > 16384) return run(cuda::combine_kernel<8>, 8);
-  run(cuda::combine_kernel<32>, 32);
+  check_cuda(
+      launch(stream_, {grid, cuda::kCombineThreads}, cuda::combine_kernel, parts, count, int64_t(sums), cols, out), op);
 }
 
 }  // namespace encore

@@ -15,7 +15,7 @@ struct CrossEntropy {
   int64_t classes;         // V <= Vp
   Tensor bias;             // in     [1, V] fp32, optional
   Tensor labels;           // in     [1, M] i32; < 0 (ignored row): loss 0, gradient 0, not counted
-  Tensor grad_scale;       // in     [1, 1] fp32, read from backend memory: 1 / global target count
+  Tensor grad_scale;       // in     [1, 1] fp32, not negative, read from backend memory: 1 / global target count
   Tensor row_loss;         // out    [1, M] fp32, nats
   Tensor loss_sum;         // in/out [1, 1] fp64 (dtype kF64). Added to, rows in a fixed order.
   Tensor correct;          // in/out [1, 1] i64: rows whose largest logit is the label. Added to. Optional.
