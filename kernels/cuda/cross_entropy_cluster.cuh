@@ -136,8 +136,8 @@ struct RowCluster {
     reinterpret_cast<float*>(sums(at / kStride * 2 + at % kUnit / 4))[at % 4] -= shared.factor;
   }
 
-  // Every block of the cluster learns what this warp's units say of a row. What these stores replace has long been read:
-  // whoever tells of row i has waited for row i - 1, of which no warp tells before it has settled row i - 2.
+  // Every block of the cluster learns what this warp's units say of a row. What these stores replace has long been
+  // read: whoever tells of row i has waited for row i - 1, of which no warp tells before it has settled row i - 2.
   __device__ __forceinline__ void tell(const OnlineSoftmax& running, int turn) const {
     const float2 mine = running.of_warp();
     const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32;

@@ -101,7 +101,7 @@ void Cluster::on_exit() {
 
 void Cluster::store(void* p, uint64_t* barrier, unsigned rank, const void* value, size_t bytes, Loc at) {
   if (rank >= size) fail(at, "block %u of the cluster is written to, which has %u", rank, size);
-  if (size == 1 && options.strict) fail(at, "a block alone may not store to a cluster: cards want two or more of them");
+  if (size == 1) fail(at, "a block alone may not store to a cluster: cards want two or more of them");
   Block& to = *blocks[rank];
   const uint32_t address = shared_address(p, at), counter = shared_address(barrier, at);
   if (reinterpret_cast<uintptr_t>(p) % bytes) fail(at, "%zu bytes at %p are not aligned", bytes, p);
