@@ -8,7 +8,7 @@
 // over column tiles, which reads the logits again (cross_entropy_gradient_kernel).
 #pragma once
 
-#include "kernels/cuda/combine.cuh"
+#include "kernels/cuda/column_parts.cuh"
 #include "kernels/cuda/reduce.cuh"
 
 namespace encore::cuda {
