@@ -144,7 +144,6 @@ struct RowCluster {
     float2* const place = &shared.told[turn][shared.rank * kClusterWarps + warp];
     uint64_t* const barrier = &shared.all_told[turn];
     if (shared.size == 1) {  // a block alone may not use such stores
-      __syncthreads();
       if (lane == 0) *place = mine;
       return;
     }
