@@ -56,8 +56,9 @@ need_torch() {
   [ "$device" = cuda ] || [ "$mode" = dry ] || skip "PyTorch is measured on a GPU alone"
 }
 tiny() { [ "$device" != cuda ]; }
-# bf16 where the device multiplies it.
-dtype() { if [ "$device" != cuda ] && ! grep -q avx512_bf16 /proc/cpuinfo; then echo fp32; else echo bf16; fi; }
+# bf16 where the device multiplies it: every card and the host executor, not every processor.
+native_bf16() { [ "$device" != cpu ] || { [ "${ENCORE_ISA-}" != avx2 ] && grep -q avx512_bf16 /proc/cpuinfo; }; }
+dtype() { if native_bf16; then echo bf16; else echo fp32; fi; }
 with_cuda() { scripts/with_cuda.sh "$@"; }
 
 part_facts() {
@@ -118,6 +119,7 @@ part_golden() {
   need "$python"
   local cases=
   [ "$device" = simt ] && cases="--case mlm-d32"
+  native_bf16 || cases="--dtype fp32"
   scripts/with_cuda.sh "$python" "$shared/golden/check.py" $bin/trace --device "$device" $cases
 }
 
@@ -219,9 +221,9 @@ program_device() { [ "$device" = cuda ] && echo cuda || echo cpu; }
 part_dapt() {
   need "$python"
   local flags="--steps 60" dtypes="bf16 fp32" failed=0 dtype
-  case $device in cpu) flags="--steps 3 --seeds 1" ;; simt) flags="--steps 2 --small" dtypes=$(dtype) ;; esac
+  case $device in cpu) flags="--steps 3 --seeds 1" ;; simt) flags="--steps 2 --small" dtypes=bf16 ;; esac
+  native_bf16 || dtypes=fp32
   for dtype in $dtypes; do
-    [ $dtype = bf16 ] && [ "$device" != cuda ] && ! grep -q avx512_bf16 /proc/cpuinfo && continue
     scripts/with_cuda.sh "$python" bench/gpu/dapt_steps.py --device "$device" --dtype $dtype $flags \
       --work "$work" --json "$work/dapt_$dtype.json" || failed=1
   done
