@@ -2,6 +2,8 @@
 // each block, in column tiles (reduce.cuh). GELU and tanh backward and the plain bias gradient are its uses.
 #pragma once
 
+#include <device/early_launch.cuh>
+
 #include "kernels/cuda/normal.cuh"
 #include "kernels/cuda/reduce.cuh"
 
@@ -60,6 +62,7 @@ __global__ void __launch_bounds__(kTileThreads) column_kernel(ColumnArgs<T> a) {
         store_zeros(a.dx.row(r) + c, n, a.dx.wide);
   }
   if (!a.parts) return;
+  ptx::allow_next_launch();
   tile_sums(sums);
   if (warp == 0 && n > 0) store_unit(a.parts + int64_t(blockIdx.y) * a.cols + c, n, a.cols % 4 == 0, sums);
 }

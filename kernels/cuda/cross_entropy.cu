@@ -10,36 +10,45 @@ constexpr int64_t kFewColumns = 4096;
 // In what a row lies while it is worked on. For the loss to be the same bits with and without gradients, this hangs on
 // nothing else.
 enum class Held { kInBlock, kInCluster, kNot };
+
+// The smallest cluster that has room for enough rows, or else the largest.
+cuda::ClusterShape shape_of_cluster(int64_t cols, size_t shared_limit) {
+  constexpr int kEnough = 4;
+  const int64_t limit = int64_t(shared_limit) - int64_t(sizeof(cuda::CrossEntropyClusterShared));
+  cuda::ClusterShape shape{0, 0, 1};
+  for (;; shape.blocks *= 2) {
+    const int64_t share = cuda::div_up(cuda::div_up(cols, int64_t(shape.blocks)), int64_t(cuda::kUnit)) * cuda::kUnit;
+    const int64_t stages = (limit / share - int64_t(sizeof(float))) / int64_t(sizeof(bf16));
+    const bool fits = share <= cuda::kBlockColumns;
+    shape.share = int(share), shape.stages = fits ? int(std::clamp<int64_t>(stages, 0, cuda::kMostStages)) : 0;
+    if (shape.stages >= kEnough || shape.blocks == cuda::kMostBlocks) return shape;
+  }
+}
+
 Held held(const Tensor& logits, bool hopper, size_t shared_limit) {
   if (logits.cols <= kFewColumns) return Held::kInBlock;
   const bool whole = logits.cols % cuda::kUnit == 0 && cuda::rows_of<__nv_bfloat16>(logits).wide;
-  const bool fits = hopper && shared_limit >= cuda::kClusterSmem + sizeof(cuda::CrossEntropyClusterShared) &&
-                    logits.cols <= cuda::kMostBlocks * cuda::kBlockColumns;
+  const bool fits = hopper && shape_of_cluster(logits.cols, shared_limit).stages >= 2;
   return logits.dtype == DType::kBF16 && whole && fits ? Held::kInCluster : Held::kNot;
 }
 
-// The smallest that has room for a row.
-unsigned blocks_of_cluster(int64_t cols) {
-  unsigned blocks = 1;
-  while (blocks * cuda::kBlockColumns < cols) blocks *= 2;
-  return blocks;
-}
-
-cuda::RowParts parts_of(const Tensor& logits, Held held) {
+cuda::RowParts parts_of(const Tensor& logits, Held held, size_t shared_limit) {
   if (held == Held::kNot) return {logits.rows, 64, 256};
   if (held == Held::kInBlock) return {logits.rows, 16, 528};
-  const int64_t clusters = 132 / int64_t(blocks_of_cluster(logits.cols));
+  // A cluster lies in one GPC, and those of a Hopper card have 16 or 18 multiprocessors: 128 of 132 can be had.
+  const int64_t clusters = 128 / int64_t(shape_of_cluster(logits.cols, shared_limit).blocks);
   return {logits.rows, 4, std::max(clusters, cuda::div_up(logits.rows, int64_t(cuda::kMostRows)))};
 }
 
 template <class T>
-cudaError_t run_held(cudaStream_t stream, const cuda::CrossEntropyArgs<T>& args, unsigned parts, Held held) {
+cudaError_t run_held(cudaStream_t stream, const cuda::CrossEntropyArgs<T>& args, unsigned parts, Held held,
+                     size_t shared_limit) {
   if (held == Held::kInBlock) return launch(stream, {parts, 128}, cuda::cross_entropy_rows_kernel<T, 128, 4>, args);
   if constexpr (sizeof(T) == 2) {
-    const unsigned blocks = blocks_of_cluster(args.cols);
-    const LaunchShape shape{parts * blocks, cuda::kClusterThreads, cuda::kClusterSmem, blocks};
-    return args.gradient ? launch(stream, shape, cuda::cross_entropy_cluster_kernel<true>, args)
-                         : launch(stream, shape, cuda::cross_entropy_cluster_kernel<false>, args);
+    const cuda::ClusterShape cluster = shape_of_cluster(args.cols, shared_limit);
+    const LaunchShape shape{parts * cluster.blocks, cuda::kClusterThreads, cluster.smem(), cluster.blocks};
+    return args.gradient ? launch(stream, shape, cuda::cross_entropy_cluster_kernel<true>, args, cluster)
+                         : launch(stream, shape, cuda::cross_entropy_cluster_kernel<false>, args, cluster);
   }
   return cudaErrorInvalidValue;
 }
@@ -65,7 +74,7 @@ void CudaBackend::cross_entropy(const CrossEntropy& a) {
   const Outside bad = first_outside(op, a.labels, INT32_MIN, a.classes, a.live);
   check(bad.index < 0, "{}: label {} of row {} is not below {} classes", op, bad.value, bad.index, a.classes);
   const Held held = encore::held(a.logits, hopper_, shared_limit_);
-  const cuda::RowParts blocks = parts_of(a.logits, held);
+  const cuda::RowParts blocks = parts_of(a.logits, held, shared_limit_);
   const bool summed = a.dbias && !a.loss_only;
   const int64_t parts_ld = cuda::div_up(a.classes, int64_t(4)) * 4;
   const size_t of_parts = summed ? (size_t(blocks.count * parts_ld) + 63) / 64 * 64 : 0;
@@ -89,7 +98,8 @@ void CudaBackend::cross_entropy(const CrossEntropy& a) {
                                          blocks.size,
                                          parts_ld,
                                          !a.loss_only};
-    if (held != Held::kNot) return check_cuda(run_held(stream_, args, cuda::grid_size(blocks.count), held), op);
+    if (held != Held::kNot)
+      return check_cuda(run_held(stream_, args, cuda::grid_size(blocks.count), held, shared_limit_), op);
     check_cuda(run_wide(stream_, args, shared_limit_), op);
     if (!summed) return;
     const dim3 grid(cuda::grid_size(cuda::div_up(cols, cuda::kTileColumns)), cuda::grid_size(blocks.count));
@@ -106,9 +116,8 @@ void CudaBackend::cross_entropy(const CrossEntropy& a) {
                                     parts_ld,
                                     a.dbias.ptr<float>()};
   const int64_t of_columns = summed ? cuda::div_up(a.classes, int64_t(cuda::kCombineColumns)) : 0;
-  check_cuda(
-      launch(stream_, {cuda::grid_size(1 + of_columns), cuda::kCombineThreads}, cuda::cross_entropy_sums_kernel, sums),
-      op);
+  const LaunchShape shape{.grid = cuda::grid_size(1 + of_columns), .block = cuda::kCombineThreads, .early = hopper_};
+  check_cuda(launch(stream_, shape, cuda::cross_entropy_sums_kernel, sums), op);
 }
 
 }  // namespace encore

@@ -8,6 +8,8 @@
 // over column tiles, which reads the logits again (cross_entropy_gradient_kernel).
 #pragma once
 
+#include <device/early_launch.cuh>
+
 #include "kernels/cuda/column_parts.cuh"
 #include "kernels/cuda/reduce.cuh"
 
@@ -220,7 +222,9 @@ __device__ __forceinline__ void add_losses(const CrossEntropySums& a) {
   if (a.correct) *a.correct += sums.correct[0];
 }
 // The first block adds up the losses, each other one 32 columns of the bias gradient, if there are others.
+// An early launch.
 __global__ void __launch_bounds__(kCombineThreads) cross_entropy_sums_kernel(CrossEntropySums a) {
+  ptx::wait_for_earlier_launches();
   if (blockIdx.x == 0) return add_losses(a);
   combine_columns(a.parts, a.count, a.parts_ld, a.classes, (int64_t(blockIdx.x) - 1) * kCombineColumns, a.dbias);
 }

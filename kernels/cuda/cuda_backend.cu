@@ -186,8 +186,8 @@ void CudaBackend::combine(const char* op, const float* parts, int64_t count, int
   unsigned sums = 0;
   for (const Tensor& t : outputs) out.of[sums++] = t.ptr<float>();
   const dim3 grid(cuda::grid_size(cuda::div_up(cols, cuda::kCombineColumns)), sums);
-  check_cuda(
-      launch(stream_, {grid, cuda::kCombineThreads}, cuda::combine_kernel, parts, count, int64_t(sums), cols, out), op);
+  const LaunchShape shape{.grid = grid, .block = cuda::kCombineThreads, .early = hopper_};
+  check_cuda(launch(stream_, shape, cuda::combine_kernel, parts, count, int64_t(sums), cols, out), op);
 }
 
 }  // namespace encore

@@ -34,6 +34,7 @@ struct LaunchShape {
   dim3 grid, block;
   size_t smem = 0;       // dynamic shared memory, bytes
   unsigned cluster = 1;  // blocks of a cluster, along x (sm_90): divides grid.x
+  bool early = false;    // may start before the launch before it has ended (device/early_launch.cuh; sm_90)
 };
 
 // Launches after opting in to more than 48 KiB of dynamic shared memory where asked for. Arguments convert to the
@@ -50,11 +51,17 @@ cudaError_t launch(cudaStream_t stream, LaunchShape shape, void (*kernel)(P...),
   config.blockDim = shape.block;
   config.dynamicSmemBytes = shape.smem;
   config.stream = stream;
-  cudaLaunchAttribute attribute{};
-  attribute.id = cudaLaunchAttributeClusterDimension;
-  attribute.val.clusterDim.x = shape.cluster;
-  attribute.val.clusterDim.y = attribute.val.clusterDim.z = 1;
-  config.attrs = &attribute;
-  config.numAttrs = shape.cluster > 1;
+  cudaLaunchAttribute attributes[2]{};
+  config.attrs = attributes;
+  if (shape.cluster > 1) {
+    cudaLaunchAttribute& a = attributes[config.numAttrs++];
+    a.id = cudaLaunchAttributeClusterDimension;
+    a.val.clusterDim.x = shape.cluster, a.val.clusterDim.y = a.val.clusterDim.z = 1;
+  }
+  if (shape.early) {
+    cudaLaunchAttribute& a = attributes[config.numAttrs++];
+    a.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    a.val.programmaticStreamSerializationAllowed = 1;
+  }
   return cudaLaunchKernelEx(&config, kernel, std::forward<A>(arguments)...);
 }

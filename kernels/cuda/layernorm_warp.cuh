@@ -2,6 +2,8 @@
 // another, with the next one's loads in flight.
 #pragma once
 
+#include <device/early_launch.cuh>
+
 #include "kernels/cuda/layernorm.cuh"
 
 namespace encore::cuda {
@@ -195,6 +197,7 @@ __global__ void __launch_bounds__(32 * kBackwardWarps, 1) layernorm_backward_war
   put(0, dgamma);
   put(1, dbeta);
   if (a.sums == 3) put(2, dbias);
+  ptx::allow_next_launch();
   __syncthreads();
   for (int i = int(threadIdx.x); i < a.sums * cols; i += 32 * kBackwardWarps) {
     float total = shared[i];

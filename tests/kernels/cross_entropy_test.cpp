@@ -97,12 +97,13 @@ std::vector<Case> cases() {
     all.push_back({9, 50265, 39, dtype, true, true, 2, 0, 0.2, 0});
     all.push_back({3, 5001, 55, dtype, false, true, 2, 0, 0.2, 8});
     all.push_back({3, 50265, 0, dtype, false, false});
-    all.push_back({2, 53249, 63, dtype});  // two, four and eight blocks hold a row between them
+    all.push_back({2, 30001, 7, dtype});  // two, four and eight blocks hold a row between them
+    all.push_back({2, 53249, 63, dtype});
     all.push_back({1, 204801, 7, dtype});  // wider than what they hold
     all.push_back({1, 60001, 7, dtype, true, false});
     all.push_back({200, 300, 20, dtype});
     all.push_back({2200, 19, 0, dtype});
-    all.push_back({700, 4201, 55, dtype, true, true, 2, 0, 0.2, 0});  // several rows a block
+    all.push_back({1100, 4105, 7, dtype, true, true, 2, 0, 0.2, 0});  // more rows a block than it holds at a time
     all.push_back({40, 100, 0, dtype, true, true, 2, 0, 1.0});        // no label at all
     all.push_back({5, 3000, 0, dtype, false, true, 1, 500});          // a large common offset
     all.push_back({9, 5000, 0, dtype, false, true, 60});              // whole pieces far below the largest logit
@@ -118,11 +119,13 @@ INSTANTIATE_TEST_SUITE_P(Random, CrossEntropyTest, ::testing::ValuesIn(RandomSha
                            return Case{r.rows(), classes, padding, r.dtype(), r.coin(), r.coin(), 2, 0, 0.2, r.gap()};
                          })));
 
-// Clusters of one, two and eight blocks; among the shapes that every mode of the executor runs.
+// Clusters of one, four and eight blocks, which hold eight, six, three and two rows at a time; among the shapes that
+// every mode of the executor runs.
 INSTANTIATE_TEST_SUITE_P(RandomClusters, CrossEntropyTest,
                          ::testing::Values(Case{9, 5001, 55, DType::kBF16, true, true, 2, 0, 0.2, 0},
                                            Case{9, 50265, 39, DType::kBF16, true, true, 2, 0, 0.2, 0},
-                                           Case{2, 110001, 15, DType::kBF16, false, true, 2, 0, 0.2, 0}));
+                                           Case{5, 180001, 7, DType::kBF16, false, true, 2, 0, 0, 0},
+                                           Case{4, 204793, 7, DType::kBF16, true, true, 2, 0, 0, 0}));
 
 class CrossEntropyFacts : public OpTest {
  protected:
@@ -164,7 +167,7 @@ TEST_F(CrossEntropyFacts, TiesCountForTheFirst) {
 
 // A row of a whole vocabulary may lie in several blocks: the label's, one before and one after.
 TEST_F(CrossEntropyFacts, TiesOfLongRows) {
-  constexpr int64_t kClasses = 50265, kColumns = 50304, kBoundary = kColumns / 2;
+  constexpr int64_t kClasses = 50265, kColumns = 50304, kBoundary = kColumns / 4;
   struct Row {
     int64_t label;
     std::vector<int64_t> equal;  // columns whose logit is the label's; the others are smaller
@@ -173,6 +176,9 @@ TEST_F(CrossEntropyFacts, TiesOfLongRows) {
   const std::vector<Row> rows{{40000, {}, 1},
                               {40000, {39999}, 0},
                               {40000, {3}, 0},
+                              {40000, {38000}, 0},
+                              {12570, {5}, 0},
+                              {5, {12570}, 1},
                               {40000, {40001, 50264}, 1},
                               {100, {50000}, 1},
                               {100, {99}, 0},

@@ -209,6 +209,8 @@ void Block::on_exit(Thread& t) {
     if (options.strict && !group.empty())
       fail(group[0].loc, "the thread exits without having waited for this cp.async");
   }
+  if (grid.early && options.strict && !t.waited_for_launches)
+    fail({}, "exits without having waited for the launches before, and this one may start early");
   t.state = State::kDone;
   --live;
   t.warp->live &= ~(1u << t.lane);

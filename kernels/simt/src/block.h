@@ -65,7 +65,8 @@ struct Thread {
   void* fake_stack = nullptr;    // AddressSanitizer's
   uint64_t cluster_phase = 0;    // of its last arrival at the barrier of the cluster
   bool cluster_arrived = false;  // and has not waited yet
-  std::vector<CpAsync> copies;   // open group
+  bool waited_for_launches = false;
+  std::vector<CpAsync> copies;  // open group
   std::vector<std::vector<CpAsync>> copy_groups;
   std::vector<Accumulator> accumulators;
 };
@@ -100,10 +101,13 @@ struct Barrier {
   bool all = true, any = false;
 };
 
+// A box of a tensor, or, where `from` is not null, bytes in a row.
 struct TmaInFlight {
   ptx::TensorMap map;
-  unsigned char* to;
   int column, row;
+  const unsigned char* from;
+  unsigned char* to;
+  uint32_t bytes;
   uint64_t* barrier;
   unsigned thread;
   uint32_t epoch;

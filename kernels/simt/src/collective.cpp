@@ -42,6 +42,10 @@ Collective* Block::join_collective(uint32_t mask, const char* name, unsigned fla
   return &w.pending.back();
 }
 
+void wait_for_earlier_launches() {
+  current_block->current->waited_for_launches = true;
+}
+
 void warp_collective(uint32_t mask, const char* name, unsigned flags, WarpFunction compute, void* operands, Loc at) {
   Block& b = *current_block;
   Thread& t = *b.current;

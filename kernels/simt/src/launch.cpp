@@ -53,10 +53,15 @@ std::string wrong_shape(const cudaLaunchConfig_t& c) {
 }
 
 // Reads the launch's attributes; what is wrong with them, or empty.
-std::string wrong_cluster(Grid& g, const Options& o) {
+std::string wrong_attribute(Grid& g, const Options& o) {
   for (unsigned i = 0; i < g.config.numAttrs; ++i) {
     const cudaLaunchAttribute& a = g.config.attrs[i];
     if (a.id == cudaLaunchAttributeIgnore) continue;
+    if (a.id == cudaLaunchAttributeProgrammaticStreamSerialization) {
+      g.early = a.val.programmaticStreamSerializationAllowed;
+      if (g.early && o.arch < 90) return "launches that start early need sm_90";
+      continue;
+    }
     const auto d = a.val.clusterDim;
     if (a.id != cudaLaunchAttributeClusterDimension) return "a launch attribute that is not modelled";
     if (d.y != 1 || d.z != 1) return "clusters along y or z are not modelled";
@@ -192,7 +197,7 @@ cudaError_t run_grid(const Grid& asked) {
   Grid g = asked;
   if (!device_lost) remember_message("");
   if (std::string why = wrong_shape(g.config); !why.empty()) return refuse(g, cudaErrorInvalidConfiguration, why);
-  if (std::string why = wrong_cluster(g, o); !why.empty()) return refuse(g, cudaErrorInvalidConfiguration, why);
+  if (std::string why = wrong_attribute(g, o); !why.empty()) return refuse(g, cudaErrorInvalidConfiguration, why);
   if (std::string why = wrong_memory(g, o); !why.empty()) return refuse(g, cudaErrorInvalidValue, why);
   if ((o.race || o.traffic) && !hooks_linked) {
     return refuse(g, cudaErrorNotSupported, "options race and traffic need kernels built in mode \"race\"");

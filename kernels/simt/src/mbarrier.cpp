@@ -86,8 +86,8 @@ void Block::check_mbarrier(uint64_t* barrier) {
 // Bytes of a landed copy leave the count of the barrier; more than were expected show as a deadlock, as on hardware.
 void land_bytes(Block& b, const TmaInFlight& op) {
   auto& s = *reinterpret_cast<State64*>(op.barrier);
-  if (s.magic != kMagic) fail(op.loc, "TMA load: its mbarrier was overwritten while the copy was in flight");
-  s.bytes = uint64_t(bytes_of(s) - int(op.map.box_columns * op.map.box_rows * 2)) & ((1u << 21) - 1);
+  if (s.magic != kMagic) fail(op.loc, "bulk load: its mbarrier was overwritten while the copy was in flight");
+  s.bytes = uint64_t(bytes_of(s) - int(op.bytes)) & ((1u << 21) - 1);
   if (b.race) b.race->mbarrier_landed(op.barrier, op.thread, op.epoch);
   b.check_mbarrier(op.barrier);
 }

@@ -39,6 +39,8 @@ Block* RaceDetector::owner_of(const void* p) const {
 void RaceDetector::access(const void* p, size_t bytes, bool write, bool atomic, Site site) {
   const unsigned t = current_block->current->actor;
   const View& v = views_[t];
+  if (current_block->grid.early && !current_block->current->waited_for_launches && !owner_of(p))
+    report_early(write, p, site);
   record({t, kSelf, v, {site, v.own[kSelf], id_, uint16_t(t), atomic}, write}, p, bytes);
 }
 
@@ -168,6 +170,13 @@ void RaceDetector::report(const Actor& a, const char* what, uintptr_t address, c
   if (global_.seen.size() <= 20) std::fprintf(stderr, "simt: %s\n", text.c_str());
   std::string& first = other.clock ? global_.first_race : global_.first_unwritten;
   if (first.empty()) first = text;
+}
+
+void RaceDetector::report_early(bool write, const void* p, Site site) {
+  ++global_.reports;
+  if (!global_.first_race.empty()) return;
+  global_.first_race = std::string("race: ") + (write ? "write" : "read") + " at " + site_name(site) +
+                       ", and the launches before may not have ended, " + where(p);
 }
 
 }  // namespace simt

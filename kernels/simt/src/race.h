@@ -122,6 +122,7 @@ class RaceDetector {
   void check_readers(const Actor&, Cell&, ShadowPool&, uintptr_t address);
   void add_reader(const Actor&, Cell&, ShadowPool&);
   void report(const Actor&, const char* what, uintptr_t address, const Access& other, const char* other_what);
+  void report_early(bool write, const void* p, Site);
   std::string where(const void* p) const;
   std::string who(const Access&) const;
   Block* owner_of(const void* p) const;  // whose shared memory it is; null: global memory

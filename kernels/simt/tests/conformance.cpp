@@ -2,10 +2,10 @@
 // card:
 //
 //   nvcc -std=c++20 -gencode arch=compute_90a,code=sm_90a -I kernels/cuda -I kernels/simt/tests
-//        kernels/simt/tests/{conformance.cpp,primitives.cu,clusters.cu,matmul_mma.cu,matmul_wgmma.cu} -o conformance &&
-//        ./conformance
+//        kernels/simt/tests/{conformance.cpp,{primitives,clusters,bulk_copies,early_launches,matmul_mma,matmul_wgmma}.cu}
+//        -o conformance && ./conformance
 //
-// Inputs are small integers, so fp32 sums are exact. The first four hashes are the executor's, which a card must
+// Inputs are small integers, so fp32 sums are exact. The first six hashes are the executor's, which a card must
 // repeat; the products are compared with a plain loop, and 2^x, which may differ in its last bits, with the library's.
 // CMake builds it for cards as cuda_conformance (kernels/cuda/toolkit).
 #include <kernels.h>
@@ -129,6 +129,10 @@ int main() {
         [](uint32_t* i, uint32_t* o) { return run_hand_over(i, o, nullptr); });
   check("clusters", 64, 3 * 4 * 96, 0x8c75d3e92ed0a983,
         [](uint32_t* i, uint32_t* o) { return run_clusters(ClusterFault::kNone, 4, 3, i, o, nullptr); });
+  check("bulk copies", 7 * 160, 7 * 32, 0x501fcbea6fefcb03,
+        [](uint32_t* i, uint32_t* o) { return run_bulk_copies(BulkFault::kNone, i, 7, o, nullptr); });
+  check("early launches", 64, 2 * 264 * 128, 0x58b844c108937f83,
+        [](uint32_t* i, uint32_t* o) { return run_early(EarlyFault::kNone, 264, i, o, o + 264 * 128, nullptr); });
   check_exp2();
   const int m = 72, n = 136, k = 192;
   auto product = [&](const char* name, uint64_t expected, auto go) {

@@ -83,6 +83,12 @@ enum class ClusterFault {
   kStoreAtExit,
 };
 cudaError_t run_clusters(ClusterFault, int size, int clusters, const uint32_t* in, uint32_t* out, cudaStream_t);
+// Bulk copies of 160 words: [32 * rows] words from in [160 * rows]. Likewise.
+enum class BulkFault { kNone, kIgnoreFull, kIgnoreEmpty, kMisaligned, kHalfTheBytes, kNoProxyFence };
+cudaError_t run_bulk_copies(BulkFault, const uint32_t* in, int rows, uint32_t* out, cudaStream_t);
+// Two launches of blocks * 128 threads, the second an early one: [blocks * 128] words from in [64]. Likewise.
+enum class EarlyFault { kNone, kNoWait, kReadBeforeWait };
+cudaError_t run_early(EarlyFault, int blocks, const uint32_t* in, uint32_t* between, uint32_t* out, cudaStream_t);
 // out[i] = 2^in[i], approximately. n is a multiple of 64.
 cudaError_t run_exp2(const float* in, float* out, int n, cudaStream_t);
 // out[i] = in[i] in 16-byte steps; with stride > 1 the lanes go through shared memory that many words apart.

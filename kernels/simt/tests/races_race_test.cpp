@@ -95,6 +95,30 @@ TEST_F(Races, WgmmaPipelines) {
   expect_report(run(kNoSyncwarp), {"matmul_wgmma.cu"});
 }
 
+TEST_F(Races, BulkCopies) {
+  Buffer<uint32_t> in(5 * 160), out(5 * 32);
+  for (size_t i = 0; i < in.size(); ++i) in[i] = uint32_t(i);
+  auto run = [&](BulkFault f) { return run_bulk_copies(f, in.get(), 5, out.get(), nullptr); };
+  auto line = [](const char* tag) { return place("bulk_copies.cu", tag); };
+  EXPECT_EQ(run(BulkFault::kNone), cudaSuccess) << simt::last_error();
+  simt::options().async = simt::Async::kEarly;
+  expect_report(run(BulkFault::kIgnoreFull), {line("bulk")});
+  expect_report(run(BulkFault::kNoProxyFence), {"fence.proxy.async", line("rewrite"), line("bulk")});
+  simt::options().async = simt::Async::kLate;
+  expect_report(run(BulkFault::kIgnoreEmpty), {"mbarrier: more arrivals", "bulk_copies.cu"});
+}
+
+TEST_F(Races, EarlyLaunches) {
+  Buffer<uint32_t> in(64), between(256), out(256);
+  for (size_t i = 0; i < 64; ++i) in[i] = uint32_t(i);
+  auto run = [&](EarlyFault f) { return run_early(f, 2, in.get(), between.get(), out.get(), nullptr); };
+  EXPECT_EQ(run(EarlyFault::kNone), cudaSuccess) << simt::last_error();
+  expect_report(run(EarlyFault::kReadBeforeWait),
+                {place("early_launches.cu", "early-read"), "the launches before may not have ended"});
+  simt::options().strict = false;
+  expect_report(run(EarlyFault::kNoWait), {"early_launches.cu", "the launches before may not have ended"});
+}
+
 TEST_F(Races, Traffic) {
   simt::options().race = false;
   simt::options().traffic = true;

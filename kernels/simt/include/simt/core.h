@@ -44,6 +44,9 @@ unsigned cluster_rank();
 unsigned cluster_size();
 void cluster_store_async(void* p, uint64_t* barrier, unsigned rank, const void* value, size_t bytes, Loc);
 
+// Of a launch that may start before those before it have ended.
+void wait_for_earlier_launches();
+
 unsigned lane_id();
 uint32_t active_mask();
 
