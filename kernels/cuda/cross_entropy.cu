@@ -25,6 +25,10 @@ cuda::ClusterShape shape_of_cluster(int64_t cols, size_t shared_limit) {
   }
 }
 
+LaunchShape launch_shape(unsigned clusters, const cuda::ClusterShape& s) {
+  return {clusters * s.blocks, cuda::kClusterThreads, s.smem(), s.blocks};
+}
+
 Held held(const Tensor& logits, bool hopper, size_t shared_limit) {
   if (logits.cols <= kFewColumns) return Held::kInBlock;
   const bool whole = logits.cols % cuda::kUnit == 0 && cuda::rows_of<__nv_bfloat16>(logits).wide;
@@ -32,11 +36,19 @@ Held held(const Tensor& logits, bool hopper, size_t shared_limit) {
   return logits.dtype == DType::kBF16 && whole && fits ? Held::kInCluster : Held::kNot;
 }
 
-cuda::RowParts parts_of(const Tensor& logits, Held held, size_t shared_limit) {
+// How many clusters the device has at a time. All of them lie in one GPC each, so that some multiprocessors may be
+// left.
+int64_t clusters_at_a_time(const cuda::ClusterShape& cluster) {
+  int count = 0;
+  check_cuda(resident_clusters(&count, launch_shape(1, cluster), cuda::cross_entropy_cluster_kernel<true>),
+             "cross_entropy");
+  return std::max(count, 1);
+}
+
+// clusters: that the device has at a time, of rows that lie in them.
+cuda::RowParts parts_of(const Tensor& logits, Held held, int64_t clusters) {
   if (held == Held::kNot) return {logits.rows, 64, 256};
   if (held == Held::kInBlock) return {logits.rows, 16, 528};
-  // A cluster lies in one GPC, and those of a Hopper card have 16 or 18 multiprocessors: 128 of 132 can be had.
-  const int64_t clusters = 128 / int64_t(shape_of_cluster(logits.cols, shared_limit).blocks);
   return {logits.rows, 4, std::max(clusters, cuda::div_up(logits.rows, int64_t(cuda::kMostRows)))};
 }
 
@@ -46,7 +58,7 @@ cudaError_t run_held(cudaStream_t stream, const cuda::CrossEntropyArgs<T>& args,
   if (held == Held::kInBlock) return launch(stream, {parts, 128}, cuda::cross_entropy_rows_kernel<T, 128, 4>, args);
   if constexpr (sizeof(T) == 2) {
     const cuda::ClusterShape cluster = shape_of_cluster(args.cols, shared_limit);
-    const LaunchShape shape{parts * cluster.blocks, cuda::kClusterThreads, cluster.smem(), cluster.blocks};
+    const LaunchShape shape = launch_shape(parts, cluster);
     return args.gradient ? launch(stream, shape, cuda::cross_entropy_cluster_kernel<true>, args, cluster)
                          : launch(stream, shape, cuda::cross_entropy_cluster_kernel<false>, args, cluster);
   }
@@ -74,7 +86,9 @@ void CudaBackend::cross_entropy(const CrossEntropy& a) {
   const Outside bad = first_outside(op, a.labels, INT32_MIN, a.classes, a.live);
   check(bad.index < 0, "{}: label {} of row {} is not below {} classes", op, bad.value, bad.index, a.classes);
   const Held held = encore::held(a.logits, hopper_, shared_limit_);
-  const cuda::RowParts blocks = parts_of(a.logits, held, shared_limit_);
+  if (held == Held::kInCluster && !loss_clusters_.count(cols))
+    loss_clusters_[cols] = clusters_at_a_time(shape_of_cluster(cols, shared_limit_));
+  const cuda::RowParts blocks = parts_of(a.logits, held, held == Held::kInCluster ? loss_clusters_[cols] : 0);
   const bool summed = a.dbias && !a.loss_only;
   const int64_t parts_ld = cuda::div_up(a.classes, int64_t(4)) * 4;
   const size_t of_parts = summed ? (size_t(blocks.count * parts_ld) + 63) / 64 * 64 : 0;

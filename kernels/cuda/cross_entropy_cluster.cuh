@@ -91,9 +91,10 @@ struct ClusterRows {
   // Row i's largest logit and sum of exponentials, warp by warp.
   __device__ __forceinline__ void take(int i, RingPlace at) const {
     OnlineSoftmax of[2];  // by turns: neither waits for the other
+    // For nothing where there is no label; but whoever copies must not fall a round behind.
+    ptx::mbarrier_wait_parity(&shared.full[at.stage], at.parity);
     if (shared.label[i] >= 0) {
       __nv_bfloat16* const row = row_at(at.stage);
-      ptx::mbarrier_wait_parity(&shared.full[at.stage], at.parity);
       clear_padding(row);
 #pragma unroll
       for (int k = 0; k < kClusterUnits; ++k) {
@@ -176,19 +177,34 @@ struct ClusterRows {
   // --- the warp that has rows copied
   // ----------------------------------------------------------------------------------
 
+  __device__ __forceinline__ void copy_row(int i, int stage, int32_t label) const {
+    const int of_classes = (classes + kUnit - 1) / kUnit * kUnit;
+    if (label < 0 || classes <= 0) return ptx::mbarrier_arrive(&shared.full[stage]);
+    const auto bytes = unsigned(of_classes) * unsigned(sizeof(__nv_bfloat16));
+    ptx::mbarrier_arrive_expect_tx(&shared.full[stage], bytes);
+    ptx::bulk_load(row_at(stage), a.logits.row(begin + i) + base, bytes, &shared.full[stage]);
+  }
+  // One thread makes the barriers and has the ring filled, while the others see to bias and labels.
+  __device__ __forceinline__ void start_copies(int live) const {
+    for (int stage = 0; stage < stages; ++stage) {
+      ptx::mbarrier_init(&shared.full[stage], 1);
+      ptx::mbarrier_init(&shared.empty[stage], kClusterWarps + 1);
+    }
+    for (int turn = 0; turn < kTurns; ++turn) {
+      ptx::mbarrier_init(&shared.taken[turn], kClusterWarps);
+      ptx::mbarrier_init(&shared.told[turn], 1);
+      ptx::mbarrier_init(&shared.known[turn], 1);
+    }
+    ptx::fence_mbarrier_init();
+    ptx::fence_proxy_async();
+    for (int i = 0; i < stages && i < rows; ++i) copy_row(i, i, i < live ? a.labels[begin + i] : -1);
+  }
   __device__ __forceinline__ void copy_rows() const {
     if (threadIdx.x % 32 != 0) return;
-    const int units_of_classes = (classes + kUnit - 1) / kUnit;
-    const auto bytes = unsigned(classes > 0 ? units_of_classes * kUnit * int(sizeof(__nv_bfloat16)) : 0);
-    RingPlace at;
-    for (int i = 0; i < rows; ++i, at.advance(stages)) {
-      if (i >= stages) ptx::mbarrier_wait_parity(&shared.empty[at.stage], at.parity ^ 1);
-      if (shared.label[i] < 0 || bytes == 0) {
-        ptx::mbarrier_arrive(&shared.full[at.stage]);
-        continue;
-      }
-      ptx::mbarrier_arrive_expect_tx(&shared.full[at.stage], bytes);
-      ptx::bulk_load(row_at(at.stage), a.logits.row(begin + i) + base, bytes, &shared.full[at.stage]);
+    RingPlace at{0, 1};
+    for (int i = stages; i < rows; ++i, at.advance(stages)) {
+      ptx::mbarrier_wait_parity(&shared.empty[at.stage], at.parity ^ 1);
+      copy_row(i, at.stage, shared.label[i]);
     }
   }
 
@@ -265,19 +281,8 @@ struct ClusterRows {
   // ----------------------------------------------------------------------------------------------------
 
   __device__ __forceinline__ void fill(int live) const {
-    if (threadIdx.x == 0) {
-      shared.factor = a.grad_scale ? *a.grad_scale : 1, shared.log2_factor = log2f(shared.factor);
-      for (int stage = 0; stage < stages; ++stage) {
-        ptx::mbarrier_init(&shared.full[stage], 1);
-        ptx::mbarrier_init(&shared.empty[stage], kClusterWarps + 1);
-      }
-      for (int turn = 0; turn < kTurns; ++turn) {
-        ptx::mbarrier_init(&shared.taken[turn], kClusterWarps);
-        ptx::mbarrier_init(&shared.told[turn], 1);
-        ptx::mbarrier_init(&shared.known[turn], 1);
-      }
-      ptx::fence_mbarrier_init();
-    }
+    if (threadIdx.x == kClusterLanes) start_copies(live);
+    if (threadIdx.x == 0) shared.factor = a.grad_scale ? *a.grad_scale : 1, shared.log2_factor = log2f(shared.factor);
     for (int i = int(threadIdx.x); i < rows; i += kClusterThreads)
       shared.label[i] = i < live ? a.labels[begin + i] : -1;
     for (int unit = int(threadIdx.x); unit < units; unit += kClusterThreads) {

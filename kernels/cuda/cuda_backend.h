@@ -4,6 +4,7 @@
 
 #include <cuda_runtime.h>
 
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -113,7 +114,8 @@ class CudaBackend : public Backend {
   int device_ = 0;
   bool hopper_ = false;
   cudaStream_t stream_ = nullptr;
-  size_t shared_limit_ = 0;  // bytes of shared memory that a block may ask for
+  size_t shared_limit_ = 0;                   // bytes of shared memory that a block may ask for
+  std::map<int64_t, int64_t> loss_clusters_;  // by columns: clusters of the cross-entropy that the device has at a time
   std::unique_ptr<cuda::Gemm> gemm_;
   bool index_checks_ = true;
   bool recording_allowed_ = true;

@@ -54,7 +54,8 @@ inline unsigned grid_size(int64_t blocks) {
   return unsigned(std::clamp<int64_t>(blocks, 1, 0x7fffffff));
 }
 
-// Parts in which rows are summed: they depend on the number of rows alone, so the sums are the same on every card.
+// Parts in which rows are summed: they depend on the number of rows and on the device alone, so that a sum is the same
+// every time.
 struct RowParts {
   RowParts(int64_t rows, int64_t fewest, int64_t most)
       : rows(rows), size(std::max(fewest, div_up(rows, most))), count(div_up(rows, size)) {}

@@ -34,31 +34,58 @@ struct LaunchShape {
   bool early = false;    // may start before the launch before it has ended (device/early_launch.cuh; sm_90)
 };
 
-// Launches after opting in to more than 48 KiB of dynamic shared memory where asked for. Arguments convert to the
-// kernel's parameters.
+// What a launch of that shape is configured by. Stays where it is: `config` points into it.
+struct LaunchConfig {
+  LaunchConfig(cudaStream_t stream, const LaunchShape& shape) {
+    config.gridDim = shape.grid;
+    config.blockDim = shape.block;
+    config.dynamicSmemBytes = shape.smem;
+    config.stream = stream;
+    config.attrs = attributes;
+    if (shape.cluster > 1) {
+      cudaLaunchAttribute& a = attributes[config.numAttrs++];
+      a.id = cudaLaunchAttributeClusterDimension;
+      a.val.clusterDim.x = shape.cluster, a.val.clusterDim.y = a.val.clusterDim.z = 1;
+    }
+    if (shape.early) {
+      cudaLaunchAttribute& a = attributes[config.numAttrs++];
+      a.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+      a.val.programmaticStreamSerializationAllowed = 1;
+    }
+  }
+  LaunchConfig(const LaunchConfig&) = delete;
+  LaunchConfig& operator=(const LaunchConfig&) = delete;
+
+  cudaLaunchAttribute attributes[2]{};
+  cudaLaunchConfig_t config{};
+};
+
+// Opts in to more than 48 KiB of dynamic shared memory where asked for.
+inline cudaError_t allow_shared_memory(const void* kernel, size_t bytes) {
+  if (bytes <= 48 * 1024) return cudaSuccess;
+  return cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(bytes));
+}
+
+// Launches. Arguments convert to the kernel's parameters.
 template <class... P, class... A>
 cudaError_t launch(cudaStream_t stream, LaunchShape shape, void (*kernel)(P...), A&&... arguments) {
-  if (shape.smem > 48 * 1024) {
-    const cudaError_t e = cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
-                                               cudaFuncAttributeMaxDynamicSharedMemorySize, int(shape.smem));
-    if (e != cudaSuccess) return e;
+  const cudaError_t e = allow_shared_memory(reinterpret_cast<const void*>(kernel), shape.smem);
+  if (e != cudaSuccess) return e;
+  const LaunchConfig launch(stream, shape);
+  return cudaLaunchKernelEx(&launch.config, kernel, std::forward<A>(arguments)...);
+}
+
+// How many clusters of that shape the device has at a time (sm_90).
+template <class... P>
+cudaError_t resident_clusters(int* count, LaunchShape shape, void (*kernel)(P...)) {
+  const void* const of = reinterpret_cast<const void*>(kernel);
+  const cudaError_t e = allow_shared_memory(of, shape.smem);
+  if (e != cudaSuccess) return e;
+  LaunchConfig launch(nullptr, shape);
+  if (shape.cluster == 1) {  // which must be said here
+    launch.attributes[0].id = cudaLaunchAttributeClusterDimension;
+    launch.attributes[0].val.clusterDim.x = launch.attributes[0].val.clusterDim.y = 1;
+    launch.attributes[0].val.clusterDim.z = launch.config.numAttrs = 1;
   }
-  cudaLaunchConfig_t config{};
-  config.gridDim = shape.grid;
-  config.blockDim = shape.block;
-  config.dynamicSmemBytes = shape.smem;
-  config.stream = stream;
-  cudaLaunchAttribute attributes[2]{};
-  config.attrs = attributes;
-  if (shape.cluster > 1) {
-    cudaLaunchAttribute& a = attributes[config.numAttrs++];
-    a.id = cudaLaunchAttributeClusterDimension;
-    a.val.clusterDim.x = shape.cluster, a.val.clusterDim.y = a.val.clusterDim.z = 1;
-  }
-  if (shape.early) {
-    cudaLaunchAttribute& a = attributes[config.numAttrs++];
-    a.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-    a.val.programmaticStreamSerializationAllowed = 1;
-  }
-  return cudaLaunchKernelEx(&config, kernel, std::forward<A>(arguments)...);
+  return cudaOccupancyMaxActiveClusters(count, of, &launch.config);
 }

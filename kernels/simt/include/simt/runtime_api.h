@@ -177,6 +177,9 @@ struct Grid {
 cudaError_t run_grid(const Grid&);
 }  // namespace simt
 
+// Of a Hopper card whose GPCs have 16 multiprocessors or more, a block each.
+cudaError_t cudaOccupancyMaxActiveClusters(int* count, const void* kernel, const cudaLaunchConfig_t*);
+
 template <class... P, class... A>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(P...), A&&... arguments) {
   struct Pack {
