@@ -3,9 +3,9 @@
 // A row is read once, stays on chip, and its gradient is written over it; the gradient's column sums for dbias, taken
 // before rounding, stay on the multiprocessor that has the columns. Rows of up to 4,096 columns lie in a block's
 // registers (cross_entropy_rows_kernel), bf16 rows of up to 204,800 in the shared memory of a cluster of blocks, where
-// the card has clusters (Hopper) and padded rows are whole 16-byte words (cross_entropy_cluster_kernel). Others: a block
-// has one row, in shared memory where it fits (cross_entropy_kernel), and with dbias the gradient is a second kernel
-// over column tiles, which reads the logits again (cross_entropy_gradient_kernel).
+// the card has clusters (Hopper) and padded rows are whole 16-byte words (cross_entropy_cluster_kernel). Others: a
+// block has one row, in shared memory where it fits (cross_entropy_kernel), and with dbias the gradient is a second
+// kernel over column tiles, which reads the logits again (cross_entropy_gradient_kernel).
 #pragma once
 
 #include <device/early_launch.cuh>

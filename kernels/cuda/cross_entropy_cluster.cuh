@@ -18,7 +18,7 @@ namespace encore::cuda {
 
 inline constexpr int kClusterWarps = 20, kClusterUnits = 5;  // warps that compute, and units of 8 columns of a thread
 inline constexpr int kClusterLanes = kClusterWarps * 32, kClusterThreads = kClusterLanes + 64;
-inline constexpr int kMostBlocks = 8, kMostStages = 8, kMostRows = 1024, kAhead = 2;
+inline constexpr int kMostBlocks = 8, kMostStages = 6, kMostRows = 1024, kAhead = 2;
 inline constexpr int kTurns = 4;  // what is said of rows lies in that many places by turns
 inline constexpr int64_t kBlockColumns = int64_t(kClusterLanes) * kClusterUnits * kUnit;
 

@@ -119,8 +119,8 @@ INSTANTIATE_TEST_SUITE_P(Random, CrossEntropyTest, ::testing::ValuesIn(RandomSha
                            return Case{r.rows(), classes, padding, r.dtype(), r.coin(), r.coin(), 2, 0, 0.2, r.gap()};
                          })));
 
-// Clusters of one, four and eight blocks, which hold eight, six, three and two rows at a time; among the shapes that
-// every mode of the executor runs.
+// Clusters of one, four and eight blocks, which hold six, six, three and two rows at a time, and rows without a label
+// alone; among the shapes that every mode of the executor runs.
 INSTANTIATE_TEST_SUITE_P(RandomClusters, CrossEntropyTest,
                          ::testing::Values(Case{9, 5001, 55, DType::kBF16, true, true, 2, 0, 0.2, 0},
                                            Case{9, 50265, 39, DType::kBF16, true, true, 2, 0, 0.2, 0},
