@@ -18,9 +18,10 @@ cuda::ClusterShape shape_of_cluster(int64_t cols, size_t shared_limit) {
   cuda::ClusterShape shape{0, 0, 1};
   for (;; shape.blocks *= 2) {
     const int64_t share = cuda::div_up(cuda::div_up(cols, int64_t(shape.blocks)), int64_t(cuda::kUnit)) * cuda::kUnit;
-    const int64_t stages = (limit / share - int64_t(sizeof(float))) / int64_t(sizeof(bf16));
+    shape.share = int(share);
+    const int64_t stages = (limit - int64_t(shape.bias_bytes())) / int64_t(shape.row_bytes());
     const bool fits = share <= cuda::kBlockColumns;
-    shape.share = int(share), shape.stages = fits ? int(std::clamp<int64_t>(stages, 0, cuda::kMostStages)) : 0;
+    shape.stages = fits ? int(std::clamp<int64_t>(stages, 0, cuda::kMostStages)) : 0;
     if (shape.stages >= kEnough || shape.blocks == cuda::kMostBlocks) return shape;
   }
 }

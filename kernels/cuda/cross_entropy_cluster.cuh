@@ -12,72 +12,41 @@
 #include <device/cluster.cuh>
 
 #include "kernels/cuda/cross_entropy.cuh"
+#include "kernels/cuda/cross_entropy_ring.cuh"
 #include "kernels/cuda/online_softmax.cuh"
 
 namespace encore::cuda {
-
-inline constexpr int kClusterWarps = 20, kClusterUnits = 5;  // warps that compute, and units of 8 columns of a thread
-inline constexpr int kClusterLanes = kClusterWarps * 32, kClusterThreads = kClusterLanes + 64;
-inline constexpr int kMostBlocks = 8, kMostStages = 6, kMostRows = 1024, kAhead = 2;
-inline constexpr int kTurns = 4;  // what is said of rows lies in that many places by turns
-inline constexpr int64_t kBlockColumns = int64_t(kClusterLanes) * kClusterUnits * kUnit;
-
-// How a cluster shares a row.
-struct ClusterShape {
-  int share;   // columns of a block, whole units
-  int stages;  // rows of its ring
-  unsigned blocks;
-
-  size_t smem() const { return size_t(share) * (sizeof(float) + size_t(stages) * sizeof(__nv_bfloat16)); }
-};
-
-struct CrossEntropyClusterShared {
-  uint64_t full[kMostStages], empty[kMostStages];       // of a stage: its row has arrived; is not needed any more
-  uint64_t taken[kTurns], told[kTurns], known[kTurns];  // of a row: by all warps; by all blocks; `offset` is there
-  float2 of_warp[kTurns][kClusterWarps];                // largest logit, sum of exponentials against it
-  float2 of_block[kTurns][kMostBlocks];
-  float offset[kTurns];  // a logit less this is log2 of its probability times the scale
-  int32_t label[kMostRows];
-  float factor, log2_factor;
-};
-
-// The stage of a row, and how often its barriers have come round.
-struct RingPlace {
-  int stage = 0;
-  unsigned parity = 0;
-  __device__ __forceinline__ void advance(int stages) {
-    if (++stage == stages) stage = 0, parity ^= 1;
-  }
-};
 
 struct ClusterRows {
   const CrossEntropyArgs<__nv_bfloat16>& a;
   CrossEntropyClusterShared& shared;
   __nv_bfloat16* ring;
-  float4* bias;  // times log2 e: first four columns of every unit, then, `units` on, the other four
-  int share, stages, units;
+  float4* bias;  // times log2 e: of kClusterLanes units the first four columns, then the other four; of the next units
+  int share, stages;
   int rank, size;  // of the block in its cluster
   int rows, begin;
   int base, columns, classes;  // the block's first column; its columns, and those of them that are classes
 
   __device__ __forceinline__ __nv_bfloat16* row_at(int stage) const { return ring + stage * share; }
+  __device__ __forceinline__ float4* bias_of(int unit) const {
+    return bias + unit + unit / kClusterLanes * kClusterLanes;
+  }
   // The logits of a unit with their bias, times log2 e.
-  __device__ __forceinline__ void biased(const __nv_bfloat16* row, int unit, float (&u)[kUnit]) const {
-    const float4 low = bias[unit], high = bias[unit + units];
+  static __device__ __forceinline__ void biased(const uint4* unit, const float4* bias, float (&u)[kUnit]) {
+    const float4 low = bias[0], high = bias[kClusterLanes];
     const float b[kUnit] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
     Packed<__nv_bfloat16> packed;
-    packed.word[0] = reinterpret_cast<const uint4*>(row)[unit];
+    packed.word[0] = *unit;
     unpack(packed, u);
 #pragma unroll
     for (int i = 0; i < kUnit; ++i) u[i] = __fmaf_rn(u[i], kLog2E, b[i]);
   }
   __device__ __forceinline__ float biased_column(const __nv_bfloat16* row, int c) const {
-    const float* const four = reinterpret_cast<const float*>(bias + c / kUnit + (c % kUnit < 4 ? 0 : units));
+    const auto* const four = reinterpret_cast<const float*>(bias_of(c / kUnit) + (c % kUnit < 4 ? 0 : kClusterLanes));
     return __fmaf_rn(__bfloat162float(row[c]), kLog2E, four[c % 4]);
   }
 
-  // --- the warps that compute: thread t of them has the units t + k kClusterLanes
-  // -------------------------------------
+  // The warps that compute: thread t of them has the units t + k kClusterLanes.
 
   __device__ __forceinline__ bool has(int k) const {
     return int(threadIdx.x) + k * kClusterLanes < columns / kUnit;
@@ -96,11 +65,12 @@ struct ClusterRows {
     if (shared.label[i] >= 0) {
       __nv_bfloat16* const row = row_at(at.stage);
       clear_padding(row);
+      const uint4* const units = reinterpret_cast<const uint4*>(row) + threadIdx.x;
 #pragma unroll
       for (int k = 0; k < kClusterUnits; ++k) {
         if (!has(k)) continue;
         float u[kUnit];
-        biased(row, int(threadIdx.x) + k * kClusterLanes, u);
+        biased(units + k * kClusterLanes, bias + threadIdx.x + 2 * k * kClusterLanes, u);
         of[k % 2].add(u);
       }
       of[0].join(make_float2(of[1].most, of[1].sum));
@@ -116,25 +86,27 @@ struct ClusterRows {
     const int32_t label = shared.label[i];
     const float offset = shared.offset[i % kTurns];
     const __nv_bfloat16* const row = row_at(at.stage);
-    uint4* const to = reinterpret_cast<uint4*>(a.logits.row(begin + i) + base);
+    const uint4* const units = reinterpret_cast<const uint4*>(row) + threadIdx.x;
+    __nv_bfloat16* const to = a.logits.row(begin + i) + base;
+    uint4* const out = reinterpret_cast<uint4*>(to) + threadIdx.x;
     if (label < 0) {
 #pragma unroll
       for (int k = 0; k < kClusterUnits; ++k)
-        if (has(k)) to[int(threadIdx.x) + k * kClusterLanes] = make_uint4(0, 0, 0, 0);
+        if (has(k)) out[k * kClusterLanes] = make_uint4(0, 0, 0, 0);
       return;
     }
 #pragma unroll
     for (int k = 0; k < kClusterUnits; ++k) {
       if (!has(k)) continue;
       float u[kUnit];
-      biased(row, int(threadIdx.x) + k * kClusterLanes, u);
+      biased(units + k * kClusterLanes, bias + threadIdx.x + 2 * k * kClusterLanes, u);
 #pragma unroll
       for (int c = 0; c < kUnit; ++c) u[c] = ptx::exp2_approx(u[c] - offset), sums[k][c] += u[c];
       Packed<__nv_bfloat16> packed;
       pack(u, packed);
-      to[int(threadIdx.x) + k * kClusterLanes] = packed.word[0];
+      out[k * kClusterLanes] = packed.word[0];
     }
-    finish_label(label - base, row, reinterpret_cast<__nv_bfloat16*>(to), offset, sums);
+    finish_label(label - base, row, to, offset, sums);
   }
   // The thread that has the label takes the scale off what it wrote and added.
   __device__ __forceinline__ void finish_label(int c, const __nv_bfloat16* row, __nv_bfloat16* to, float offset,
@@ -174,8 +146,7 @@ struct ClusterRows {
     }
   }
 
-  // --- the warp that has rows copied
-  // ----------------------------------------------------------------------------------
+  // The warp that has rows copied.
 
   __device__ __forceinline__ void copy_row(int i, int stage, int32_t label) const {
     const int of_classes = (classes + kUnit - 1) / kUnit * kUnit;
@@ -208,8 +179,7 @@ struct ClusterRows {
     }
   }
 
-  // --- the warp that tells, is told, and settles
-  // ----------------------------------------------------------------------
+  // The warp that tells, is told, and settles.
 
   // Largest logit and sum of exponentials of the whole row: the same bits in every block.
   __device__ __forceinline__ float2 exchange(int i) const {
@@ -255,7 +225,7 @@ struct ClusterRows {
       for (int unit = (__ffs(int(of_warps)) - 1) * 32 + int(threadIdx.x) % 32; unit * kUnit < c;
            unit += kClusterLanes) {
         float u[kUnit];
-        biased(row, unit, u);
+        biased(reinterpret_cast<const uint4*>(row) + unit, bias_of(unit), u);
 #pragma unroll
         for (int j = 0; j < kUnit; ++j) found = found || (unit * kUnit + j < c && u[j] == most);
       }
@@ -277,21 +247,21 @@ struct ClusterRows {
     }
   }
 
-  // --- all of them
-  // ----------------------------------------------------------------------------------------------------
+  // All of them.
 
   __device__ __forceinline__ void fill(int live) const {
     if (threadIdx.x == kClusterLanes) start_copies(live);
     if (threadIdx.x == 0) shared.factor = a.grad_scale ? *a.grad_scale : 1, shared.log2_factor = log2f(shared.factor);
     for (int i = int(threadIdx.x); i < rows; i += kClusterThreads)
       shared.label[i] = i < live ? a.labels[begin + i] : -1;
-    for (int unit = int(threadIdx.x); unit < units; unit += kClusterThreads) {
+    for (int unit = int(threadIdx.x); unit < share / kUnit; unit += kClusterThreads) {
       float b[kUnit] = {};
       const int n = classes - unit * kUnit;
       if (a.bias.data && n > 0) load_unit(a.bias.data + base + unit * kUnit, n, a.bias.wide, b);
 #pragma unroll
       for (int j = 0; j < kUnit; ++j) b[j] = j < n ? __fmul_rn(kLog2E, b[j]) : -INFINITY;
-      bias[unit] = make_float4(b[0], b[1], b[2], b[3]), bias[unit + units] = make_float4(b[4], b[5], b[6], b[7]);
+      float4* const four = bias_of(unit);
+      four[0] = make_float4(b[0], b[1], b[2], b[3]), four[kClusterLanes] = make_float4(b[4], b[5], b[6], b[7]);
       if (n > 0) continue;
       for (int stage = 0; stage < stages; ++stage)  // where nothing is copied to
         reinterpret_cast<uint4*>(row_at(stage))[unit] = make_uint4(0, 0, 0, 0);
@@ -309,14 +279,13 @@ __global__ void __launch_bounds__(kClusterThreads)
     const int begin = int(blockIdx.x) / size * int(a.rows_per_block), base = rank * share;
     const int left = int(a.rows) - begin, live = int(live_rows(a.live, a.rows)) - begin;
     const int right = int(a.cols) - base, of_classes = int(a.classes) - base;
-    auto* const ring = dynamic_smem<__nv_bfloat16>();
+    auto* const bias = dynamic_smem<float4>();
     const ClusterRows block{a,
                             static_smem<CrossEntropyClusterShared>(),
-                            ring,
-                            reinterpret_cast<float4*>(ring + shape.stages * share),
+                            reinterpret_cast<__nv_bfloat16*>(bias) + shape.bias_bytes() / sizeof(__nv_bfloat16),
+                            bias,
                             share,
                             shape.stages,
-                            share / kUnit,
                             rank,
                             size,
                             left < int(a.rows_per_block) ? left : int(a.rows_per_block),
