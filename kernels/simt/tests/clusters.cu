@@ -67,4 +67,10 @@ cudaError_t run_clusters(ClusterFault fault, int size, int clusters, const uint3
   return launch(stream, {dim3(blocks), dim3(kWarps * 32), 0, unsigned(size)}, exchange_kernel, fault, in, out);
 }
 
+cudaError_t count_clusters(int size, int* count) {
+  constexpr size_t kMostOfAMultiprocessor = 200 * 1024;
+  const LaunchShape shape{unsigned(size), kWarps * 32, kMostOfAMultiprocessor, unsigned(size)};
+  return resident_clusters(count, shape, exchange_kernel);
+}
+
 }  // namespace simt_test

@@ -76,6 +76,14 @@ TEST_F(Clusters, AnExitedBlockIsNotWrittenTo) {
   EXPECT_NE(simt::last_error().find("block 0 ex"), std::string::npos) << simt::last_error();  // has exited, or exits
 }
 
+TEST_F(Clusters, AreCounted) {
+  for (const int size : {1, 2, 4, 8}) {
+    int count = 0;
+    ASSERT_EQ(count_clusters(size, &count), cudaSuccess);
+    EXPECT_EQ(count, 128 / size);
+  }
+}
+
 TEST_F(Clusters, RefusesWhatHardwareRefuses) {
   EXPECT_EQ(run(ClusterFault::kNone, 9, 1), cudaErrorInvalidConfiguration);
   EXPECT_NE(simt::last_error().find("a cluster of 9 blocks"), std::string::npos) << simt::last_error();

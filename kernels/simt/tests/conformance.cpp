@@ -133,6 +133,11 @@ int main() {
         [](uint32_t* i, uint32_t* o) { return run_bulk_copies(BulkFault::kNone, i, 7, o, nullptr); });
   check("early launches", 64, 2 * 264 * 128, 0x58b844c108937f83,
         [](uint32_t* i, uint32_t* o) { return run_early(EarlyFault::kNone, 264, i, o, o + 264 * 128, nullptr); });
+  for (const int size : {1, 2, 4, 8}) {
+    int count = 0;
+    if (good(count_clusters(size, &count), "count of clusters"))
+      std::printf("clusters of %d at a time          %d\n", size, count);
+  }
   check_exp2();
   const int m = 72, n = 136, k = 192;
   auto product = [&](const char* name, uint64_t expected, auto go) {

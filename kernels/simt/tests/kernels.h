@@ -83,6 +83,8 @@ enum class ClusterFault {
   kStoreAtExit,
 };
 cudaError_t run_clusters(ClusterFault, int size, int clusters, const uint32_t* in, uint32_t* out, cudaStream_t);
+// How many clusters of that many blocks, each with a multiprocessor of its own, the device has at a time.
+cudaError_t count_clusters(int size, int* count);
 // Bulk copies of 160 words: [32 * rows] words from in [160 * rows]. Likewise.
 enum class BulkFault { kNone, kIgnoreFull, kIgnoreEmpty, kMisaligned, kHalfTheBytes, kNoProxyFence };
 cudaError_t run_bulk_copies(BulkFault, const uint32_t* in, int rows, uint32_t* out, cudaStream_t);
