@@ -23,10 +23,13 @@ struct ClusterRows {
   __nv_bfloat16* ring;
   float4* bias;  // times log2 e: of kClusterLanes units the first four columns, then the other four; of the next units
   int share, stages;
-  int rank, size;  // of the block in its cluster
-  int rows, begin;
+  int rank, size;              // of the block in its cluster
+  int rows, first, clusters;   // the cluster's rows: first, first + clusters, ...
   int base, columns, classes;  // the block's first column; its columns, and those of them that are classes
 
+  // By turns: rows past the live ones, which are cheap, are at the end.
+  __device__ __forceinline__ int number_of(int i) const { return first + i * clusters; }
+  __device__ __forceinline__ int count_to(int limit) const { return (limit - first + clusters - 1) / clusters; }
   __device__ __forceinline__ __nv_bfloat16* row_at(int stage) const { return ring + stage * share; }
   __device__ __forceinline__ float4* bias_of(int unit) const {
     return bias + unit + unit / kClusterLanes * kClusterLanes;
@@ -87,7 +90,7 @@ struct ClusterRows {
     const float offset = shared.offset[i % kTurns];
     const __nv_bfloat16* const row = row_at(at.stage);
     const uint4* const units = reinterpret_cast<const uint4*>(row) + threadIdx.x;
-    __nv_bfloat16* const to = a.logits.row(begin + i) + base;
+    __nv_bfloat16* const to = a.logits.row(number_of(i)) + base;
     uint4* const out = reinterpret_cast<uint4*>(to) + threadIdx.x;
     if (label < 0) {
 #pragma unroll
@@ -138,7 +141,7 @@ struct ClusterRows {
     if (a.parts) write_sums(sums);
   }
   __device__ __forceinline__ void write_sums(const float (&sums)[kClusterUnits][kUnit]) const {
-    float* const part = a.parts + int64_t(begin / int(a.rows_per_block)) * a.parts_ld + base;
+    float* const part = a.parts + int64_t(first) * a.parts_ld + base;
 #pragma unroll
     for (int k = 0; k < kClusterUnits; ++k) {
       const int c = (int(threadIdx.x) + k * kClusterLanes) * kUnit;
@@ -153,7 +156,7 @@ struct ClusterRows {
     if (label < 0 || classes <= 0) return ptx::mbarrier_arrive(&shared.full[stage]);
     const auto bytes = unsigned(of_classes) * unsigned(sizeof(__nv_bfloat16));
     ptx::mbarrier_arrive_expect_tx(&shared.full[stage], bytes);
-    ptx::bulk_load(row_at(stage), a.logits.row(begin + i) + base, bytes, &shared.full[stage]);
+    ptx::bulk_load(row_at(stage), a.logits.row(number_of(i)) + base, bytes, &shared.full[stage]);
   }
   // One thread makes the barriers and has the ring filled, while the others see to bias and labels.
   __device__ __forceinline__ void start_copies(int live) const {
@@ -168,7 +171,7 @@ struct ClusterRows {
     }
     ptx::fence_mbarrier_init();
     ptx::fence_proxy_async();
-    for (int i = 0; i < stages && i < rows; ++i) copy_row(i, i, i < live ? a.labels[begin + i] : -1);
+    for (int i = 0; i < stages && i < rows; ++i) copy_row(i, i, i < live ? a.labels[number_of(i)] : -1);
   }
   __device__ __forceinline__ void copy_rows() const {
     if (threadIdx.x % 32 != 0) return;
@@ -201,7 +204,7 @@ struct ClusterRows {
   __device__ __forceinline__ void settle(int i, float2 totals, RingPlace at) const {
     const int lane = int(threadIdx.x) % 32, turn = i % kTurns, label = shared.label[i], c = label - base;
     if (label < 0) {
-      if (rank == 0 && lane == 0) a.row_loss[begin + i] = 0, a.row_correct[begin + i] = 0;
+      if (rank == 0 && lane == 0) a.row_loss[number_of(i)] = 0, a.row_correct[number_of(i)] = 0;
       return;
     }
     if (c < 0 || c >= columns) return;
@@ -215,8 +218,8 @@ struct ClusterRows {
       right = !__any_sync(0xffffffffu, in_block) && !beaten(row, c, totals.x, __ballot_sync(0xffffffffu, in_warp));
     }
     if (lane > 0) return;
-    a.row_loss[begin + i] = logf(totals.y) + kLn2 * (totals.x - of_label);
-    a.row_correct[begin + i] = right;
+    a.row_loss[number_of(i)] = logf(totals.y) + kLn2 * (totals.x - of_label);
+    a.row_correct[number_of(i)] = right;
   }
   // Whether a column before c is as large, in the units of these warps.
   __device__ __forceinline__ bool beaten(const __nv_bfloat16* row, int c, float most, unsigned of_warps) const {
@@ -249,11 +252,12 @@ struct ClusterRows {
 
   // All of them.
 
-  __device__ __forceinline__ void fill(int live) const {
+  __device__ __forceinline__ void fill() const {
+    const int live = count_to(int(live_rows(a.live, a.rows)));  // of the cluster's rows
     if (threadIdx.x == kClusterLanes) start_copies(live);
     if (threadIdx.x == 0) shared.factor = a.grad_scale ? *a.grad_scale : 1, shared.log2_factor = log2f(shared.factor);
     for (int i = int(threadIdx.x); i < rows; i += kClusterThreads)
-      shared.label[i] = i < live ? a.labels[begin + i] : -1;
+      shared.label[i] = i < live ? a.labels[number_of(i)] : -1;
     for (int unit = int(threadIdx.x); unit < share / kUnit; unit += kClusterThreads) {
       float b[kUnit] = {};
       const int n = classes - unit * kUnit;
@@ -270,14 +274,13 @@ struct ClusterRows {
 };
 
 // Launched with clusters of shape.blocks blocks of kClusterThreads and shape.smem() bytes. REQUIRES: rows are whole
-// 16-byte words, rows_per_block at most kMostRows, at least two stages, *grad_scale not negative.
+// 16-byte words, at most kMostRows rows a cluster, at least two stages, *grad_scale not negative.
 template <bool kGradient>
 __global__ void __launch_bounds__(kClusterThreads)
     cross_entropy_cluster_kernel(CrossEntropyArgs<__nv_bfloat16> a, ClusterShape shape) {
   if constexpr (ptx::kHasClusters) {
     const int rank = int(ptx::cluster_rank()), size = int(shape.blocks), share = shape.share;
-    const int begin = int(blockIdx.x) / size * int(a.rows_per_block), base = rank * share;
-    const int left = int(a.rows) - begin, live = int(live_rows(a.live, a.rows)) - begin;
+    const int first = int(blockIdx.x) / size, clusters = int(gridDim.x) / size, base = rank * share;
     const int right = int(a.cols) - base, of_classes = int(a.classes) - base;
     auto* const bias = dynamic_smem<float4>();
     const ClusterRows block{a,
@@ -288,12 +291,13 @@ __global__ void __launch_bounds__(kClusterThreads)
                             shape.stages,
                             rank,
                             size,
-                            left < int(a.rows_per_block) ? left : int(a.rows_per_block),
-                            begin,
+                            (int(a.rows) - first + clusters - 1) / clusters,
+                            first,
+                            clusters,
                             base,
                             right < share ? right : share,
                             of_classes < share ? of_classes : share};
-    block.fill(live);
+    block.fill();
     __syncthreads();
     // Nobody writes to a block that has not started and made its mbarriers.
     ptx::cluster_arrive();
