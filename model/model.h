@@ -62,8 +62,8 @@ class Model {
 
   // Told, during each forward_backward() from here on, the element of the flat buffer from which on this pass has added
   // all it adds to the gradients: after each layer, from the last to the first. The embeddings' come last, with the
-  // return. Empty: nobody is told.
-  void tell_gradients_final(std::function<void(int64_t from)> listener) { gradients_final_ = std::move(listener); }
+  // return. Null: nobody is told.
+  void tell_gradients_final(GradientListener* listener) { listener_ = listener; }
   // Elements of the flat buffer, from 0 on, that are the embeddings'.
   virtual int64_t embedding_elements() const = 0;
 
@@ -92,7 +92,7 @@ class Model {
   virtual void trace(const PackedBatch&, const Visitor&) = 0;
 
  protected:
-  std::function<void(int64_t)> gradients_final_;
+  GradientListener* listener_ = nullptr;
   RobertaConfig config_;
   ParamStore params_;
 };

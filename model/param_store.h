@@ -90,4 +90,17 @@ class ParamStore {
   bf16* shadow_ = nullptr;
 };
 
+// Whoever uses gradients while the backward pass that makes them goes on (sums over ranks).
+class GradientListener {
+ public:
+  // Is there something to do once the gradients from element `from` of the flat buffer on are final? Two passes over
+  // batches of one shape get the same answers in the same order.
+  virtual bool wants(int64_t from) const = 0;
+  // They are: this pass has given the backend all that adds to them. Called where wants(from) says so.
+  virtual void final_from(int64_t from) = 0;
+
+ protected:
+  ~GradientListener() = default;
+};
+
 }  // namespace encore

@@ -123,8 +123,7 @@ void RobertaModel::begin(const PackedBatch& b, const Pass& pass) {
 }
 
 RobertaModel::Recorded* RobertaModel::shape_for(const PackedBatch& b) {
-  // Whoever is told of gradients as they become final must be told by calls.
-  if (!backend_.keeps_shapes() || compute_all_rows_ || gradients_final_ || !memory_ || b.tokens() == 0) return nullptr;
+  if (!backend_.keeps_shapes() || compute_all_rows_ || !memory_ || b.tokens() == 0) return nullptr;
   if (shapes_.empty()) plan_shapes(b);
   const int64_t read = head_->read_rows() == ReadRows::kTargets ? b.targets() : b.sequences();
   for (Recorded& r : shapes_)
@@ -172,10 +171,15 @@ void RobertaModel::forward_backward(const PackedBatch& b, float grad_scale, uint
   if (batch_.read == 0) return;
   const TrustedIndices trusted(backend_);
   Step step{.backend = backend_, .scratch = scratch_, .batch = batch_, .seed = seed, .dropout = true};
-  if (gradients_final_) step.gradients_final = &gradients_final_;
+  RecordedCalls calls_alone;
+  RecordedCalls& calls = !recorded ? calls_alone : listener_ ? recorded->told : recorded->passes;
+  const std::function<void(int64_t)> tell = [&](int64_t from) {
+    if (listener_->wants(from)) calls.between([this, from] { listener_->final_from(from); });
+  };
+  if (listener_) step.gradients_final = &tell;
   if (recorded) {
     const uint64_t key = seed << 2 | uint64_t(bool(batch_.type_ids)) << 1 | uint64_t(bool(batch_.rows.example_keys));
-    recorded->passes.run(backend_, key, [&] { pass_over(step); });
+    calls.run(backend_, key, [&] { pass_over(step); });
   } else {
     pass_over(step);
   }

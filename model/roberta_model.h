@@ -50,10 +50,11 @@ class RobertaModel : public Model {
     float grad_scale = 0;
     const BatchShape* padded = nullptr;
   };
-  // One of the shapes that training batches are padded to where the backend records, and the passes recorded for it.
+  // One of the shapes that training batches are padded to where the backend records, and the passes recorded for it:
+  // those that nobody listens to, and those with calls of the listener in between.
   struct Recorded {
     BatchShape shape;
-    RecordedCalls passes;
+    RecordedCalls passes, told;
   };
   struct Sizes {
     size_t batch = 0, saved = 0, stream = 0, scratch = 0;

@@ -46,9 +46,12 @@ void GradientReducer::start(int64_t first, int64_t count) {
   comm_.collectives()->start_sum(rounded);
 }
 
+bool GradientReducer::wants(int64_t from) const {
+  return comm_.collectives() && started_ < buckets_.size() && from <= buckets_[started_];
+}
+
 void GradientReducer::final_from(int64_t from) {
-  if (!comm_.collectives()) return;
-  for (; started_ < buckets_.size() && from <= buckets_[started_]; ++started_) {
+  for (; wants(from); ++started_) {
     const int64_t end = started_ == 0 ? params_.length() : buckets_[started_ - 1];
     start(buckets_[started_], end - buckets_[started_]);
   }

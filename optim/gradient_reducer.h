@@ -10,7 +10,7 @@
 
 namespace encore {
 
-class GradientReducer {
+class GradientReducer final : public GradientListener {
  public:
   // completed_last: the gradients [0, completed_last) of the flat buffer are final only at the end of the backward pass
   // (the embeddings, tied to the head); the rest become final from the end of the buffer towards them.
@@ -21,8 +21,10 @@ class GradientReducer {
   GradientReducer(const GradientReducer&) = delete;
   GradientReducer& operator=(const GradientReducer&) = delete;
 
+  // Whether a bucket that has not been started lies there.
+  bool wants(int64_t from) const override;
   // The gradients from element `from` on are final on this rank: starts the buckets that lie there.
-  void final_from(int64_t from);
+  void final_from(int64_t from) override;
   // All are final, and so are the loss's sums ([1, 1] fp64 and i64, on the backend): starts what is left, and what the
   // backend is given next sees the sums of all ranks. Through the host, loss_sum and correct stay this rank's.
   void finish(const Tensor& loss_sum, const Tensor& correct);

@@ -148,10 +148,10 @@ void Trainer::accumulate(const std::vector<PackedBatch>& batches, float grad_sca
   for (const PackedBatch& batch : batches) {
     if (batch.targets() == 0) continue;
     reservation_.fit(batch);
-    if (&batch == &*last) model_.tell_gradients_final([this](int64_t from) { reducer_.final_from(from); });
+    if (&batch == &*last) model_.tell_gradients_final(&reducer_);
     model_.forward_backward(batch, grad_scale, options_.seed);
   }
-  model_.tell_gradients_final({});
+  model_.tell_gradients_final(nullptr);
 }
 
 // Loss and norm are sums over all ranks and gradients are the same everywhere: every rank comes to the same answer.

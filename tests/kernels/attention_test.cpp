@@ -194,7 +194,7 @@ TEST_P(AttentionTest, TheSameInASecondCall) {
 constexpr DType F = DType::kF32, B = DType::kBF16;
 INSTANTIATE_TEST_SUITE_P(Shapes, AttentionTest,
                          ::testing::Values(Case{{1}, 1, 32, F}, Case{{1}, 1, 64, B}, Case{{7}, 2, 64, F},
-                                           Case{{64}, 1, 64, F}, Case{{65, 63}, 2, 64, B},
+                                           Case{{64}, 1, 64, F}, Case{{65, 63}, 2, 64, B}, Case{{63}, 1, 32, B},
                                            Case{{0, 3, 0, 5, 0}, 3, 32, F}, Case{{0, 3, 0, 5, 0}, 3, 32, B},
                                            Case{{100, 31}, 2, 96, F}, Case{{100, 31}, 2, 96, B}, Case{{47}, 2, 128, F},
                                            Case{{130}, 1, 128, B}, Case{{513}, 1, 64, B}, Case{{513}, 1, 64, F, 0.1f},

@@ -134,6 +134,64 @@ TEST_P(SimtTraining, ReplayedStepsInHalfPrecisionAgreeWithTheCpu) {
   }
 }
 
+// Takes down the gradients of both layers of a tiny model, each when it is said that they are final.
+class TakesDown final : public GradientListener {
+ public:
+  explicit TakesDown(const ParamStore& params) : params_(params) {}
+  bool wants(int64_t) const override { return ++asked_ % 2 == 0; }  // the first layer's, and with it the second's
+  void final_from(int64_t from) override {
+    from_ = from;
+    taken_ = now();
+  }
+  std::vector<float> now() const {
+    const Tensor all = params_.gradients().col_range(from_, params_.length() - from_);
+    std::vector<float> values(size_t(all.cols));
+    params_.backend().copy_to_host(values.data(), all.data, all.bytes());
+    return values;
+  }
+  std::vector<float> taken() { return std::exchange(taken_, {}); }
+  int64_t from() const { return from_; }
+
+ private:
+  const ParamStore& params_;
+  mutable int asked_ = 0;
+  int64_t from_ = 0;
+  std::vector<float> taken_;
+};
+
+// Passes that are recorded in parts: a listener is called between them, when the gradients are there.
+TEST_P(SimtTraining, AListenerIsCalledBetweenReplays) {
+  RobertaConfig config = tiny_config();
+  if (!GetParam()) config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0;
+  const auto run = [&](bool listens) {
+    int64_t calls = 0;
+    ForwardingBackend counted(*simt_, [&](const char* name, const ForwardingBackend::Call& call) {
+      calls += std::string_view(name) == "linear_forward";
+      call();
+    });
+    counted.allow_recording(true);
+    const auto model = make_mlm(config, counted, DType::kF32, Mode::kTraining);
+    scramble(model->params(), 1);
+    model->reserve({.tokens = 40, .sequences = 20, .targets = 40}, Mode::kTraining);
+    TakesDown listener(model->params());
+    if (listens) model->tell_gradients_final(&listener);
+    for (int s = 0; s < 6; ++s) {
+      const PackedBatch batch = pack(config, {random_example(config, 22 + s, 1), random_example(config, 9, 2)}, false);
+      model->params().zero_gradients();
+      calls = 0;
+      model->forward_backward(batch, 0.1f, 7);
+      EXPECT_EQ(calls > 0, s < 4) << "step " << s;
+      if (!listens) continue;
+      const std::vector<float> taken = listener.taken();
+      EXPECT_GT(listener.from(), 0);
+      ASSERT_GT(taken.size(), 0u) << "step " << s;
+      EXPECT_TRUE(taken == listener.now()) << "step " << s << ": not final";
+    }
+  };
+  run(true);
+  run(false);
+}
+
 // More sequences than the shapes have room for: computed as it is, between replays.
 TEST_P(SimtTraining, ABatchThatOverflowsIsComputedAsItIs) {
   RobertaConfig config = tiny_config();
