@@ -48,8 +48,9 @@ void CudaBackend::fetch(void* staging, const void* device, size_t bytes) {
   if (bytes) check_cuda(cudaMemcpyAsync(staging, device, bytes, cudaMemcpyDeviceToHost, stream_), "fetch");
 }
 
+// Of this thread's calls alone: NCCL's threads, which drive sums that are under way, may make any.
 void CudaBackend::begin_recording() {
-  check_cuda(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeGlobal), "recording of a step");
+  check_cuda(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "recording of a step");
 }
 
 std::unique_ptr<Recording> CudaBackend::end_recording() {

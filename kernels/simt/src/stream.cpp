@@ -218,7 +218,8 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEve
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t s, cudaStreamCaptureMode mode) {
   if (!s || simt::captured_stream()) return note_error(cudaErrorStreamCaptureUnsupported);
-  if (mode != cudaStreamCaptureModeGlobal) return note_error(cudaErrorNotSupported);
+  if (mode != cudaStreamCaptureModeGlobal && mode != cudaStreamCaptureModeThreadLocal)
+    return note_error(cudaErrorNotSupported);
   s->capture = std::make_unique<simt_graph>();
   s->broken = false;
   simt::capture_fault.clear();
