@@ -22,9 +22,10 @@ class AheadOfTheDevice : public ::testing::Test {
 
 // Nothing between the steps waits for the device, and no step has a second micro-batch whose upload would.
 TEST_F(AheadOfTheDevice, EveryStepIsThatOfTheCpu) {
-  constexpr int64_t kSteps = 5;  // the update is recorded at the fourth
+  constexpr int64_t kSteps = 6;  // passes and update are recorded at the fourth
   Rig cpu(kWhole, kSteps), simt(kWhole, kSteps, DType::kF32, -1, "simt");
   ASSERT_TRUE(simt.backend->asynchronous() && simt.backend->records());
+  int64_t of_two_passes = 0;
   while (!cpu.trainer->done()) {
     const StepResult expected = cpu.trainer->run_step(), result = simt.trainer->run_step();
     EXPECT_EQ(result.step, expected.step);
@@ -37,7 +38,10 @@ TEST_F(AheadOfTheDevice, EveryStepIsThatOfTheCpu) {
     EXPECT_NEAR(result.grad_norm, expected.grad_norm, 1e-3 * expected.grad_norm) << "step " << result.step;
     EXPECT_EQ(result.micro_batches, 1);
     EXPECT_EQ(simt.trainer->step(), cpu.trainer->step());
+    if (result.step == 1) of_two_passes = simt.products;
   }
+  EXPECT_GT(of_two_passes, 0);
+  EXPECT_EQ(simt.products, 2 * of_two_passes) << "three rehearsals and a recording, then replays";
   EXPECT_TRUE(simt.trainer->done());
   EXPECT_LT(relative_distance(simt.weights(), cpu.weights()), 1e-4);
 }

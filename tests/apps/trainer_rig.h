@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "apps/train/trainer.h"
+#include "kernels/forwarding_backend.h"
 #include "optim/device_communicator.h"
 #include "tests/apps/tiny_run.h"
 
@@ -31,6 +32,11 @@ struct Rig {
       : tokenizer(Tokenizer::load(workplace().model())),
         processes(make_communicator()),
         backend(make_backend(device, 2, processes->local_rank(), processes->local_size())),
+        counted(*backend,
+                [this](const char* op, const ForwardingBackend::Call& call) {
+                  products += std::string_view(op) == "linear_forward";
+                  call();
+                }),
         devices(over_devices(*processes, *backend)),
         masker(make_masker({.seed = 11}, tokenizer)),
         data(Dataset::open({.corpus = {.files = {workplace().train()}},
@@ -40,7 +46,7 @@ struct Rig {
                            tokenizer)) {
     RobertaConfig config = load_config(workplace().model());
     if (dropout >= 0) config.hidden_dropout_prob = config.attention_probs_dropout_prob = dropout;
-    model = make_mlm(config, *backend, dtype, Mode::kTraining);
+    model = make_mlm(config, counted, dtype, Mode::kTraining);
     load_weights(workplace().model(), model->params(), config, 0);
     reservation.emplace(*model, plan_capacity(tokens_per_batch, 0.15), Mode::kTraining);
     StepOptions options = step_options(tokens_per_batch, steps);
@@ -56,6 +62,8 @@ struct Rig {
   Tokenizer tokenizer;
   std::unique_ptr<Communicator> processes;
   std::unique_ptr<Backend> backend;
+  int64_t products = 0;  // of forward passes, called or recorded; replays are none
+  ForwardingBackend counted;
   std::unique_ptr<Communicator> devices;  // where several ranks have one each
   Masker masker;
   Dataset data;
