@@ -44,7 +44,6 @@ class RecordedCalls {
     rehearsed_ = 0;
   }
   bool recorded() const { return !parts_.empty(); }
-  size_t parts() const { return parts_.size(); }
 
  private:
   struct Part {

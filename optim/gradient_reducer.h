@@ -28,8 +28,8 @@ class GradientReducer final : public GradientListener {
   // All are final, and so are the loss's sums ([1, 1] fp64 and i64, on the backend): starts what is left, and what the
   // backend is given next sees the sums of all ranks. Through the host, loss_sum and correct stay this rank's.
   void finish(const Tensor& loss_sum, const Tensor& correct);
-  // Does finish() sum the loss's sums too?
-  bool sums_loss() const { return comm_.collectives() != nullptr; }
+  // Over the devices, the loss's sums with the gradients? Else through the host, and gradients alone.
+  bool sums_on_devices() const { return comm_.collectives() != nullptr; }
 
   // First elements of the buckets in the order in which they go: descending, the last one 0.
   const std::vector<int64_t>& buckets() const { return buckets_; }

@@ -45,7 +45,7 @@ std::vector<PackedBatch> Trainer::batches_of_step() const {
 }
 
 bool Trainer::works_ahead() const {
-  return model_.params().backend().asynchronous() && (comm_.size() == 1 || reducer_.sums_loss());
+  return model_.params().backend().asynchronous() && (comm_.size() == 1 || reducer_.sums_on_devices());
 }
 
 StepResult Trainer::run_step() {
@@ -133,7 +133,7 @@ StepResult Trainer::compute(const std::vector<PackedBatch>& batches) {
   StepResult result = start(batches);
   const LossTotals totals = model_.take_totals();
   std::array<double, 3> sums{result.flops, totals.loss_sum, double(totals.correct)};
-  comm_.all_reduce_sum(std::span<double>(sums).first(reducer_.sums_loss() ? 1 : 3));
+  comm_.all_reduce_sum(std::span<double>(sums).first(reducer_.sums_on_devices() ? 1 : 3));
   result.flops = sums[0];
   result.loss = sums[1] / double(std::max<int64_t>(1, result.targets));
   result.correct = int64_t(sums[2]);
@@ -148,7 +148,7 @@ void Trainer::accumulate(const std::vector<PackedBatch>& batches, float grad_sca
   for (const PackedBatch& batch : batches) {
     if (batch.targets() == 0) continue;
     reservation_.fit(batch);
-    if (&batch == &*last) model_.tell_gradients_final(&reducer_);
+    if (&batch == &*last && reducer_.sums_on_devices()) model_.tell_gradients_final(&reducer_);
     model_.forward_backward(batch, grad_scale, options_.seed);
   }
   model_.tell_gradients_final(nullptr);

@@ -30,10 +30,10 @@ LaunchShape launch_shape(unsigned clusters, const cuda::ClusterShape& s) {
   return {clusters * s.blocks, cuda::kClusterThreads, s.smem(), s.blocks};
 }
 
-Held held(const Tensor& logits, bool hopper, size_t shared_limit) {
+Held held(const Tensor& logits, bool hopper, const cuda::ClusterShape& cluster) {
   if (logits.cols <= kFewColumns) return Held::kInBlock;
   const bool whole = logits.cols % cuda::kUnit == 0 && cuda::rows_of<__nv_bfloat16>(logits).wide;
-  const bool fits = hopper && shape_of_cluster(logits.cols, shared_limit).stages >= 2;
+  const bool fits = hopper && cluster.stages >= 2;
   return logits.dtype == DType::kBF16 && whole && fits ? Held::kInCluster : Held::kNot;
 }
 
@@ -55,10 +55,9 @@ cuda::RowParts parts_of(const Tensor& logits, Held held, int64_t clusters) {
 
 template <class T>
 cudaError_t run_held(cudaStream_t stream, const cuda::CrossEntropyArgs<T>& args, unsigned parts, Held held,
-                     size_t shared_limit) {
+                     const cuda::ClusterShape& cluster) {
   if (held == Held::kInBlock) return launch(stream, {parts, 128}, cuda::cross_entropy_rows_kernel<T, 128, 4>, args);
   if constexpr (sizeof(T) == 2) {
-    const cuda::ClusterShape cluster = shape_of_cluster(args.cols, shared_limit);
     const LaunchShape shape = launch_shape(parts, cluster);
     return args.gradient ? launch(stream, shape, cuda::cross_entropy_cluster_kernel<true>, args, cluster)
                          : launch(stream, shape, cuda::cross_entropy_cluster_kernel<false>, args, cluster);
@@ -86,10 +85,11 @@ void CudaBackend::cross_entropy(const CrossEntropy& a) {
   check_live(op, a.live, rows);
   const Outside bad = first_outside(op, a.labels, INT32_MIN, a.classes, a.live);
   check(bad.index < 0, "{}: label {} of row {} is not below {} classes", op, bad.value, bad.index, a.classes);
-  const Held held = encore::held(a.logits, hopper_, shared_limit_);
-  if (held == Held::kInCluster && !loss_clusters_.count(cols))
-    loss_clusters_[cols] = clusters_at_a_time(shape_of_cluster(cols, shared_limit_));
-  const cuda::RowParts blocks = parts_of(a.logits, held, held == Held::kInCluster ? loss_clusters_[cols] : 0);
+  const cuda::ClusterShape cluster = shape_of_cluster(cols, shared_limit_);
+  const Held held = encore::held(a.logits, hopper_, cluster);
+  int64_t& clusters = loss_clusters_[cols];
+  if (held == Held::kInCluster && clusters == 0) clusters = clusters_at_a_time(cluster);
+  const cuda::RowParts blocks = parts_of(a.logits, held, clusters);
   const bool summed = a.dbias && !a.loss_only;
   const int64_t parts_ld = cuda::div_up(a.classes, int64_t(4)) * 4;
   const size_t of_parts = summed ? (size_t(blocks.count * parts_ld) + 63) / 64 * 64 : 0;
@@ -114,7 +114,7 @@ void CudaBackend::cross_entropy(const CrossEntropy& a) {
                                          parts_ld,
                                          !a.loss_only};
     if (held != Held::kNot)
-      return check_cuda(run_held(stream_, args, cuda::grid_size(blocks.count), held, shared_limit_), op);
+      return check_cuda(run_held(stream_, args, cuda::grid_size(blocks.count), held, cluster), op);
     check_cuda(run_wide(stream_, args, shared_limit_), op);
     if (!summed) return;
     const dim3 grid(cuda::grid_size(cuda::div_up(cols, cuda::kTileColumns)), cuda::grid_size(blocks.count));

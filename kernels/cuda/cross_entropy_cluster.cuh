@@ -17,6 +17,11 @@
 
 namespace encore::cuda {
 
+// How many of the rows first, first + step, ... come before the limit.
+__device__ __forceinline__ int count_to(int limit, int first, int step) {
+  return (limit - first + step - 1) / step;
+}
+
 struct ClusterRows {
   const CrossEntropyArgs<__nv_bfloat16>& a;
   CrossEntropyClusterShared& shared;
@@ -29,7 +34,6 @@ struct ClusterRows {
 
   // By turns: rows past the live ones, which are cheap, are at the end.
   __device__ __forceinline__ int number_of(int i) const { return first + i * clusters; }
-  __device__ __forceinline__ int count_to(int limit) const { return (limit - first + clusters - 1) / clusters; }
   __device__ __forceinline__ __nv_bfloat16* row_at(int stage) const { return ring + stage * share; }
   __device__ __forceinline__ float4* bias_of(int unit) const {
     return bias + unit + unit / kClusterLanes * kClusterLanes;
@@ -253,7 +257,7 @@ struct ClusterRows {
   // All of them.
 
   __device__ __forceinline__ void fill() const {
-    const int live = count_to(int(live_rows(a.live, a.rows)));  // of the cluster's rows
+    const int live = count_to(int(live_rows(a.live, a.rows)), first, clusters);  // of the cluster's rows
     if (threadIdx.x == kClusterLanes) start_copies(live);
     if (threadIdx.x == 0) shared.factor = a.grad_scale ? *a.grad_scale : 1, shared.log2_factor = log2f(shared.factor);
     for (int i = int(threadIdx.x); i < rows; i += kClusterThreads)
@@ -291,7 +295,7 @@ __global__ void __launch_bounds__(kClusterThreads)
                             shape.stages,
                             rank,
                             size,
-                            (int(a.rows) - first + clusters - 1) / clusters,
+                            count_to(int(a.rows), first, clusters),
                             first,
                             clusters,
                             base,

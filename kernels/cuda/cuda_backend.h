@@ -114,8 +114,9 @@ class CudaBackend : public Backend {
   int device_ = 0;
   bool hopper_ = false;
   cudaStream_t stream_ = nullptr;
-  size_t shared_limit_ = 0;                   // bytes of shared memory that a block may ask for
-  std::map<int64_t, int64_t> loss_clusters_;  // by columns: clusters of the cross-entropy that the device has at a time
+  size_t shared_limit_ = 0;  // bytes of shared memory that a block may ask for
+  // By columns: clusters of the cross-entropy that the device has at a time; 0: not asked.
+  std::map<int64_t, int64_t> loss_clusters_;
   std::unique_ptr<cuda::Gemm> gemm_;
   bool index_checks_ = true;
   bool recording_allowed_ = true;

@@ -37,15 +37,16 @@ struct LaunchShape {
   bool early = false;    // may start before the launch before it has ended (device/early_launch.cuh; sm_90)
 };
 
-// What a launch of that shape is configured by. Stays where it is: `config` points into it.
+// What a launch of that shape is configured by. Stays where it is: `config` points into it. say_cluster: even where it
+// is one of a single block.
 struct LaunchConfig {
-  LaunchConfig(cudaStream_t stream, const LaunchShape& shape) {
+  LaunchConfig(cudaStream_t stream, const LaunchShape& shape, bool say_cluster = false) {
     config.gridDim = shape.grid;
     config.blockDim = shape.block;
     config.dynamicSmemBytes = shape.smem;
     config.stream = stream;
     config.attrs = attributes;
-    if (shape.cluster > 1) {
+    if (shape.cluster > 1 || say_cluster) {
       cudaLaunchAttribute& a = attributes[config.numAttrs++];
       a.id = cudaLaunchAttributeClusterDimension;
       a.val.clusterDim.x = shape.cluster, a.val.clusterDim.y = a.val.clusterDim.z = 1;
@@ -84,11 +85,6 @@ cudaError_t resident_clusters(int* count, LaunchShape shape, void (*kernel)(P...
   const void* const of = reinterpret_cast<const void*>(kernel);
   const cudaError_t e = allow_shared_memory(of, shape.smem);
   if (e != cudaSuccess) return e;
-  LaunchConfig launch(nullptr, shape);
-  if (shape.cluster == 1) {  // which must be said here
-    launch.attributes[0].id = cudaLaunchAttributeClusterDimension;
-    launch.attributes[0].val.clusterDim.x = launch.attributes[0].val.clusterDim.y = 1;
-    launch.attributes[0].val.clusterDim.z = launch.config.numAttrs = 1;
-  }
+  const LaunchConfig launch(nullptr, shape, true);
   return cudaOccupancyMaxActiveClusters(count, of, &launch.config);
 }

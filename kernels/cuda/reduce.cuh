@@ -13,12 +13,6 @@ __device__ __forceinline__ float warp_sum(float v) {
   return v;
 }
 
-__device__ __forceinline__ float warp_max(float v) {
-#pragma unroll
-  for (int bit = 16; bit > 0; bit /= 2) v = fmaxf(v, __shfl_xor_sync(0xffffffffu, v, bit));
-  return v;
-}
-
 template <int kWarps, int kValues>
 struct BlockSums {
   float of[2][kWarps][kValues];

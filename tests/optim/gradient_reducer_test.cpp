@@ -85,7 +85,7 @@ TEST(Job, DISABLED_Sums) {
   const int64_t embeddings = g.params.parameters()[1].offset;
   for (const DType wire : {DType::kF32, DType::kBF16}) {
     GradientReducer reducer(*r.devices, g.params, embeddings, wire);
-    EXPECT_TRUE(reducer.sums_loss());
+    EXPECT_TRUE(reducer.sums_on_devices());
     for (int step = 0; step < 3; ++step) {
       g.fill(r.devices->rank());
       // The ranks get there in strides of their own, and one has no last pass at all.

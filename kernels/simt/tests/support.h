@@ -61,6 +61,13 @@ inline std::string place(const std::string& file, const std::string& tag) {
   return "?";
 }
 
+// A launch went wrong, and the message holds every part.
+inline void expect_failure(cudaError_t e, const std::vector<std::string>& parts) {
+  EXPECT_EQ(e, cudaErrorLaunchFailure);
+  for (const std::string& part : parts)
+    EXPECT_NE(simt::last_error().find(part), std::string::npos) << "'" << part << "' is not in: " << simt::last_error();
+}
+
 // Largest |C - A B^T| against double precision; NaN counts as infinite. b is [n,k], or [k,n] when transposed.
 inline double matmul_error(Buffer<__nv_bfloat16>& a, Buffer<__nv_bfloat16>& b, Buffer<float>& c, int m, int n, int k,
                            bool transposed, double scale) {
