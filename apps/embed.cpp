@@ -1,13 +1,13 @@
 // embed: one vector a text, as a NumPy array.
 #include <algorithm>
 
-#include "apps/train/cli.h"
-#include "apps/train/device.h"
-#include "apps/train/inference_memory.h"
-#include "data/labelled.h"
+#include "apps/program/cli.h"
+#include "data/sequences/labelled.h"
 #include "kernels/base/atomic_file.h"
 #include "model/checkpoint.h"
 #include "model/model.h"
+#include "train/device.h"
+#include "train/inference_memory.h"
 
 namespace encore {
 namespace {
@@ -49,7 +49,7 @@ int run(int argc, char** argv) {
   cli.integer(kSpeedFlags, "tokens-per-batch", "tokens computed at once", 8192, 16, 1 << 24);
   if (!cli.parse(argc, argv)) return 0;
   const std::string dir = cli.required("model"), path = cli.required("data"), output = cli.required("output");
-  const RobertaConfig config = load_config(dir);
+  const EncoderConfig config = load_config(dir);
   const Tokenizer tokenizer = Tokenizer::load(dir);
   check_vocabulary(config, tokenizer, dir);
   const int64_t max_length = resolve_max_length(cli, config, "max-length");

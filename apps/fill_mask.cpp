@@ -3,11 +3,11 @@
 #include <cmath>
 #include <numeric>
 
-#include "apps/train/cli.h"
-#include "apps/train/device.h"
-#include "apps/train/inference_memory.h"
+#include "apps/program/cli.h"
 #include "model/checkpoint.h"
 #include "model/model.h"
+#include "train/device.h"
+#include "train/inference_memory.h"
 
 namespace encore {
 namespace {
@@ -58,7 +58,7 @@ int run(int argc, char** argv) {
   const std::string dir = cli.given("model") ? cli.get("model") : project_path("models/encore-mini");
   const auto texts = cli.get_list("text");
   check(!texts.empty(), "a text is needed, in quotes, with <mask> in it");
-  const RobertaConfig config = load_config(dir);
+  const EncoderConfig config = load_config(dir);
   const Tokenizer tokenizer = Tokenizer::load(dir);
   check_vocabulary(config, tokenizer, dir);
   check(tokenizer.mask_id() >= 0, "{}: the tokenizer has no <mask>", dir);

@@ -1,12 +1,12 @@
 // finetune: a classifier from a pretrained encoder and labelled rows.
 #include <filesystem>
 
-#include "apps/train/classifier_memory.h"
-#include "apps/train/cli.h"
-#include "apps/train/device.h"
-#include "apps/train/finetuner.h"
-#include "apps/train/memory_plan.h"
-#include "apps/train/profiler.h"
+#include "apps/program/cli.h"
+#include "train/classifier_memory.h"
+#include "train/device.h"
+#include "train/finetuner.h"
+#include "train/memory_plan.h"
+#include "train/profiler.h"
 
 namespace encore {
 namespace {
@@ -131,7 +131,7 @@ int run(int argc, char** argv) {
   check(!std::filesystem::exists(options.output_dir + "/results.json"),
         "--output: {} already holds a run (results.json); choose another folder or remove it", options.output_dir);
   const Tokenizer tokenizer = Tokenizer::load(options.model_dir);
-  const RobertaConfig config = load_config(options.model_dir);
+  const EncoderConfig config = load_config(options.model_dir);
   check_vocabulary(config, tokenizer, options.model_dir);
   options.max_length = resolve_max_length(cli, config, "max-length");
   Device device = open_device(cli);

@@ -3,8 +3,8 @@
 #include <iostream>
 #include <map>
 
-#include "apps/train/cli.h"
-#include "data/tokenizer.h"
+#include "apps/program/cli.h"
+#include "data/tokenizer/tokenizer.h"
 #include "kernels/backend_factory.h"
 #include "model/checkpoint.h"
 #include "model/model.h"
@@ -33,8 +33,8 @@ json preset(const std::string& name) {
 }
 
 // Every id of the tokenizer needs a row of the embedding, and padding the row that padding_idx names.
-RobertaConfig make_config(const std::string& source, const Tokenizer& tokenizer, const std::string& tokenizer_dir) {
-  RobertaConfig config;
+EncoderConfig make_config(const std::string& source, const Tokenizer& tokenizer, const std::string& tokenizer_dir) {
+  EncoderConfig config;
   if (json named = preset(source); !named.is_null()) {
     if (named["vocab_size"] == 0) named["vocab_size"] = tokenizer.vocab_size();
     if (tokenizer.pad_id() >= 0) named["pad_token_id"] = tokenizer.pad_id();
@@ -78,7 +78,7 @@ int run(int argc, char** argv) {
     check(!std::filesystem::exists(output + "/" + file, ignored),
           "--output {}: holds a model already ({}); name another folder", output, file);
   const Tokenizer tokenizer = Tokenizer::load(tokenizer_dir);
-  const RobertaConfig config = make_config(source, tokenizer, tokenizer_dir);
+  const EncoderConfig config = make_config(source, tokenizer, tokenizer_dir);
   const DType dtype = cli.get("dtype") == "fp32"   ? DType::kF32
                       : cli.get("dtype") == "bf16" ? DType::kBF16
                                                    : DType::kF16;

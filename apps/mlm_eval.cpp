@@ -1,14 +1,14 @@
 // mlm_eval: the masked-LM loss of a model on text, with the same masks for every model that has the same tokenizer.
 #include <cmath>
 
-#include "apps/train/device.h"
-#include "apps/train/evaluator.h"
-#include "apps/train/inference_memory.h"
-#include "apps/train/progress.h"
-#include "data/dataset.h"
-#include "data/sequence_sample.h"
-#include "data/tokenizer.h"
+#include "data/sequences/dataset.h"
+#include "data/sequences/sequence_sample.h"
+#include "data/tokenizer/tokenizer.h"
 #include "model/checkpoint.h"
+#include "train/device.h"
+#include "train/evaluator.h"
+#include "train/inference_memory.h"
+#include "train/progress.h"
 
 namespace encore {
 namespace {
@@ -58,7 +58,7 @@ int mlm_eval(int argc, char** argv) {
   if (!cli.parse(argc, argv)) return 0;
   const std::string dir = cli.required("model");
   check(!cli.get_list("data").empty(), "--data FILE is needed: the text to measure on");
-  const RobertaConfig config = load_config(dir);
+  const EncoderConfig config = load_config(dir);
   const int64_t seq_length = resolve_max_length(cli, config, "seq-length");
   const int64_t tokens_per_batch = cli.get_integer("tokens-per-batch");
   check(tokens_per_batch >= seq_length, "--tokens-per-batch {} has no room for one sequence of --seq-length {}",

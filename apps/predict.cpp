@@ -1,14 +1,14 @@
 // predict: labels and probabilities of texts, one JSON object a line.
 #include <iostream>
 
-#include "apps/train/classifier_memory.h"
-#include "apps/train/cli.h"
-#include "apps/train/device.h"
-#include "apps/train/finetuner.h"
-#include "apps/train/memory_plan.h"
-#include "apps/train/memory_use.h"
-#include "apps/train/profiler.h"
+#include "apps/program/cli.h"
 #include "model/checkpoint.h"
+#include "train/classifier_memory.h"
+#include "train/device.h"
+#include "train/finetuner.h"
+#include "train/memory_plan.h"
+#include "train/memory_use.h"
+#include "train/profiler.h"
 
 namespace encore {
 namespace {
@@ -27,7 +27,7 @@ int run(int argc, char** argv) {
   cli.flag(kSpeedFlags, "memory-report", "the memory plan, and what was used, on standard error");
   if (!cli.parse(argc, argv)) return 0;
   const std::string dir = cli.required("model"), path = cli.required("data");
-  const RobertaConfig config = load_config(dir);
+  const EncoderConfig config = load_config(dir);
   check(config.labels.size() >= 2,
         "{}/config.json: no id2label with two labels or more: not a classifier (make one "
         "with finetune)",

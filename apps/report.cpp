@@ -1,9 +1,9 @@
 // report: run folders in, one HTML page out.
 #include <filesystem>
 
-#include "apps/train/cli.h"
-#include "apps/train/report_run.h"
+#include "apps/program/cli.h"
 #include "kernels/base/atomic_file.h"
+#include "report/reported_run.h"
 
 namespace encore {
 namespace {

@@ -1,5 +1,5 @@
 // tapt_train: continues the pretraining of a RoBERTa on the unlabelled text of a task.
-#include "apps/train/train_program.h"
+#include "apps/program/train_program.h"
 
 int main(int argc, char** argv) {
   return encore::train_program(encore::Recipe::kTapt, argc, argv);

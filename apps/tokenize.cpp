@@ -3,10 +3,10 @@
 #include <string>
 #include <string_view>
 
-#include "apps/train/cli.h"
-#include "apps/train/token_lines.h"
-#include "data/corpus_reader.h"
-#include "data/tokenizer.h"
+#include "apps/program/cli.h"
+#include "apps/program/token_lines.h"
+#include "data/readers/corpus_reader.h"
+#include "data/tokenizer/tokenizer.h"
 
 namespace encore {
 namespace {

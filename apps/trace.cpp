@@ -1,18 +1,18 @@
 // trace: every hidden state, the logits, the loss and all gradients of one batch, dropout off, to hold against another
 // implementation.
-#include "apps/train/cli.h"
-#include "apps/train/device.h"
-#include "apps/train/trace_batch.h"
+#include "apps/program/cli.h"
+#include "apps/program/trace_batch.h"
 #include "model/checkpoint.h"
 #include "model/model.h"
 #include "model/safetensors.h"
+#include "train/device.h"
 
 namespace encore {
 namespace {
 
 constexpr int kDefaultLabels = 2;  // of a Hugging Face configuration without id2label
 
-std::unique_ptr<Model> load_model(const std::string& dir, const RobertaConfig& config, bool classifier,
+std::unique_ptr<Model> load_model(const std::string& dir, const EncoderConfig& config, bool classifier,
                                   const Device& device) {
   const int labels = config.labels.empty() ? kDefaultLabels : int(config.labels.size());
   auto model = classifier ? make_classifier(config, labels, *device.backend, device.dtype, Mode::kTraining)
@@ -55,7 +55,7 @@ int run(int argc, char** argv) {
   if (!cli.parse(argc, argv)) return 0;
   const std::string dir = cli.required("model"), batch_path = cli.required("batch"), output = cli.required("output");
 
-  const RobertaConfig config = load_config(dir);
+  const EncoderConfig config = load_config(dir);
   const PackedBatch batch = read_trace_batch(batch_path, config.pad_token_id);
   const Device device = open_device(cli);
   const auto model = load_model(dir, config, !batch.class_labels.empty(), device);

@@ -5,9 +5,9 @@
 #include <filesystem>
 #include <string>
 
-#include "apps/train/cli.h"
-#include "data/bpe_trainer.h"
-#include "data/corpus_reader.h"
+#include "apps/program/cli.h"
+#include "data/readers/corpus_reader.h"
+#include "data/tokenizer/bpe_trainer.h"
 
 namespace encore {
 namespace {

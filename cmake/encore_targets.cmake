@@ -55,10 +55,15 @@ foreach(header ${interface})
 endforeach()
 string(SHA256 ENCORE_INTERFACE "${ENCORE_INTERFACE}")
 
-# encore_library(NAME [LINK libraries...]): every .cpp of the current folder (not of its subfolders).
+# encore_library(NAME [FOLDERS folders...] [LINK libraries...]): every .cpp of the current folder and of these folders in
+# it (not of others).
 function(encore_library name)
-  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS *.cpp)
+  cmake_parse_arguments(ARG "" "" "FOLDERS;LINK" ${ARGN})
+  set(patterns *.cpp)
+  foreach(folder ${ARG_FOLDERS})
+    list(APPEND patterns ${folder}/*.cpp)
+  endforeach()
+  file(GLOB sources CONFIGURE_DEPENDS ${patterns})
   add_library(${name} STATIC ${sources})
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
   target_compile_options(${name} PRIVATE ${ENCORE_FLAGS})
@@ -81,7 +86,7 @@ function(encore_tests prefix)
     target_compile_options(${target} PRIVATE ${ENCORE_FLAGS})
     target_link_libraries(${target} PRIVATE ${ARG_LINK} GTest::gtest GTest::gtest_main)
     add_test(NAME ${prefix}/${stem} COMMAND ${target})
-    # As the programs do (apps/train/thread_waiting.h): threads that spin at barriers starve each other.
+    # As the programs do (apps/program/thread_waiting.h): threads that spin at barriers starve each other.
     set_property(TEST ${prefix}/${stem} APPEND PROPERTY ENVIRONMENT GOMP_SPINCOUNT=1000)
     if(ENCORE_TSAN)
       # oneDNN and libomp are not instrumented: what they do among themselves is not looked at. Tests fork.

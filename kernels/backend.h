@@ -35,21 +35,21 @@
 
 namespace encore {
 
-// A point in the order of a backend's calls (Backend::mark).
-class Mark {
+// A point in the order of a backend's calls (Backend::record_event).
+class Event {
  public:
-  virtual ~Mark() = default;
+  virtual ~Event() = default;
 };
 
 // Calls that a backend has recorded (Backend::begin_recording).
-class Recording {
+class StepGraph {
  public:
-  virtual ~Recording() = default;
+  virtual ~StepGraph() = default;
   virtual void replay() = 0;  // makes them again, as they were; in order with other calls
 };
 
 // Of backends whose calls are done when they return.
-class HostMark final : public Mark {
+class HostEvent final : public Event {
  public:
   const std::chrono::steady_clock::time_point time = std::chrono::steady_clock::now();
 };
@@ -74,21 +74,21 @@ class Backend {
   // Absent where the backend's memory is the host's.
   virtual std::optional<DeviceMemory> device_memory() const { return std::nullopt; }
   // Returns when every call so far is done. Throws DeviceError when one of them failed.
-  virtual void wait() {}
+  virtual void synchronize() {}
   virtual void copy_to_device(void* device, const void* host, size_t bytes) = 0;
   virtual void copy_to_host(void* host, const void* device, size_t bytes) = 0;
   virtual void copy_on_device(void* to, const void* from, size_t bytes) = 0;  // apart
   virtual void fill_zero(void* device, size_t bytes) = 0;
 
   // Where the calls stand, for timing. Does not wait: on a device the moment passes when it gets there.
-  virtual std::unique_ptr<Mark> mark() { return std::make_unique<HostMark>(); }
+  virtual std::unique_ptr<Event> record_event() { return std::make_unique<HostEvent>(); }
   // From one mark of this backend to a later one, on the backend's own clock; waits for the later one.
-  virtual double seconds_between(const Mark& from, const Mark& to) {
-    const auto time = [](const Mark& m) { return static_cast<const HostMark&>(m).time; };
+  virtual double seconds_between(const Event& from, const Event& to) {
+    const auto time = [](const Event& m) { return static_cast<const HostEvent&>(m).time; };
     return std::chrono::duration<double>(time(to) - time(from)).count();
   }
   // Returns when the mark has passed. Throws DeviceError when a call before it failed.
-  virtual void reach(const Mark&) {}
+  virtual void synchronize(const Event&) {}
   // Ops look for ids, labels and rows out of range before they use them, where that needs a wait for the device too.
   // On by default; off for timings and steps, whose batches were checked on the host. Returns what held before.
   virtual bool set_index_checks(bool) { return true; }
@@ -97,8 +97,12 @@ class Backend {
   // what is fetched is not there, until a mark behind the call has passed. Throws as allocate() does.
   virtual void* allocate_staging(size_t bytes) { return ::operator new(bytes, std::align_val_t(256)); }
   virtual void free_staging(void* p) { ::operator delete(p, std::align_val_t(256)); }
-  virtual void send(void* device, const void* staging, size_t bytes) { copy_to_device(device, staging, bytes); }
-  virtual void fetch(void* staging, const void* device, size_t bytes) { copy_to_host(staging, device, bytes); }
+  virtual void copy_to_device_async(void* device, const void* staging, size_t bytes) {
+    copy_to_device(device, staging, bytes);
+  }
+  virtual void copy_to_host_async(void* staging, const void* device, size_t bytes) {
+    copy_to_host(staging, device, bytes);
+  }
 
   // Whether calls return before they are done.
   virtual bool asynchronous() const { return false; }
@@ -110,7 +114,7 @@ class Backend {
   // REQUIRES records(). Until end_recording() calls are recorded and not made. A call that allocates, waits, or copies
   // from or to other host memory than staging throws DeviceError then, as does the end of a recording that had one.
   virtual void begin_recording() {}
-  virtual std::unique_ptr<Recording> end_recording() { return nullptr; }
+  virtual std::unique_ptr<StepGraph> end_recording() { return nullptr; }
 
   // Does the backend read the fields `live` and `spare_rows` of ops from its own memory (ops/live_rows.h)? Where not,
   // the ops cut their tensors first.

@@ -26,7 +26,7 @@ class ForwardingBackend : public Backend {
   std::string description() const override { return to_.description(); }
   bool native_bf16() const override { return to_.native_bf16(); }
   std::optional<DeviceMemory> device_memory() const override { return to_.device_memory(); }
-  void wait() override { to_.wait(); }
+  void synchronize() override { to_.synchronize(); }
   void* allocate(size_t bytes) override {
     void* p = to_.allocate(bytes);
     live_[p] = bytes;
@@ -56,26 +56,26 @@ class ForwardingBackend : public Backend {
     cost_ = [n] { return OpCost{.bytes = double(n)}; };
     around_("fill_zero", [&] { to_.fill_zero(d, n); });
   }
-  std::unique_ptr<Mark> mark() override { return to_.mark(); }
-  double seconds_between(const Mark& from, const Mark& to) override { return to_.seconds_between(from, to); }
-  void reach(const Mark& m) override { to_.reach(m); }
+  std::unique_ptr<Event> record_event() override { return to_.record_event(); }
+  double seconds_between(const Event& from, const Event& to) override { return to_.seconds_between(from, to); }
+  void synchronize(const Event& m) override { to_.synchronize(m); }
   bool set_index_checks(bool on) override { return to_.set_index_checks(on); }
   void* allocate_staging(size_t bytes) override { return to_.allocate_staging(bytes); }
   void free_staging(void* p) override { to_.free_staging(p); }
-  void send(void* d, const void* h, size_t n) override {
+  void copy_to_device_async(void* d, const void* h, size_t n) override {
     cost_ = [n] { return OpCost{.bytes = double(n)}; };
-    around_("send", [&] { to_.send(d, h, n); });
+    around_("copy_to_device_async", [&] { to_.copy_to_device_async(d, h, n); });
   }
-  void fetch(void* h, const void* d, size_t n) override {
+  void copy_to_host_async(void* h, const void* d, size_t n) override {
     cost_ = [n] { return OpCost{.bytes = double(n)}; };
-    around_("fetch", [&] { to_.fetch(h, d, n); });
+    around_("copy_to_host_async", [&] { to_.copy_to_host_async(h, d, n); });
   }
   bool asynchronous() const override { return to_.asynchronous(); }
   bool records() const override { return to_.records(); }
   bool keeps_shapes() const override { return to_.keeps_shapes(); }
   void allow_recording(bool allow) override { to_.allow_recording(allow); }
   void begin_recording() override { to_.begin_recording(); }
-  std::unique_ptr<Recording> end_recording() override { return to_.end_recording(); }
+  std::unique_ptr<StepGraph> end_recording() override { return to_.end_recording(); }
   bool reads_live_rows() const override { return to_.reads_live_rows(); }
   void weights_changed() override { to_.weights_changed(); }
   size_t workspace_bytes() const override { return to_.workspace_bytes(); }

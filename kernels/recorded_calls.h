@@ -47,7 +47,7 @@ class RecordedCalls {
 
  private:
   struct Part {
-    std::unique_ptr<Recording> recording;
+    std::unique_ptr<StepGraph> recording;
     std::function<void()> then;  // may be empty
     void replay() const {
       recording->replay();

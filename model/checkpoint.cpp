@@ -32,7 +32,7 @@ bool same_values(const TensorEntry& a, const TensorEntry& b, const std::string& 
 }
 
 // Which field of config.json decides the shape of a parameter.
-std::string deciding_field(const std::string& name, const RobertaConfig& c) {
+std::string deciding_field(const std::string& name, const EncoderConfig& c) {
   if (name == kWordEmbeddings || name == "lm_head.bias") return fmt::format("vocab_size {}", c.vocab_size);
   if (name.ends_with("position_embeddings.weight"))
     return fmt::format("max_position_embeddings {}", c.max_position_embeddings);
@@ -45,7 +45,7 @@ std::string deciding_field(const std::string& name, const RobertaConfig& c) {
 
 class Loader {
  public:
-  Loader(const std::string& dir, ParamStore& store, const RobertaConfig& config, uint64_t seed)
+  Loader(const std::string& dir, ParamStore& store, const EncoderConfig& config, uint64_t seed)
       : source_(open_tensors(dir)), store_(store), config_(config), seed_(seed) {
     report_.file = source_.file;
   }
@@ -167,7 +167,7 @@ class Loader {
 
   TensorSource source_;
   ParamStore& store_;
-  const RobertaConfig& config_;
+  const EncoderConfig& config_;
   uint64_t seed_;
   std::map<std::string, Candidate> chosen_;  // by parameter
   LoadReport report_;
@@ -182,7 +182,7 @@ std::string LoadReport::summary() const {
   return line;
 }
 
-LoadReport load_weights(const std::string& dir, ParamStore& store, const RobertaConfig& config, uint64_t seed) {
+LoadReport load_weights(const std::string& dir, ParamStore& store, const EncoderConfig& config, uint64_t seed) {
   check_checksums(dir);
   return Loader(dir, store, config, seed).run();
 }
@@ -192,7 +192,7 @@ void save_model(const std::string& dir, const Model& model, DType dtype) {
   std::filesystem::create_directories(dir, error);
   if (error) fail_io("{}: cannot make the folder: {}", dir, error.message());
   const ParamStore& store = model.params();
-  RobertaConfig config = model.config();
+  EncoderConfig config = model.config();
   if (const int head = store.find("classifier.out_proj.weight"); head >= 0) {
     const size_t count = size_t(store.parameters()[size_t(head)].rows());
     check(config.labels.empty() || config.labels.size() == count, "{}: {} labels for a classifier of {} classes", dir,

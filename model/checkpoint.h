@@ -30,7 +30,7 @@ struct LoadReport {
 // `seed` and listed. Throws Error naming file and tensor: none of the files, a wrong shape, an encoder parameter that
 // is missing, a tied decoder that differs from the embedding, a file that is not what its checksum says
 // (model/checksums.h).
-LoadReport load_weights(const std::string& dir, ParamStore&, const RobertaConfig&, uint64_t seed);
+LoadReport load_weights(const std::string& dir, ParamStore&, const EncoderConfig&, uint64_t seed);
 
 // Writes config.json and model.safetensors into DIR (made if missing). Each file is published whole.
 void save_model(const std::string& dir, const Model&, DType dtype = DType::kF32);

@@ -2,7 +2,7 @@
 
 namespace encore {
 
-ClassificationHead::ClassificationHead(const RobertaConfig& c, int num_labels, ParamStore& params)
+ClassificationHead::ClassificationHead(const EncoderConfig& c, int num_labels, ParamStore& params)
     : params_(params),
       hidden_(c.hidden_size),
       labels_(num_labels),

@@ -9,7 +9,7 @@ namespace encore {
 class ClassificationHead : public Head {
  public:
   // Registers classifier.dense.{weight,bias}, classifier.out_proj.{weight,bias}.
-  ClassificationHead(const RobertaConfig&, int num_labels, ParamStore&);
+  ClassificationHead(const EncoderConfig&, int num_labels, ParamStore&);
 
   std::string architecture() const override { return "RobertaForSequenceClassification"; }
   ReadRows read_rows() const override { return ReadRows::kFirstOfEach; }

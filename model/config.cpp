@@ -158,7 +158,7 @@ std::vector<std::string> read_labels(const Fields& fields, const std::string& fi
 // blocks of 8, 12 of attention's key blocks of 32.
 constexpr int64_t kMostLayers = 255, kMostHeads = 65535, kMostHidden = 32768, kMostPositions = 131072;
 
-void read_shape(Fields& fields, RobertaConfig& c) {
+void read_shape(Fields& fields, EncoderConfig& c) {
   fields.integer("vocab_size", c.vocab_size, 1, 1 << 28);
   fields.integer("hidden_size", c.hidden_size, 1, kMostHidden);
   fields.integer("num_hidden_layers", c.num_hidden_layers, 1, kMostLayers);
@@ -171,7 +171,7 @@ void read_shape(Fields& fields, RobertaConfig& c) {
   fields.optional_id("eos_token_id", c.eos_token_id, c.vocab_size);
 }
 
-void read_reals(Fields& fields, RobertaConfig& c) {
+void read_reals(Fields& fields, EncoderConfig& c) {
   fields.number("hidden_dropout_prob", c.hidden_dropout_prob, 0, 1);
   fields.number("attention_probs_dropout_prob", c.attention_probs_dropout_prob, 0, 1);
   fields.number("initializer_range", c.initializer_range, 0, 1e6);
@@ -201,8 +201,8 @@ std::string_view torch_name(DType dtype) {
 
 }  // namespace
 
-RobertaConfig parse_config(const std::string& text, const std::string& file) {
-  RobertaConfig c;
+EncoderConfig parse_config(const std::string& text, const std::string& file) {
+  EncoderConfig c;
   c.source = parse_json_object(text, file);
   Fields fields(c.source, file, c.notes);
   check_model_type(fields, file, c.notes);
@@ -218,16 +218,16 @@ RobertaConfig parse_config(const std::string& text, const std::string& file) {
   return c;
 }
 
-RobertaConfig load_config(const std::string& dir) {
+EncoderConfig load_config(const std::string& dir) {
   return load_config_file(dir + "/config.json");
 }
 
-RobertaConfig load_config_file(const std::string& path) {
+EncoderConfig load_config_file(const std::string& path) {
   const MappedFile file(path);
   return parse_config(std::string(file.text()), path);
 }
 
-std::string config_to_json(const RobertaConfig& c, const std::string& architecture, DType dtype) {
+std::string config_to_json(const EncoderConfig& c, const std::string& architecture, DType dtype) {
   json out = c.source.is_object() ? c.source : json::object();
   out["architectures"] = {architecture};
   out["model_type"] = "roberta";

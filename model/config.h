@@ -10,8 +10,8 @@
 
 namespace encore {
 
-// Defaults are those of Hugging Face's RobertaConfig class: what a field means when config.json lacks it.
-struct RobertaConfig {
+// Defaults are those of Hugging Face's EncoderConfig class: what a field means when config.json lacks it.
+struct EncoderConfig {
   int64_t vocab_size = 50265;
   int64_t hidden_size = 768;
   int64_t num_hidden_layers = 12;
@@ -41,12 +41,12 @@ struct RobertaConfig {
 // Reads DIR/config.json. Throws Error naming file and key: a model_type other than roberta (camembert and xlm-roberta
 // have the same shape and are taken), an activation other than gelu, relative positions, a value of the wrong type or
 // out of range, a hidden size that the heads do not divide.
-RobertaConfig load_config(const std::string& dir);
-RobertaConfig load_config_file(const std::string& file);
-RobertaConfig parse_config(const std::string& text, const std::string& file);
+EncoderConfig load_config(const std::string& dir);
+EncoderConfig load_config_file(const std::string& file);
+EncoderConfig parse_config(const std::string& text, const std::string& file);
 
 // config.json for a checkpoint of the given architecture ("RobertaForMaskedLM", ...) whose weights are stored as dtype.
 // Fields of `source` that Encore does not know travel on; a classifier's labels are written as id2label and label2id.
-std::string config_to_json(const RobertaConfig&, const std::string& architecture, DType dtype = DType::kF32);
+std::string config_to_json(const EncoderConfig&, const std::string& architecture, DType dtype = DType::kF32);
 
 }  // namespace encore

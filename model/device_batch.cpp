@@ -98,7 +98,7 @@ void DeviceBatch::release() {
 // The staging memory whose last copy is the older one, once that is done.
 char* DeviceBatch::next_staging() {
   turn_ = (turn_ + 1) % staging_.size();
-  if (staging_[turn_].sent) backend_->reach(*staging_[turn_].sent);
+  if (staging_[turn_].sent) backend_->synchronize(*staging_[turn_].sent);
   return staging_[turn_].memory;
 }
 
@@ -176,8 +176,8 @@ void DeviceBatch::upload(const PackedBatch& b, ReadRows which, float scale, cons
   grad_scale = put(arena, scale_);
   live = live_read = live_blocks = Tensor();
   if (padded) put_counts(arena, b.tokens(), read_now);
-  backend_->send(device_, filling_, arena.used());
-  staging_[turn_].sent = backend_->mark();
+  backend_->copy_to_device_async(device_, filling_, arena.used());
+  staging_[turn_].sent = backend_->record_event();
 }
 
 }  // namespace encore

@@ -85,7 +85,7 @@ class DeviceBatch {
   // Two on devices: one is filled while the other is on its way.
   struct Staging {
     char* memory = nullptr;
-    std::unique_ptr<Mark> sent;
+    std::unique_ptr<Event> sent;
   };
   std::vector<Staging> staging_;
   size_t turn_ = 0, bytes_ = 0;

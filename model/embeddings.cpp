@@ -2,7 +2,7 @@
 
 namespace encore {
 
-Embeddings::Embeddings(const RobertaConfig& c, ParamStore& params, const std::string& prefix)
+Embeddings::Embeddings(const EncoderConfig& c, ParamStore& params, const std::string& prefix)
     : params_(params), eps_(c.layer_norm_eps), dropout_(c.hidden_dropout_prob), padding_id_(c.pad_token_id) {
   const int64_t hidden = c.hidden_size;
   // Rows set aside behind the vocabulary make the decoder's width a multiple of 64; they stay 0.

@@ -12,7 +12,7 @@ namespace encore {
 class Embeddings {
  public:
   // Registers PREFIX.{word,position,token_type}_embeddings.weight and PREFIX.LayerNorm.{weight,bias}.
-  Embeddings(const RobertaConfig&, ParamStore&, const std::string& prefix);
+  Embeddings(const EncoderConfig&, ParamStore&, const std::string& prefix);
 
   struct Saved {
     Tensor mean, rstd;  // [1, T] fp32

@@ -4,7 +4,7 @@
 
 namespace encore {
 
-Encoder::Encoder(const RobertaConfig& config, ParamStore& params, const std::string& prefix)
+Encoder::Encoder(const EncoderConfig& config, ParamStore& params, const std::string& prefix)
     : params_(params), hidden_(config.hidden_size), embeddings_(config, params, prefix + ".embeddings") {
   check(config.num_hidden_layers >= 1, "config: num_hidden_layers is {}; an encoder has at least one layer",
         config.num_hidden_layers);

@@ -21,7 +21,7 @@ struct EncoderRows {
 class Encoder {
  public:
   // Registers PREFIX.embeddings.* and PREFIX.encoder.layer.N.*.
-  Encoder(const RobertaConfig&, ParamStore&, const std::string& prefix);
+  Encoder(const EncoderConfig&, ParamStore&, const std::string& prefix);
 
   struct Saved {
     Embeddings::Saved embeddings;

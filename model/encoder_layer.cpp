@@ -2,7 +2,7 @@
 
 namespace encore {
 
-EncoderLayer::EncoderLayer(const RobertaConfig& config, ParamStore& params, const std::string& prefix, int layer)
+EncoderLayer::EncoderLayer(const EncoderConfig& config, ParamStore& params, const std::string& prefix, int layer)
     : attention_(config, params, prefix + ".attention", layer), feed_forward_(config, params, prefix, layer) {}
 
 EncoderLayer::Saved EncoderLayer::plan(Arena& saved, const LayerRows& rows) const {

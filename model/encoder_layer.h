@@ -9,7 +9,7 @@ namespace encore {
 class EncoderLayer {
  public:
   // Registers PREFIX.attention.*, PREFIX.intermediate.*, PREFIX.output.*.
-  EncoderLayer(const RobertaConfig&, ParamStore&, const std::string& prefix, int layer);
+  EncoderLayer(const EncoderConfig&, ParamStore&, const std::string& prefix, int layer);
 
   struct Saved {
     SelfAttention::Saved attention;

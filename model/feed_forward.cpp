@@ -2,7 +2,7 @@
 
 namespace encore {
 
-FeedForward::FeedForward(const RobertaConfig& c, ParamStore& params, const std::string& prefix, int layer)
+FeedForward::FeedForward(const EncoderConfig& c, ParamStore& params, const std::string& prefix, int layer)
     : params_(params),
       hidden_(c.hidden_size),
       intermediate_(c.intermediate_size),

@@ -12,7 +12,7 @@ namespace encore {
 class FeedForward {
  public:
   // Registers PREFIX.intermediate.dense.*, PREFIX.output.dense.*, PREFIX.output.LayerNorm.* (weight, bias each).
-  FeedForward(const RobertaConfig&, ParamStore&, const std::string& prefix, int layer);
+  FeedForward(const EncoderConfig&, ParamStore&, const std::string& prefix, int layer);
 
   struct Saved {
     Tensor hidden;      // [R, I]: x W1^T

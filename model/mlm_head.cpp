@@ -4,7 +4,7 @@
 
 namespace encore {
 
-MlmHead::MlmHead(const RobertaConfig& c, ParamStore& params, int word_embeddings)
+MlmHead::MlmHead(const EncoderConfig& c, ParamStore& params, int word_embeddings)
     : params_(params),
       hidden_(c.hidden_size),
       vocab_(c.vocab_size),

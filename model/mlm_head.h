@@ -12,7 +12,7 @@ class MlmHead : public Head {
   static constexpr int64_t kBlockRows = DeviceBatch::kReadBlock;
 
   // Registers lm_head.dense.{weight,bias}, lm_head.layer_norm.{weight,bias}, lm_head.bias.
-  MlmHead(const RobertaConfig&, ParamStore&, int word_embeddings);
+  MlmHead(const EncoderConfig&, ParamStore&, int word_embeddings);
 
   std::string architecture() const override { return "RobertaForMaskedLM"; }
   ReadRows read_rows() const override { return ReadRows::kTargets; }

@@ -16,7 +16,7 @@ size_t MemoryPlan::total() const {
                          [](size_t sum, const Region& r) { return sum + r.bytes; });
 }
 
-double training_flops(const RobertaConfig& c, const PackedBatch& b) {
+double training_flops(const EncoderConfig& c, const PackedBatch& b) {
   const double t = double(b.tokens()), h = double(c.hidden_size), i = double(c.intermediate_size);
   const bool mlm = !b.target_rows.empty();
   const double read = mlm ? double(b.targets()) : double(b.sequences());

@@ -44,7 +44,7 @@ class Model {
  public:
   virtual ~Model() = default;
 
-  const RobertaConfig& config() const { return config_; }
+  const EncoderConfig& config() const { return config_; }
   ParamStore& params() { return params_; }
   const ParamStore& params() const { return params_; }
   virtual std::string architecture() const = 0;  // "RobertaForMaskedLM", "RobertaForSequenceClassification"
@@ -93,20 +93,20 @@ class Model {
 
  protected:
   GradientListener* listener_ = nullptr;
-  RobertaConfig config_;
+  EncoderConfig config_;
   ParamStore params_;
 };
 
 // The models register their parameters and allocate weights (and gradients for kTraining) on the backend; values are 0
 // until ParamStore::initialise or load_weights (model/checkpoint.h).
-std::unique_ptr<Model> make_mlm(const RobertaConfig&, Backend&, DType compute, Mode);
-std::unique_ptr<Model> make_classifier(const RobertaConfig&, int num_labels, Backend&, DType compute, Mode);
+std::unique_ptr<Model> make_mlm(const EncoderConfig&, Backend&, DType compute, Mode);
+std::unique_ptr<Model> make_classifier(const EncoderConfig&, int num_labels, Backend&, DType compute, Mode);
 // The same without memory: parameters have places and no values. For plan(), before anything is allocated.
-std::unique_ptr<Model> outline_mlm(const RobertaConfig&, Backend&, DType compute, Mode);
-std::unique_ptr<Model> outline_classifier(const RobertaConfig&, int num_labels, Backend&, DType compute, Mode);
+std::unique_ptr<Model> outline_mlm(const EncoderConfig&, Backend&, DType compute, Mode);
+std::unique_ptr<Model> outline_classifier(const EncoderConfig&, int num_labels, Backend&, DType compute, Mode);
 
 // Floating-point operations of one training step over the batch (forward + backward, multiply-add = 2), counted from
 // what is computed: masked rows only in the head.
-double training_flops(const RobertaConfig&, const PackedBatch&);
+double training_flops(const EncoderConfig&, const PackedBatch&);
 
 }  // namespace encore

@@ -12,7 +12,7 @@ Tensor columns(const Tensor& t, int64_t first, int64_t count) {
 
 }  // namespace
 
-SelfAttention::SelfAttention(const RobertaConfig& c, ParamStore& params, const std::string& prefix, int layer)
+SelfAttention::SelfAttention(const EncoderConfig& c, ParamStore& params, const std::string& prefix, int layer)
     : params_(params),
       hidden_(c.hidden_size),
       heads_(int(c.num_attention_heads)),

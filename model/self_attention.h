@@ -13,7 +13,7 @@ class SelfAttention {
  public:
   // Registers PREFIX.self.{query,key,value}.weight as one matrix [3 H, H], their biases as one vector [3 H], then
   // PREFIX.output.dense.{weight,bias} and PREFIX.output.LayerNorm.{weight,bias}.
-  SelfAttention(const RobertaConfig&, ParamStore&, const std::string& prefix, int layer);
+  SelfAttention(const EncoderConfig&, ParamStore&, const std::string& prefix, int layer);
 
   struct Saved {
     Tensor projected;   // [T, 3 H]: q, k and v side by side; of a subset [T, 2 H]: k and v

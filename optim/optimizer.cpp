@@ -109,10 +109,10 @@ void Optimizer::update(double lr, const Tensor& loss_sum) {
   Backend& backend = params_.backend();
   Staging& staging = staging_[steps_ % 2];
   if (!staging.memory) staging.memory = static_cast<AdamWScalars*>(backend.allocate_staging(sizeof(AdamWScalars)));
-  if (staging.sent) backend.reach(*staging.sent);
+  if (staging.sent) backend.synchronize(*staging.sent);
   *staging.memory = next_scalars(lr, 1);
-  backend.send(scalars_, staging.memory, sizeof(AdamWScalars));
-  staging.sent = backend.mark();
+  backend.copy_to_device_async(scalars_, staging.memory, sizeof(AdamWScalars));
+  staging.sent = backend.record_event();
   recorded_.run(backend, reinterpret_cast<uintptr_t>(loss_sum.data), [&] { adamw_all(squares(), loss_sum); });
 }
 

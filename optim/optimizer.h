@@ -61,7 +61,7 @@ class Optimizer {
   // Scalars on their way to the device: one is written while the other may still travel.
   struct Staging {
     AdamWScalars* memory = nullptr;
-    std::unique_ptr<Mark> sent;
+    std::unique_ptr<Event> sent;
   } staging_[2];
   RecordedCalls recorded_;
 };

@@ -14,7 +14,7 @@ trap 'rm -rf "$work"' EXIT
 
 # Haswell less what qemu-user lacks, which it would only warn of.
 export ENCORE_TEST_EMULATOR='qemu-x86_64 -cpu Haswell,-pcid,-x2apic,-tsc-deadline,-hle,-invpcid,-rtm'
-# A program restarts itself to set this (apps/train/thread_waiting.h), and what it starts is not emulated.
+# A program restarts itself to set this (apps/program/thread_waiting.h), and what it starts is not emulated.
 export GOMP_SPINCOUNT=1000
 unset ENCORE_ISA
 

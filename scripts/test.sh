@@ -55,14 +55,14 @@ asan_tests() { ctest --preset asan -j "$jobs" -LE slow; }
 
 # Data path, tokenizer, token cache, trainer and ranks (as threads of one process, and over MPI) under ThreadSanitizer.
 tsan_targets="data_cache_lock_test data_cache_build_test data_token_cache_test data_dataset_test data_tokenizer_test
-  data_labelled_test data_batching_test apps_trainer_test apps_ranks_test
+  data_labelled_test data_batching_test train_trainer_test train_ranks_test
   optim_communicator_mpi_test"
 tsan_tests() {
   command -v clang++-14 >/dev/null && [ -f /usr/lib/llvm-14/lib/libarcher.so ] ||
     { echo "skipped: ThreadSanitizer (needs clang-14, libomp-14-dev, libclang-rt-14-dev)"; return 0; }
   # shellcheck disable=SC2086
   cmake --preset tsan && cmake --build --preset tsan -j "$jobs" --target $tsan_targets &&
-    ctest --preset tsan -R '^(data/(cache_.*|token_cache|dataset|tokenizer|labelled|batching)|apps/(trainer|ranks)|optim/communicator_mpi)_test$'
+    ctest --preset tsan -R '^(data/(cache_.*|token_cache|dataset|tokenizer|labelled|batching)|train/(trainer|ranks)|optim/communicator_mpi)_test$'
 }
 
 part "format (clang-format 14)" check_format

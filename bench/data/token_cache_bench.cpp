@@ -10,9 +10,9 @@
 #include <filesystem>
 #include <thread>
 
-#include "data/corpus_reader.h"
-#include "data/token_cache.h"
-#include "data/tokenizer.h"
+#include "data/cache/token_cache.h"
+#include "data/readers/corpus_reader.h"
+#include "data/tokenizer/tokenizer.h"
 #include "kernels/base/program_path.h"
 
 namespace encore {

@@ -10,11 +10,11 @@
 #include <string_view>
 #include <vector>
 
-#include "data/bpe_trainer.h"
-#include "data/byte_stream.h"
-#include "data/corpus_reader.h"
-#include "data/pretokenizer.h"
-#include "data/tokenizer.h"
+#include "data/readers/byte_stream.h"
+#include "data/readers/corpus_reader.h"
+#include "data/tokenizer/bpe_trainer.h"
+#include "data/tokenizer/pretokenizer.h"
+#include "data/tokenizer/tokenizer.h"
 #include "kernels/base/check.h"
 
 namespace encore {

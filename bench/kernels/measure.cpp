@@ -36,9 +36,9 @@ void Meter::empty_caches() {
 double Meter::once(const Work& w, bool flush) {
   if (w.prepare) w.prepare();
   if (flush) empty_caches();
-  const auto from = backend_.mark();
+  const auto from = backend_.record_event();
   w.run();
-  return backend_.seconds_between(*from, *backend_.mark());
+  return backend_.seconds_between(*from, *backend_.record_event());
 }
 
 Timing Meter::time(const Work& w) {

@@ -9,12 +9,12 @@
 #include <memory>
 #include <random>
 
-#include "apps/train/profiler.h"
 #include "kernels/backend_factory.h"
 #include "kernels/base/atomic_file.h"
 #include "kernels/recorded_calls.h"
 #include "model/model.h"
 #include "optim/optimizer.h"
+#include "train/profiler.h"
 
 namespace encore {
 namespace {
@@ -28,8 +28,8 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-RobertaConfig shape(const std::string& name) {
-  RobertaConfig c;
+EncoderConfig shape(const std::string& name) {
+  EncoderConfig c;
   c.max_position_embeddings = 514;
   c.type_vocab_size = 1;
   c.layer_norm_eps = 1e-5f;
@@ -45,7 +45,7 @@ RobertaConfig shape(const std::string& name) {
 }
 
 // 15 % of the tokens are targets.
-PackedBatch random_batch(const RobertaConfig& c, int sequences, int length, std::mt19937_64& random) {
+PackedBatch random_batch(const EncoderConfig& c, int sequences, int length, std::mt19937_64& random) {
   PackedBatch b;
   b.cu_seqlens = {0};
   for (int n = 0; n < sequences; ++n) {
@@ -109,7 +109,7 @@ int run(const cxxopts::ParseResult& args) {
   }
   Backend& backend = *device;
   const int warm_ups = backend.keeps_shapes() ? RecordedCalls::kRehearsals + 1 : 1;
-  RobertaConfig config = shape(args["shape"].as<std::string>());
+  EncoderConfig config = shape(args["shape"].as<std::string>());
   config.hidden_dropout_prob = args["dropout"].as<float>();
   config.attention_probs_dropout_prob = args["attention-dropout"].as<float>();
   const DType dtype = args["dtype"].as<std::string>() == "bf16" ? DType::kBF16 : DType::kF32;

@@ -11,7 +11,7 @@
 namespace encore {
 namespace {
 
-class EventMark final : public Mark {
+class TimedEvent final : public Event {
  public:
   cuda::Event event;
 };
@@ -103,7 +103,7 @@ std::optional<DeviceMemory> CudaBackend::device_memory() const {
   return memory;
 }
 
-void CudaBackend::wait() {
+void CudaBackend::synchronize() {
   check_cuda(cudaStreamSynchronize(stream_), "wait");
 }
 
@@ -121,22 +121,22 @@ void CudaBackend::copy_on_device(void* to, const void* from, size_t bytes) {
   check_cuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_), "copy_on_device");
 }
 
-std::unique_ptr<Mark> CudaBackend::mark() {
-  auto mark = std::make_unique<EventMark>();
+std::unique_ptr<Event> CudaBackend::record_event() {
+  auto mark = std::make_unique<TimedEvent>();
   check_cuda(cudaEventRecord(mark->event, stream_), "mark");
   return mark;
 }
 
-double CudaBackend::seconds_between(const Mark& from, const Mark& to) {
-  const auto event = [](const Mark& m) { return cudaEvent_t(static_cast<const EventMark&>(m).event); };
+double CudaBackend::seconds_between(const Event& from, const Event& to) {
+  const auto event = [](const Event& m) { return cudaEvent_t(static_cast<const TimedEvent&>(m).event); };
   check_cuda(cudaEventSynchronize(event(to)), "mark");
   float milliseconds = 0;
   check_cuda(cudaEventElapsedTime(&milliseconds, event(from), event(to)), "mark");
   return double(milliseconds) * 1e-3;
 }
 
-void CudaBackend::reach(const Mark& m) {
-  check_cuda(cudaEventSynchronize(static_cast<const EventMark&>(m).event), "reach");
+void CudaBackend::synchronize(const Event& m) {
+  check_cuda(cudaEventSynchronize(static_cast<const TimedEvent&>(m).event), "synchronize");
 }
 
 void CudaBackend::fill_zero(void* device, size_t bytes) {

@@ -37,25 +37,25 @@ class CudaBackend : public Backend {
 
   void* allocate(size_t bytes) override;
   std::optional<DeviceMemory> device_memory() const override;
-  void wait() override;
+  void synchronize() override;
   void free(void* p) override;
   void copy_to_device(void* device, const void* host, size_t bytes) override;
   void copy_to_host(void* host, const void* device, size_t bytes) override;
   void copy_on_device(void* to, const void* from, size_t bytes) override;
   void fill_zero(void* device, size_t bytes) override;
-  std::unique_ptr<Mark> mark() override;
-  double seconds_between(const Mark& from, const Mark& to) override;
-  void reach(const Mark&) override;
+  std::unique_ptr<Event> record_event() override;
+  double seconds_between(const Event& from, const Event& to) override;
+  void synchronize(const Event&) override;
 
   void* allocate_staging(size_t bytes) override;  // pinned
   void free_staging(void* p) override;
-  void send(void* device, const void* staging, size_t bytes) override;
-  void fetch(void* staging, const void* device, size_t bytes) override;
+  void copy_to_device_async(void* device, const void* staging, size_t bytes) override;
+  void copy_to_host_async(void* staging, const void* device, size_t bytes) override;
   bool asynchronous() const override { return true; }
   bool records() const override { return recording_allowed_; }
   void allow_recording(bool allow) override { recording_allowed_ = allow; }
   void begin_recording() override;
-  std::unique_ptr<Recording> end_recording() override;
+  std::unique_ptr<StepGraph> end_recording() override;
 
   bool reads_live_rows() const override { return true; }
   void weights_changed() override {}

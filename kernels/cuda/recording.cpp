@@ -7,7 +7,7 @@
 namespace encore {
 namespace {
 
-class Graph final : public Recording {
+class Graph final : public StepGraph {
  public:
   Graph(cudaGraphExec_t exec, cudaStream_t stream) : exec_(exec), stream_(stream) {}
   ~Graph() override {
@@ -40,12 +40,13 @@ void CudaBackend::free_staging(void* p) {
   cudaFreeHost(p);
 }
 
-void CudaBackend::send(void* device, const void* staging, size_t bytes) {
-  if (bytes) check_cuda(cudaMemcpyAsync(device, staging, bytes, cudaMemcpyHostToDevice, stream_), "send");
+void CudaBackend::copy_to_device_async(void* device, const void* staging, size_t bytes) {
+  if (bytes)
+    check_cuda(cudaMemcpyAsync(device, staging, bytes, cudaMemcpyHostToDevice, stream_), "copy_to_device_async");
 }
 
-void CudaBackend::fetch(void* staging, const void* device, size_t bytes) {
-  if (bytes) check_cuda(cudaMemcpyAsync(staging, device, bytes, cudaMemcpyDeviceToHost, stream_), "fetch");
+void CudaBackend::copy_to_host_async(void* staging, const void* device, size_t bytes) {
+  if (bytes) check_cuda(cudaMemcpyAsync(staging, device, bytes, cudaMemcpyDeviceToHost, stream_), "copy_to_host_async");
 }
 
 // Of this thread's calls alone: NCCL's threads, which drive sums that are under way, may make any.
@@ -53,7 +54,7 @@ void CudaBackend::begin_recording() {
   check_cuda(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "recording of a step");
 }
 
-std::unique_ptr<Recording> CudaBackend::end_recording() {
+std::unique_ptr<StepGraph> CudaBackend::end_recording() {
   cudaGraph_t graph = nullptr;
   check_cuda(cudaStreamEndCapture(stream_, &graph), "recording of a step");
   cudaGraphExec_t exec = nullptr;

@@ -1,5 +1,5 @@
 // --dry-run: the arithmetic of its estimate, and that it leaves nothing behind.
-#include "apps/train/dry_run.h"
+#include "train/dry_run.h"
 
 #include <regex>
 #include <set>

@@ -1,7 +1,7 @@
 // init_model from a shape by name and from a file: the folder loads, the seed decides the bits, refusals are one line.
 #include <gtest/gtest.h>
 
-#include "data/tokenizer.h"
+#include "data/tokenizer/tokenizer.h"
 #include "model/config.h"
 #include "model/safetensors.h"
 #include "tests/apps/program.h"
@@ -45,7 +45,7 @@ TEST(InitModel, ANamedShapeIsAFunctionOfTheSeed) {
   const std::string one = make("1", "a");
   EXPECT_TRUE(one == make("1", "b"));
   EXPECT_FALSE(one == make("2", "c"));
-  const RobertaConfig config = load_config(dir / "a");
+  const EncoderConfig config = load_config(dir / "a");
   EXPECT_EQ(config.vocab_size, 261);
   EXPECT_EQ(config.hidden_size, 256);
   EXPECT_EQ(config.num_hidden_layers, 4);

@@ -1,5 +1,5 @@
 // Where the time goes, with a clock that the test moves: shares, what lies outside the ops, the trace and its bounds.
-#include "apps/train/profiler.h"
+#include "train/profiler.h"
 
 #include "tests/apps/program.h"
 
@@ -73,17 +73,17 @@ class Device : public ForwardingBackend {
  public:
   explicit Device(Backend& to)
       : ForwardingBackend(to, [this](const char*, const Call& call) { call(), time_ += 0.25; }) {}
-  std::unique_ptr<Mark> mark() override {
+  std::unique_ptr<Event> record_event() override {
     auto m = std::make_unique<At>();
     m->time = time_;
     return m;
   }
-  double seconds_between(const Mark& from, const Mark& to) override {
+  double seconds_between(const Event& from, const Event& to) override {
     return static_cast<const At&>(to).time - static_cast<const At&>(from).time;
   }
 
  private:
-  struct At : Mark {
+  struct At : Event {
     double time = 0;
   };
   double time_ = 0;

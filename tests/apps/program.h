@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/apps/tiny_run.h"
+#include "tests/train/tiny_run.h"
 
 namespace encore::test {
 

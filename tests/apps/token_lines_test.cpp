@@ -1,13 +1,13 @@
 // The lines of tokenize: what every number of threads, size of piece and room for held lines must agree on.
-#include "apps/train/token_lines.h"
+#include "apps/program/token_lines.h"
 
 #include <gtest/gtest.h>
 
 #include <fstream>
 #include <random>
 
-#include "data/bpe_trainer.h"
-#include "tests/apps/tiny_run.h"
+#include "data/tokenizer/bpe_trainer.h"
+#include "tests/train/tiny_run.h"
 
 namespace encore::test {
 namespace {

@@ -1,7 +1,7 @@
 // tokenize and train_tokenizer as a user runs them.
 #include <sstream>
 
-#include "data/tokenizer.h"
+#include "data/tokenizer/tokenizer.h"
 #include "tests/apps/program.h"
 
 namespace encore::test {

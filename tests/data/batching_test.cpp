@@ -1,4 +1,4 @@
-#include "data/batching.h"
+#include "data/sequences/batching.h"
 
 #include <algorithm>
 #include <set>

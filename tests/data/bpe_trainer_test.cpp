@@ -1,4 +1,4 @@
-#include "data/bpe_trainer.h"
+#include "data/tokenizer/bpe_trainer.h"
 
 #include <gtest/gtest.h>
 
@@ -9,8 +9,8 @@
 #include <tuple>
 #include <vector>
 
-#include "data/pretokenizer.h"
-#include "data/tokenizer_data.h"
+#include "data/tokenizer/pretokenizer.h"
+#include "data/tokenizer/tokenizer_data.h"
 #include "kernels/base/check.h"
 
 namespace encore {

@@ -1,5 +1,5 @@
 // Token caches whose making is interrupted: killed, out of disk, beside another process, damaged.
-#include "data/cache_build.h"
+#include "data/cache/cache_build.h"
 
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -11,8 +11,8 @@
 #include <random>
 #include <thread>
 
-#include "data/cache_lock.h"
-#include "data/token_cache.h"
+#include "data/cache/cache_lock.h"
+#include "data/cache/token_cache.h"
 #include "tests/data/data_fixtures.h"
 
 namespace encore {

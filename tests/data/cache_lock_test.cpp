@@ -1,4 +1,4 @@
-#include "data/cache_lock.h"
+#include "data/cache/cache_lock.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -11,8 +11,8 @@
 #include <cerrno>
 #include <ctime>
 
-#include "data/ordered_workers.h"
-#include "data/token_cache.h"
+#include "data/cache/ordered_workers.h"
+#include "data/cache/token_cache.h"
 #include "tests/data/data_fixtures.h"
 
 namespace {

@@ -1,10 +1,10 @@
-#include "data/corpus_reader.h"
+#include "data/readers/corpus_reader.h"
 
 #include <sys/stat.h>
 
 #include <thread>
 
-#include "data/hash.h"
+#include "kernels/base/hash.h"
 #include "tests/data/data_fixtures.h"
 
 namespace encore {

@@ -13,10 +13,10 @@
 #include <utility>
 #include <vector>
 
-#include "data/dataset.h"
-#include "data/tokenizer.h"
-#include "data/utf8.h"
+#include "data/sequences/dataset.h"
+#include "data/tokenizer/tokenizer.h"
 #include "kernels/base/check.h"
+#include "kernels/base/utf8.h"
 
 namespace encore::fixtures {
 

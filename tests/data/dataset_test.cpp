@@ -5,8 +5,8 @@
 #include <random>
 #include <set>
 
-#include "data/batching.h"
-#include "data/masking.h"
+#include "data/sequences/batching.h"
+#include "data/sequences/masking.h"
 #include "kernels/base/rng.h"
 #include "tests/data/data_fixtures.h"
 

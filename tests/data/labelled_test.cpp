@@ -1,4 +1,4 @@
-#include "data/labelled.h"
+#include "data/sequences/labelled.h"
 
 #include "kernels/base/rng.h"
 #include "tests/data/data_fixtures.h"

@@ -1,5 +1,5 @@
 // What the threads that take, work and give back in order promise.
-#include "data/ordered_workers.h"
+#include "data/cache/ordered_workers.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // The written-out automaton against PCRE2 with GPT-2's pattern itself.
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include "data/pretokenizer.h"
+#include "data/tokenizer/pretokenizer.h"
 
 #include <gtest/gtest.h>
 #include <pcre2.h>
@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "data/utf8.h"
-#include "data/word_cutter.h"
+#include "data/tokenizer/word_cutter.h"
+#include "kernels/base/utf8.h"
 
 namespace encore {
 namespace {

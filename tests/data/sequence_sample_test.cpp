@@ -1,9 +1,9 @@
 // Samples of a set: which examples they take, and that they are the set's own.
-#include "data/sequence_sample.h"
+#include "data/sequences/sequence_sample.h"
 
 #include <numeric>
 
-#include "data/masking.h"
+#include "data/sequences/masking.h"
 #include "tests/data/data_fixtures.h"
 
 namespace encore {

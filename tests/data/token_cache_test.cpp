@@ -1,4 +1,4 @@
-#include "data/token_cache.h"
+#include "data/cache/token_cache.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -8,7 +8,7 @@
 #include <csignal>
 #include <cstddef>
 
-#include "data/hash.h"
+#include "kernels/base/hash.h"
 #include "tests/data/data_fixtures.h"
 
 namespace encore {

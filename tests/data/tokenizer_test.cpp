@@ -1,5 +1,5 @@
 // The tokenizer on a vocabulary small enough to know by heart. tokenizer_vectors_test.cpp has the real ones.
-#include "data/tokenizer.h"
+#include "data/tokenizer/tokenizer.h"
 
 #include <gtest/gtest.h>
 
@@ -10,10 +10,10 @@
 #include <utility>
 #include <vector>
 
-#include "data/bpe_merge.h"
-#include "data/bpe_trainer.h"
-#include "data/pretokenizer.h"
-#include "data/tokenizer_data.h"
+#include "data/tokenizer/bpe_merge.h"
+#include "data/tokenizer/bpe_trainer.h"
+#include "data/tokenizer/pretokenizer.h"
+#include "data/tokenizer/tokenizer_data.h"
 #include "kernels/base/check.h"
 
 namespace encore {

@@ -6,11 +6,11 @@ using namespace encore;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::read_or_refuse([&] {
-    const RobertaConfig read = parse_config(std::string(fuzz::as_text(data, size)), "input");
+    const EncoderConfig read = parse_config(std::string(fuzz::as_text(data, size)), "input");
     std::string written;
     try {
       written = config_to_json(read, "RobertaForSequenceClassification");
-      const RobertaConfig again = parse_config(written, "written");
+      const EncoderConfig again = parse_config(written, "written");
       fuzz::must(again.hidden_size == read.hidden_size && again.vocab_size == read.vocab_size &&
                      again.layer_norm_eps == read.layer_norm_eps && again.labels == read.labels &&
                      again.hidden_dropout_prob == read.hidden_dropout_prob,

@@ -1,9 +1,9 @@
 // A text file read as corpus and as labelled rows.
 #pragma once
 
-#include "data/corpus_reader.h"
-#include "data/labelled.h"
-#include "data/utf8.h"
+#include "data/readers/corpus_reader.h"
+#include "data/sequences/labelled.h"
+#include "kernels/base/utf8.h"
 #include "tests/fuzz/fuzz_input.h"
 
 namespace encore::fuzz {

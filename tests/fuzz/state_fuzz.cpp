@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "apps/train/state_file.h"
 #include "tests/fuzz/fuzz_input.h"
 #include "tests/fuzz/memory_backend.h"
+#include "train/state_file.h"
 
 using namespace encore;
 

@@ -5,11 +5,11 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
-#include "data/hash.h"
-#include "data/masking.h"
-#include "data/token_cache.h"
-#include "data/tokenizer.h"
-#include "data/utf8.h"
+#include "data/cache/token_cache.h"
+#include "data/sequences/masking.h"
+#include "data/tokenizer/tokenizer.h"
+#include "kernels/base/hash.h"
+#include "kernels/base/utf8.h"
 #include "tests/fuzz/fuzz_input.h"
 
 using namespace encore;

@@ -1,7 +1,7 @@
 // A tokenizer that loaded must encode and decode.
 #pragma once
 
-#include "data/tokenizer.h"
+#include "data/tokenizer/tokenizer.h"
 #include "tests/fuzz/fuzz_input.h"
 
 namespace encore::fuzz {

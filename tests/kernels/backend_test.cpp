@@ -106,9 +106,9 @@ TEST(CpuBackend, MemoryIsZeroAlignedAndCopied) {
     backend.copy_to_host(back.data(), p, bytes);
     EXPECT_EQ(host, back);
     auto* q = static_cast<uint8_t*>(backend.allocate(bytes + 3));
-    const auto before = backend.mark();
+    const auto before = backend.record_event();
     backend.copy_on_device(q + 1, p, bytes);
-    EXPECT_GE(backend.seconds_between(*before, *backend.mark()), 0);
+    EXPECT_GE(backend.seconds_between(*before, *backend.record_event()), 0);
     EXPECT_TRUE(std::equal(host.begin(), host.end(), q + 1));
     EXPECT_EQ(q[0] + q[bytes + 1], 0) << "written beside " << bytes << " bytes";
     backend.free(q);

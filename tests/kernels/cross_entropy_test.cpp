@@ -147,7 +147,7 @@ class CrossEntropyFacts : public OpTest {
                        .row_loss = row_loss,
                        .loss_sum = loss_sum,
                        .correct = correct});
-    on.wait();
+    on.synchronize();
     return {logits.get(), row_loss.get(), loss_sum.get()[0], correct.get()[0]};
   }
 };

@@ -190,7 +190,7 @@ TEST_P(EmbeddingFacts, ThreadsChangeNoBit) {
   for (const int threads : {2, 1, 3}) {
     const auto other = make_test_backend(threads);
     embedding_forward(*other, args_);
-    other->wait();
+    other->synchronize();
     expect_same("y", values(args_.y), y);
     auto& dy = given(GetParam().dtype, GetParam().tokens, GetParam().hidden, up);
     std::vector<GuardedTensor*> gradients;
@@ -206,7 +206,7 @@ TEST_P(EmbeddingFacts, ThreadsChangeNoBit) {
     a.word_segments = segments(ids_);
     a.position_segments = segments(positions_);
     embedding_backward(*other, a);
-    other->wait();
+    other->synchronize();
     for (size_t i = 0; i < gradients.size(); ++i) {
       if (first.size() <= i) first.push_back(gradients[i]->get());
       expect_same("gradient", gradients[i]->get(), first[i]);

@@ -213,7 +213,7 @@ TEST_F(LayerNormFacts, ThreadsChangeNoBit) {
                                 .dsum = dsum,
                                 .dgamma = dgamma,
                                 .dbeta = dbeta});
-    other->wait();
+    other->synchronize();
     if (threads == 1) first = dgamma.get();
     expect_same("dgamma", dgamma.get(), first);
   }

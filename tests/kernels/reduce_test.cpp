@@ -75,7 +75,7 @@ TEST_F(ReduceTest, ThreadsChangeNoBit) {
     dbias.fill(0);
     sum_of_squares(*other, {.x = x, .result = result});
     bias_gradient(*other, {.dy = dy, .dbias = dbias});
-    other->wait();
+    other->synchronize();
     if (threads == 1) first = result.get(), first_bias = dbias.get();
     expect_same("sum of squares", result.get(), first);
     expect_same("dbias", dbias.get(), first_bias);

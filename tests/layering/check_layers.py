@@ -25,8 +25,11 @@ ALLOWED = {
     "model": ["kernels/base", "kernels/ops", "kernels/backend.h", "kernels/recorded_calls.h"],
     "optim": ["kernels/base", "kernels/ops", "kernels/backend.h", "kernels/recorded_calls.h", "kernels/collectives.h",
               "model/param_store.h"],
+    "train": ["kernels/base", "kernels/ops", "kernels/backend.h", "kernels/backend_factory.h",
+              "kernels/forwarding_backend.h", "model", "optim", "data", "apps/program"],
+    "report": ["kernels/base", "data", "train", "apps/program"],
     "apps": ["kernels/base", "kernels/ops", "kernels/backend.h", "kernels/backend_factory.h",
-             "kernels/forwarding_backend.h", "model", "optim", "data"],
+             "kernels/forwarding_backend.h", "model", "optim", "data", "train", "report"],
     "tests": [""],
     "bench": [""],
 }

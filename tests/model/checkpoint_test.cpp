@@ -161,7 +161,7 @@ TEST(Checkpoint, SaveAndLoadGiveTheSameBits) {
     model->params().initialise(3, 0.02f);
     save_model(dir / "a/b", *model, dtype);
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator(dir / "a/b"), {}), 2);
-    const RobertaConfig config = load_config(dir / "a/b");
+    const EncoderConfig config = load_config(dir / "a/b");
     EXPECT_TRUE(config.notes.empty());
     EXPECT_EQ(config.source["marker"], "travels on");
     EXPECT_EQ(config.source["architectures"], json({"RobertaForMaskedLM"}));
@@ -181,7 +181,7 @@ TEST(Checkpoint, SaveAndLoadGiveTheSameBits) {
 
 TEST(Checkpoint, SavedClassifierCarriesItsLabels) {
   TempDir dir;
-  RobertaConfig config = small_config();
+  EncoderConfig config = small_config();
   config.labels = {"cs", "bio"};
   const auto model = make_classifier(config, 2, backend(), DType::kF32, Mode::kInference);
   save_model(dir.path(), *model);
@@ -209,7 +209,7 @@ TEST_P(Variants, HoldTheWeightsOfTheReference) {
   if (golden_dir().empty()) GTEST_SKIP() << "skipped: no shared data";
   const std::string name = GetParam(), dir = golden_dir() + "/variants/" + name;
   const auto reference = SafetensorsFile::open(golden_dir() + "/mlm-d32/model/model.safetensors");
-  const RobertaConfig config = load_config(dir);
+  const EncoderConfig config = load_config(dir);
   const auto model = make_mlm(config, backend(), DType::kF32, Mode::kInference);
   const LoadReport report = load_weights(dir, model->params(), config, 1);
   const ParamStore& store = model->params();
@@ -245,7 +245,7 @@ TEST(GoldenModels, BertIsRefusedByItsConfig) {
 TEST(GoldenModels, ClassifierLoads) {
   if (golden_dir().empty()) GTEST_SKIP() << "skipped: no shared data";
   const std::string dir = golden_dir() + "/classifier-d64/model";
-  const RobertaConfig config = load_config(dir);
+  const EncoderConfig config = load_config(dir);
   EXPECT_EQ(config.labels.size(), 5u);
   const auto model = make_classifier(config, 5, backend(), DType::kF32, Mode::kInference);
   const LoadReport report = load_weights(dir, model->params(), config, 1);

@@ -34,7 +34,7 @@ inline json small_json() {
     "attention_probs_dropout_prob": 0.1, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2,
     "initializer_range": 0.02, "marker": "travels on"})");
 }
-inline RobertaConfig small_config() {
+inline EncoderConfig small_config() {
   return parse_config(small_json().dump(), "config.json");
 }
 inline std::unique_ptr<Model> small_mlm(DType compute = DType::kF32) {

@@ -15,7 +15,7 @@ json base() {
     "bos_token_id": 0, "eos_token_id": 2, "initializer_range": 0.02, "use_cache": true})");
 }
 
-RobertaConfig parse(const json& j) {
+EncoderConfig parse(const json& j) {
   return parse_config(j.dump(), "config.json");
 }
 
@@ -23,7 +23,7 @@ TEST(Config, ReadsEveryField) {
   json j = base();
   j["classifier_dropout"] = 0.25;
   j["id2label"] = {{"0", "no"}, {"1", "yes"}};
-  const RobertaConfig c = parse(j);
+  const EncoderConfig c = parse(j);
   EXPECT_EQ(c.vocab_size, 333);
   EXPECT_EQ(c.hidden_size, 64);
   EXPECT_EQ(c.num_hidden_layers, 3);
@@ -42,7 +42,7 @@ TEST(Config, ReadsEveryField) {
 TEST(Config, MissingFieldsTakeTheClassDefaultAndSaySo) {
   json j = base();
   for (const char* key : {"layer_norm_eps", "max_position_embeddings", "type_vocab_size"}) j.erase(key);
-  const RobertaConfig c = parse(j);
+  const EncoderConfig c = parse(j);
   EXPECT_EQ(c.layer_norm_eps, 1e-12f);
   EXPECT_EQ(c.max_position_embeddings, 512);
   EXPECT_EQ(c.type_vocab_size, 2);
@@ -142,7 +142,7 @@ TEST(Config, WrittenForTheMaskedModel) {
 }
 
 TEST(Config, WrittenForAClassifier) {
-  RobertaConfig c = parse(base());
+  EncoderConfig c = parse(base());
   c.labels = {"negative", "positive", "mixed"};
   c.hidden_dropout_prob = 0.3f;
   const std::string text = config_to_json(c, "RobertaForSequenceClassification", DType::kBF16);
@@ -152,18 +152,18 @@ TEST(Config, WrittenForAClassifier) {
   EXPECT_EQ(out["problem_type"], "single_label_classification");
   EXPECT_EQ(out["torch_dtype"], "bfloat16");
   EXPECT_EQ(out["hidden_dropout_prob"].dump(), "0.3");
-  const RobertaConfig again = parse_config(text, "again");
+  const EncoderConfig again = parse_config(text, "again");
   EXPECT_EQ(again.labels, c.labels);
   EXPECT_EQ(again.hidden_dropout_prob, 0.3f);
   EXPECT_TRUE(again.notes.empty());
 }
 
 TEST(Config, WrittenWithoutASource) {
-  RobertaConfig c;
+  EncoderConfig c;
   c.vocab_size = 1000;
   c.layer_norm_eps = 1e-5f;
   c.bos_token_id = -1;
-  const RobertaConfig again = parse_config(config_to_json(c, "RobertaForMaskedLM"), "again");
+  const EncoderConfig again = parse_config(config_to_json(c, "RobertaForMaskedLM"), "again");
   EXPECT_EQ(again.vocab_size, 1000);
   EXPECT_EQ(again.layer_norm_eps, 1e-5f);
   EXPECT_EQ(again.bos_token_id, -1);

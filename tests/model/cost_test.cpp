@@ -15,7 +15,7 @@ TEST(CostTest, AStepsProductsAndAttentionAreTheModelsFlops) {
     call();
   });
   self = &counting;
-  RobertaConfig config = tiny_config();
+  EncoderConfig config = tiny_config();
   config.vocab_size = 128;  // nothing is set aside behind the vocabulary
   const auto model = make_mlm(config, counting, DType::kF32, Mode::kTraining);
   scramble(model->params(), 1);

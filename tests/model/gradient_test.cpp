@@ -72,7 +72,7 @@ TEST(Gradient, MaskedLm) {
 }
 
 TEST(Gradient, MaskedLmWithoutDropoutAndOneLayer) {
-  RobertaConfig config = tiny_config();
+  EncoderConfig config = tiny_config();
   config.num_hidden_layers = 1;
   config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0;
   const auto model = tiny_mlm(config);

@@ -1,6 +1,6 @@
 // What must not change a result: rows computed for nobody, packing, what lies in memory, the size of the reservation.
+#include "model/encoder_model.h"
 #include "model/mlm_head.h"
-#include "model/roberta_model.h"
 #include "tests/model/tiny_model.h"
 
 namespace encore::test {
@@ -18,7 +18,7 @@ TEST_P(Invariance, LastLayerComputesOnlyRowsThatAreRead) {
   model->reserve(capacity_of(batch), Mode::kTraining);
   const Gradients subset = run_step(*model, batch);
   const LossTotals subset_totals = model->take_totals();
-  dynamic_cast<RobertaModel&>(*model).compute_all_rows(true);
+  dynamic_cast<EncoderModel&>(*model).compute_all_rows(true);
   const Gradients complete = run_step(*model, batch);
   const LossTotals totals = model->take_totals();
   expect_close(model->params(), subset, complete, 1e-5);
@@ -50,7 +50,7 @@ TEST_P(Invariance, PackedBatchIsTheSumOfItsSequences) {
 
 TEST_P(Invariance, NothingIsReadOfEarlierBatches) {
   const auto model = make(GetParam());
-  const RobertaConfig& config = model->config();
+  const EncoderConfig& config = model->config();
   const auto examples = tiny_examples(config);
   const PackedBatch small = pack(config, {examples[2], examples[0]}, GetParam());
   const PackedBatch large = pack(config, examples, GetParam());
@@ -148,7 +148,7 @@ TEST(MaskedLm, TokenTypesPickTheirRow) {
 }
 
 TEST(MaskedLm, ManyTargetsGoThroughTheHeadInBlocks) {
-  RobertaConfig config = tiny_config();
+  EncoderConfig config = tiny_config();
   config.max_position_embeddings = 900;
   const auto model = tiny_mlm(config);
   std::vector<Example> examples;

@@ -12,7 +12,7 @@ class Memory : public testing::TestWithParam<std::tuple<bool, DType>> {
   ForwardingBackend counting{backend(), [](const char*, const auto& call) { call(); }};
   bool classify = std::get<0>(GetParam());
   DType dtype = std::get<1>(GetParam());
-  RobertaConfig config = tiny_config();
+  EncoderConfig config = tiny_config();
 
   std::unique_ptr<Model> make(Mode mode) {
     return classify ? make_classifier(config, kTinyLabels, counting, dtype, mode)
@@ -78,7 +78,7 @@ INSTANTIATE_TEST_SUITE_P(Models, Memory, testing::Combine(testing::Bool(), testi
                          });
 
 TEST(TrainingFlops, CountsWhatIsComputed) {
-  RobertaConfig c = tiny_config();  // H 64, I 96, 2 layers, V 83
+  EncoderConfig c = tiny_config();  // H 64, I 96, 2 layers, V 83
   PackedBatch b;
   b.ids = std::vector<int32_t>(8, 5);
   b.cu_seqlens = {0, 3, 8};

@@ -17,14 +17,14 @@ struct Trained {
   Gradients first;             // of the first step: all start from the same weights
 };
 
-std::vector<Example> forty_tokens(const RobertaConfig& c) {
+std::vector<Example> forty_tokens(const EncoderConfig& c) {
   std::vector<Example> examples;
   for (const int length : {17, 1, 9, 11, 2}) examples.push_back(random_example(c, length, uint64_t(30 + length)));
   return examples;
 }
 
 Trained train(Backend& backend, DType dtype, bool dropout) {
-  RobertaConfig config = tiny_config();
+  EncoderConfig config = tiny_config();
   if (!dropout) config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0;
   const auto model = make_mlm(config, backend, dtype, Mode::kTraining);
   scramble(model->params(), 1);
@@ -81,7 +81,7 @@ std::vector<Trained> train_on_ragged(Backend& inner, DType dtype, bool dropout, 
     calls += std::string_view(name) == "linear_forward";
     call();
   });
-  RobertaConfig config = tiny_config();
+  EncoderConfig config = tiny_config();
   if (!dropout) config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0;
   const auto model = make_mlm(config, backend, dtype, Mode::kTraining);
   scramble(model->params(), 1);
@@ -161,7 +161,7 @@ class TakesDown final : public GradientListener {
 
 // Passes that are recorded in parts: a listener is called between them, when the gradients are there.
 TEST_P(SimtTraining, AListenerIsCalledBetweenReplays) {
-  RobertaConfig config = tiny_config();
+  EncoderConfig config = tiny_config();
   if (!GetParam()) config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0;
   const auto run = [&](bool listens) {
     int64_t calls = 0;
@@ -194,7 +194,7 @@ TEST_P(SimtTraining, AListenerIsCalledBetweenReplays) {
 
 // More sequences than the shapes have room for: computed as it is, between replays.
 TEST_P(SimtTraining, ABatchThatOverflowsIsComputedAsItIs) {
-  RobertaConfig config = tiny_config();
+  EncoderConfig config = tiny_config();
   if (!GetParam()) config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0;
   const auto gradients = [&](Backend& backend, const std::vector<int>& lengths, int before) {
     backend.allow_recording(true);

@@ -17,8 +17,8 @@ inline Backend& backend() {
   return *cpu;
 }
 
-inline RobertaConfig tiny_config() {
-  RobertaConfig c;
+inline EncoderConfig tiny_config() {
+  EncoderConfig c;
   c.vocab_size = 83;  // no multiple of anything
   c.hidden_size = 64;
   c.num_hidden_layers = 2;
@@ -50,13 +50,13 @@ inline void scramble(ParamStore& params, uint64_t seed) {
   params.weights_changed();
 }
 
-inline std::unique_ptr<Model> tiny_mlm(RobertaConfig config = tiny_config(), DType dtype = DType::kF32) {
+inline std::unique_ptr<Model> tiny_mlm(EncoderConfig config = tiny_config(), DType dtype = DType::kF32) {
   auto model = make_mlm(config, backend(), dtype, Mode::kTraining);
   scramble(model->params(), 1);
   return model;
 }
 
-inline std::unique_ptr<Model> tiny_classifier(RobertaConfig config = tiny_config(), DType dtype = DType::kF32) {
+inline std::unique_ptr<Model> tiny_classifier(EncoderConfig config = tiny_config(), DType dtype = DType::kF32) {
   auto model = make_classifier(config, kTinyLabels, backend(), dtype, Mode::kTraining);
   scramble(model->params(), 2);
   return model;
@@ -70,7 +70,7 @@ struct Example {
 };
 
 // A pad id inside, targets at about a quarter of the tokens (possibly none).
-inline Example random_example(const RobertaConfig& c, int length, uint64_t seed) {
+inline Example random_example(const EncoderConfig& c, int length, uint64_t seed) {
   std::mt19937_64 random(seed);
   const auto below = [&](int64_t n) { return int32_t(random() % uint64_t(n)); };
   Example e{.class_label = below(kTinyLabels), .key = example_key(3, seed)};
@@ -85,7 +85,7 @@ inline Example random_example(const RobertaConfig& c, int length, uint64_t seed)
   return e;
 }
 
-inline PackedBatch pack(const RobertaConfig& c, const std::vector<Example>& examples, bool classify) {
+inline PackedBatch pack(const EncoderConfig& c, const std::vector<Example>& examples, bool classify) {
   PackedBatch b;
   b.cu_seqlens = {0};
   for (const Example& e : examples) {
@@ -107,7 +107,7 @@ inline PackedBatch pack(const RobertaConfig& c, const std::vector<Example>& exam
   return b;
 }
 
-inline std::vector<Example> tiny_examples(const RobertaConfig& c) {
+inline std::vector<Example> tiny_examples(const EncoderConfig& c) {
   std::vector<Example> examples;
   uint64_t seed = 10;
   for (const int length : {17, 1, 9, 33, 2}) examples.push_back(random_example(c, length, seed++));

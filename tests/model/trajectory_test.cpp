@@ -10,7 +10,7 @@ namespace {
 TEST(Trajectory, TwentyAdamWSteps) {
   const std::string root = ENCORE_SOURCE_DIR "/tests/golden";
   const nlohmann::json recorded = read_json(root + "/adamw-d32/trajectory.json");
-  RobertaConfig config = load_config(root + "/mlm-d32/model");
+  EncoderConfig config = load_config(root + "/mlm-d32/model");
   config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0;
   const auto model = make_mlm(config, backend(), DType::kF32, Mode::kTraining);
   load_weights(root + "/mlm-d32/model", model->params(), config, 0);

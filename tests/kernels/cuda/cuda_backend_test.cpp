@@ -41,9 +41,9 @@ TEST_F(CudaBackendTest, SaysWhatItIs) {
 
 TEST_F(CudaBackendTest, MarksAreInTheOrderOfTheCalls) {
   void* p = cuda_.allocate(64 << 20);
-  const auto before = cuda_.mark();
+  const auto before = cuda_.record_event();
   cuda_.fill_zero(p, 64 << 20);
-  const auto after = cuda_.mark();
+  const auto after = cuda_.record_event();
   EXPECT_GT(cuda_.seconds_between(*before, *after), 0);
   EXPECT_LT(cuda_.seconds_between(*before, *after), 60);
   cuda_.free(p);
@@ -59,16 +59,16 @@ TEST_F(CudaBackendTest, WaitsForMarksAndForEveryCall) {
   const auto back = [&] { return std::vector<float>(fetched, fetched + 3); };
   std::copy(values.begin(), values.end(), sent);
   std::copy(untouched.begin(), untouched.end(), fetched);
-  cuda_.send(p, sent, 12);
-  cuda_.fetch(fetched, p, 12);
-  const auto behind = cuda_.mark();
+  cuda_.copy_to_device_async(p, sent, 12);
+  cuda_.copy_to_host_async(fetched, p, 12);
+  const auto behind = cuda_.record_event();
   EXPECT_EQ(back(), untouched);
-  cuda_.reach(*behind);
+  cuda_.synchronize(*behind);
   EXPECT_EQ(back(), values);
   cuda_.fill_zero(p, 12);
-  cuda_.fetch(fetched, p, 12);
+  cuda_.copy_to_host_async(fetched, p, 12);
   EXPECT_EQ(back(), values);
-  cuda_.wait();
+  cuda_.synchronize();
   EXPECT_EQ(back(), zeros);
   for (void* staging : {sent, fetched}) cuda_.free_staging(staging);
   cuda_.free(p);
@@ -215,7 +215,7 @@ TEST_F(CudaBackendTest, RecordingsKeepTheirWorkingMemory) {
   add(small, sums);
   b.begin_recording();
   add(small, sums);
-  const std::unique_ptr<Recording> recording = b.end_recording();
+  const std::unique_ptr<StepGraph> recording = b.end_recording();
   add(large, others);
   recording->replay();
   float first = 0;

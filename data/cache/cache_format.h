@@ -1,0 +1,78 @@
+// The file of a token cache: what stands where, and how damage in it is found.
+//
+// Layout, little-endian, every section at a multiple of 8 bytes:
+//   header         CacheHeader
+//   tokens         u16 (vocabulary <= 65,536) or u32 [tokens], no specials added
+//   word starts    a bit a token: it begins a word (a GPT-2 pre-token)
+//   line starts    a bit a token: it begins a line of its document
+//   offsets        u64 [documents + 1], first token of each document
+//   hashes         u64 [documents], XXH64 of each document's text
+//   files          JSON: path, size, time, inode, content hash, documents and bytes of each file; blanks to the end
+//   sums           u64 [blocks], XXH64 of each stretch of kBlockBytes from the header's end to here; the last is
+//   shorter
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "kernels/base/hash.h"
+
+namespace encore {
+
+struct CacheHeader {
+  char magic[8];
+  uint32_t version, token_bytes;
+  uint64_t key;  // hash of paths, tokenizer and reader options
+  uint64_t documents, tokens;
+  uint64_t at_tokens, at_words, at_lines, at_offsets, at_hashes, at_files, at_sums, file_size;
+  uint64_t sums_checksum;  // XXH64 of the section `sums`
+  uint64_t checksum;       // XXH64 of the header up to here
+};
+
+inline constexpr char kCacheMagic[8] = {'E', 'N', 'C', 'T', 'O', 'K', 'E', 'N'};
+inline constexpr uint32_t kCacheVersion = 2;
+inline constexpr uint64_t kBlockBytes = uint64_t(1) << 20;
+
+inline uint64_t cache_blocks(uint64_t body_bytes) {
+  return (body_bytes + kBlockBytes - 1) / kBlockBytes;
+}
+
+// Whether the header's own checksum holds and every number that readers rely on fits a file of this size, so that a
+// damaged or made-up header cannot send them outside of it.
+bool sound(const CacheHeader&, uint64_t file_size);
+
+// Fills in header.checksum.
+void seal(CacheHeader&);
+
+// Sums of a body that is written from front to end.
+class BlockSums {
+ public:
+  void add(std::string_view bytes);
+  const std::vector<uint64_t>& finish();
+
+ private:
+  std::vector<uint64_t> sums_;
+  Hasher block_;
+  uint64_t in_block_ = 0;
+};
+
+// Compares a body with its sums, each block once, when something in it is asked for. Any thread may ask.
+class BlockCheck {
+ public:
+  BlockCheck() = default;
+  BlockCheck(std::string_view body, const uint64_t* sums);
+  // Is every block that bytes [begin, end) of the body touch as it was written?
+  bool good(uint64_t begin, uint64_t end) const;
+
+ private:
+  bool good_block(uint64_t block) const;
+
+  std::string_view body_;
+  const uint64_t* sums_ = nullptr;
+  std::unique_ptr<std::atomic<bool>[]> seen_;
+};
+
+}  // namespace encore

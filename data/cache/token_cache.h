@@ -1,0 +1,100 @@
+// The tokens of a corpus in one memory-mapped file, so that a second start is instant and no corpus is too large.
+//
+// Name: the hash of paths, tokenizer and reader options, ".tokens". The file is used as it lies while each source file
+// has the path, size, time and inode that it was made from; otherwise (or where it is damaged) it is made anew and
+// replaces the old one by rename, which leaves processes that have the old one open undisturbed.
+// One process at a time makes a cache; a build that was killed is gone on with (data/cache/cache_build.h). The layout
+// of the file, and how damage in it is found: data/cache/cache_format.h.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/cache/cache_format.h"
+#include "data/sequences/dataset.h"
+
+namespace encore {
+
+struct CachedFile {
+  std::string path;
+  uint64_t size = 0, inode = 0, hash = 0;
+  int64_t mtime_ns = 0, documents = 0, text_bytes = 0;
+
+  // Whether size, time and inode are the same.
+  bool untouched(const CachedFile& other) const {
+    return size == other.size && mtime_ns == other.mtime_ns && inode == other.inode;
+  }
+};
+
+class TokenCache {
+ public:
+  // Opens the cache of these files or makes it. Throws Error for bad input as CorpusReader does, and for files that
+  // change while they are read; IoError when the cache cannot be written.
+  static std::shared_ptr<const TokenCache> open(const DatasetOptions&, const Tokenizer&);
+  ~TokenCache();
+  TokenCache(const TokenCache&) = delete;
+  TokenCache& operator=(const TokenCache&) = delete;
+
+  int64_t documents() const { return int64_t(header_->documents); }
+  int64_t tokens() const { return int64_t(header_->tokens); }
+  int64_t document_start(int64_t document) const { return int64_t(offsets_[document]); }  // documents() + 1 of them
+  uint64_t document_hash(int64_t document) const { return hashes_[document]; }
+  // The document that holds a token.
+  int64_t document_of(int64_t token) const;
+
+  // What open() has not compared with the checksums (bodies above DatasetOptions::cache_checked_bytes) is compared
+  // before it is used, a block at a time: callers of token(), starts_word() and starts_line() ask for it. Throws
+  // IoError that names the file when it is damaged, and removes it, so that the next start makes it anew.
+  void check_tokens(int64_t begin, int64_t end) const;  // of token() and starts_word()
+  void check_lines() const;                             // of starts_line(), all of it
+
+  int32_t token(int64_t i) const { return wide_ ? int32_t(wide_[i]) : int32_t(narrow_[i]); }
+  bool starts_word(int64_t i) const { return words_[i / 64] >> (i % 64) & 1; }
+  bool starts_line(int64_t i) const { return lines_[i / 64] >> (i % 64) & 1; }
+
+  const std::vector<CachedFile>& files() const { return files_; }
+  const std::string& path() const { return path_; }
+  bool reused() const { return reused_; }
+  // Documents that this open() did not tokenize, since an earlier one had before it was stopped.
+  int64_t continued_documents() const { return continued_documents_; }
+  // Of the files' content, the tokenizer and the reader options; not of where the files lie.
+  uint64_t content_fingerprint() const;
+
+ private:
+  TokenCache() = default;
+  // Empty string: usable. Otherwise why it is not.
+  std::string map(const std::string& path);
+  std::string outdated(const std::vector<CachedFile>& now, bool verify, uint64_t checked_bytes) const;
+  void check_bytes(uint64_t begin, uint64_t end) const;
+
+  std::string path_;
+  void* memory_ = nullptr;
+  size_t size_ = 0;
+  uint64_t device_ = 0, inode_ = 0;
+  const CacheHeader* header_ = nullptr;
+  const uint16_t* narrow_ = nullptr;
+  const uint32_t* wide_ = nullptr;
+  const uint64_t *words_ = nullptr, *lines_ = nullptr, *offsets_ = nullptr, *hashes_ = nullptr;
+  BlockCheck blocks_;
+  std::vector<CachedFile> files_;
+  uint64_t options_fingerprint_ = 0;
+  int64_t continued_documents_ = 0;
+  bool reused_ = false;
+};
+
+// Tokenizes the files into a new cache file at `path`. key: for the header. shared: this process alone builds this
+// cache, so what an earlier one left is gone on with, and what this one leaves can be. Returns the number of documents
+// that were tokenized already.
+// All threads read, encode and write; memory stays bounded whatever the size of the corpus.
+int64_t write_token_cache(const std::string& path, uint64_t key, const std::vector<CachedFile>& files, bool shared,
+                          const DatasetOptions&, const Tokenizer&);
+
+// Path, size, time and inode of each file as they are now; hash and counts are 0.
+std::vector<CachedFile> stat_files(const std::vector<std::string>& paths);
+
+std::string cached_files_json(const std::vector<CachedFile>&);
+std::vector<CachedFile> parse_cached_files(std::string_view json);
+
+}  // namespace encore

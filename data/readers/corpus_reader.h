@@ -1,0 +1,53 @@
+// Documents of a corpus, file by file, in bounded memory.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/readers/row_reader.h"
+#include "data/sequences/dataset.h"
+
+namespace encore {
+
+// Paths and globs as plain paths: in the order given, the matches of a glob sorted by bytes. A name that exists is
+// taken as it is, whatever signs it holds. "-" and pipes are copied to cache_folder(cache_dir) under a name made from
+// their content (packed or not and jsonl or txt, as their first bytes say), so that the same input again is the same
+// file. Throws Error for no files, a missing file, a glob without a match, a file given twice, an unknown ending, a
+// folder.
+std::vector<std::string> resolve_files(const std::vector<std::string>& patterns, const std::string& cache_dir);
+
+struct FileTotals {
+  int64_t documents = 0;
+  int64_t text_bytes = 0;  // of the documents
+  uint64_t hash = 0;       // XXH64 of the file as it lies on the disk
+};
+
+class CorpusReader {
+ public:
+  // paths: as resolve_files gives them. Files are opened one after the other.
+  CorpusReader(std::vector<std::string> paths, const CorpusOptions&);
+
+  // The next document, which may be empty; false at the end of the last file. Throws Error naming file and line: no
+  // such field (with the keys that there are), a text that is no string, not UTF-8, a damaged or truncated archive, a
+  // file without documents.
+  bool next(std::string& text);
+  size_t file() const { return file_; }           // index of the file that next() read last
+  int64_t line() const { return rows_->line(); }  // first line of that document
+  const std::string& path() const { return paths_[file_]; }
+  const std::vector<FileTotals>& totals() const { return totals_; }  // of each file; complete when it has been left
+
+ private:
+  bool open_next();
+
+  std::vector<std::string> paths_;
+  CorpusOptions options_;
+  std::unique_ptr<RowReader> rows_;
+  std::vector<Field> row_;
+  std::vector<FileTotals> totals_;
+  size_t file_ = 0, opened_ = 0;
+};
+
+}  // namespace encore

@@ -1,0 +1,35 @@
+// RowReader for csv and tsv (data/readers/row_reader.h).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "data/readers/row_reader.h"
+
+namespace encore {
+
+class CsvRows final : public RowReader {
+ public:
+  CsvRows(const std::string& path, const RowOptions&, char separator);
+
+  bool next(std::vector<Field>& row) override;
+  int64_t line() const override { return line_; }
+  std::string keys() const override;
+  const ByteStream& stream() const override { return lines_.stream(); }
+
+ private:
+  bool next_record();
+  // Takes the field that starts at `at` of the text line; may read on over the lines that a quoted field spans.
+  size_t take_quoted(size_t at, std::string& out);
+  bool read_line();
+
+  LineReader lines_;
+  char separator_;
+  std::vector<std::string> columns_;
+  std::vector<int> wanted_;  // column of each wanted field, -1: none
+  std::string text_;         // the line in work
+  std::vector<std::string> cells_;
+  int64_t line_ = 0;
+};
+
+}  // namespace encore

@@ -1,0 +1,137 @@
+#include "data/readers/jsonl_rows.h"
+
+#include <simdjson.h>
+
+#include <cctype>
+
+#include "kernels/base/check.h"
+
+namespace encore {
+namespace {
+
+namespace od = simdjson::ondemand;
+
+// What simdjson reports or what a look at the raw text showed, as one exception on its way to the line number.
+struct Malformed {
+  std::string why;
+};
+
+template <class T>
+T take(simdjson::simdjson_result<T> result) {
+  T value;
+  if (const auto error = std::move(result).get(value)) throw Malformed{simdjson::error_message(error)};
+  return value;
+}
+
+// RFC 8259's number, which may be longer than any machine type: only its form is checked.
+bool is_number(std::string_view s) {
+  size_t i = 0;
+  const auto digits = [&] {
+    const size_t from = i;
+    while (i < s.size() && std::isdigit(static_cast<unsigned char>(s[i]))) ++i;
+    return i > from;
+  };
+  if (i < s.size() && s[i] == '-') ++i;
+  if (i < s.size() && s[i] == '0')
+    ++i;
+  else if (!digits())
+    return false;
+  if (i < s.size() && s[i] == '.' && (++i, !digits())) return false;
+  if (i < s.size() && (s[i] == 'e' || s[i] == 'E')) {
+    ++i;
+    if (i < s.size() && (s[i] == '+' || s[i] == '-')) ++i;
+    if (!digits()) return false;
+  }
+  return i == s.size();
+}
+
+std::string_view trimmed(std::string_view s) {
+  const size_t end = s.find_last_not_of(" \t\r\n");
+  return end == std::string_view::npos ? std::string_view() : s.substr(0, end + 1);
+}
+
+// simdjson checks what is asked for and nothing else; a damaged row must not pass because nobody wanted that part of
+// it.
+template <class Value>
+Field read_value(Value& value) {
+  switch (take<od::json_type>(value.type())) {
+    case od::json_type::string: return {Field::kString, std::string(take<std::string_view>(value.get_string()))};
+    case od::json_type::boolean: return {Field::kBool, take<bool>(value.get_bool()) ? "true" : "false"};
+    case od::json_type::number: {
+      const std::string_view raw = trimmed(value.raw_json_token());
+      if (!is_number(raw)) throw Malformed{fmt::format("'{}' is no number", raw)};
+      return {Field::kNumber, std::string(raw)};
+    }
+    case od::json_type::null: {
+      const std::string_view raw = trimmed(value.raw_json_token());
+      if (raw != "null") throw Malformed{fmt::format("'{}' is no value", raw)};
+      return {Field::kNull, "null"};
+    }
+    case od::json_type::array: {
+      std::string text = "[";
+      for (auto element : take<od::array>(value.get_array())) {
+        od::value inner = take<od::value>(std::move(element));
+        read_value(inner);
+      }
+      return {Field::kNested, text + "...]"};
+    }
+    case od::json_type::object: break;
+  }
+  for (auto member : take<od::object>(value.get_object())) {
+    od::field field = take<od::field>(std::move(member));
+    take<std::string_view>(field.unescaped_key());
+    read_value(field.value());
+  }
+  return {Field::kNested, "{...}"};
+}
+
+}  // namespace
+
+struct JsonlRows::Parser {
+  od::parser parser;
+  std::vector<std::string> keys;
+};
+
+JsonlRows::JsonlRows(const std::string& path, const RowOptions& options)
+    : lines_(path), wanted_(options.fields), parser_(std::make_unique<Parser>()) {}
+JsonlRows::~JsonlRows() = default;
+
+std::string JsonlRows::keys() const {
+  return fmt::format("{}", fmt::join(parser_->keys, ", "));
+}
+
+void JsonlRows::parse(std::vector<Field>& row) {
+  od::document document = take<od::document>(
+      parser_->parser.iterate(simdjson::padded_string_view(text_.data(), text_.size(), text_.capacity())));
+  if (take<od::json_type>(document.type()) != od::json_type::object)
+    throw Malformed{"a row must be an object {\"key\": value, ...}"};
+  for (auto member : take<od::object>(document.get_object())) {
+    od::field field = take<od::field>(std::move(member));
+    const std::string key(take<std::string_view>(field.unescaped_key()));
+    Field value = read_value(field.value());
+    parser_->keys.push_back(key);
+    for (size_t i = 0; i < wanted_.size(); ++i)
+      if (wanted_[i] == key) row[i] = value;
+  }
+  if (document.current_location().error() != simdjson::OUT_OF_BOUNDS)
+    throw Malformed{"text after the end of the object"};
+}
+
+bool JsonlRows::next(std::vector<Field>& row) {
+  do {
+    if (!lines_.next(text_)) return false;
+  } while (trimmed(text_).empty());
+  // simdjson reads, but does not use, bytes past the end.
+  text_.append(simdjson::SIMDJSON_PADDING, '\0');
+  text_.resize(text_.size() - simdjson::SIMDJSON_PADDING);
+  row.assign(wanted_.size(), Field());
+  parser_->keys.clear();
+  try {
+    parse(row);
+  } catch (const Malformed& error) {
+    fail("{}: line {}: not a JSON object: {}", lines_.path(), lines_.line(), error.why);
+  }
+  return true;
+}
+
+}  // namespace encore

@@ -1,0 +1,77 @@
+// Rows of a text, jsonl, csv or tsv file, one at a time, in bounded memory.
+//
+// The kind goes by the ending, under an optional .gz or .zst:
+//   .txt                     a line is a row with the one field "text" (or, on request, a run of lines up to a blank
+//   one) .jsonl .json .ndjson     a JSON object a line; blank lines are skipped .csv .tsv                RFC 4180
+//   (quotes, newlines inside quotes, CRLF); separated by commas or tabs; the first
+//                            record names the columns; blank lines are skipped
+// A byte order mark at the start is skipped. Every byte is checked to be UTF-8.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/readers/byte_stream.h"
+
+namespace encore {
+
+// Lines of a stream without their "\n"; counts lines from 1 and bytes from 0.
+class LineReader {
+ public:
+  static constexpr size_t kMaxLine = size_t(1) << 30;
+
+  explicit LineReader(const std::string& path);
+  // False at the end. Throws Error naming file, line and byte for text that is not UTF-8 and for a line over 1 GiB.
+  bool next(std::string& line);
+  int64_t line() const { return line_; }      // of the line that next() gave last
+  bool terminated() const { return ended_; }  // did a "\n" follow it
+  const std::string& path() const { return path_; }
+  const ByteStream& stream() const { return *stream_; }
+
+ private:
+  bool refill();
+  void check_utf8(const std::string& line) const;
+
+  std::string path_;
+  std::unique_ptr<ByteStream> stream_;
+  std::vector<char> buffer_;
+  size_t begin_ = 0, end_ = 0;
+  int64_t line_ = 0;
+  uint64_t offset_ = 0, next_offset_ = 0;
+  bool ended_ = false;
+};
+
+struct Field {
+  enum Kind { kMissing, kString, kNumber, kBool, kNull, kNested };
+  Kind kind = kMissing;
+  std::string text;  // a string's characters; the JSON text of anything else
+};
+
+enum class FileKind { kText, kJsonl, kCsv, kTsv };
+
+// Throws Error for an ending that is none of the known ones.
+FileKind file_kind(const std::string& path);
+
+class RowReader {
+ public:
+  virtual ~RowReader() = default;
+  // Puts the wanted fields of the next row in the order asked for; false at the end. Throws Error naming file and line.
+  virtual bool next(std::vector<Field>& row) = 0;
+  virtual int64_t line() const = 0;  // first line of the row that next() gave last
+  // The row's keys or the file's columns, as a list for messages.
+  virtual std::string keys() const = 0;
+  virtual const ByteStream& stream() const = 0;
+};
+
+struct RowOptions {
+  std::vector<std::string> fields;
+  bool blank_line_documents = false;  // txt
+};
+
+// csv, tsv: throws Error for a file without a header. txt: every wanted field but "text" is kMissing.
+std::unique_ptr<RowReader> open_rows(const std::string& path, const RowOptions&);
+
+}  // namespace encore

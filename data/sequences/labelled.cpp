@@ -1,0 +1,189 @@
+#include "data/sequences/labelled.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <exception>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "data/readers/row_reader.h"
+#include "data/tokenizer/tokenizer.h"
+#include "kernels/base/check.h"
+#include "kernels/base/rng.h"
+
+namespace encore {
+namespace {
+
+std::optional<double> as_number(const std::string& text) {
+  if (text.empty() || std::isspace(static_cast<unsigned char>(text[0]))) return std::nullopt;
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  if (end != text.c_str() + text.size() || !std::isfinite(value)) return std::nullopt;
+  return value;
+}
+
+bool is_json_integer(const std::string& s) {
+  const size_t from = s.starts_with('-');
+  if (s.size() == from || s.size() > from + 18) return false;
+  if (s[from] == '0' && s.size() > 1) return false;
+  return s.find_first_not_of("0123456789", from) == std::string::npos;
+}
+
+// Turns the fields of one row into its parts, with the errors that name file, line and key.
+class RowMaker {
+ public:
+  RowMaker(const std::string& path, const LabelledOptions& options) : path_(path), options_(options) {
+    fields_ = {options.text_field, options.text_pair_field, options.label_field, options.id_field};
+    kind_ = file_kind(path);
+    check(kind_ != FileKind::kText || (options.text_pair_field.empty() && options.label_field.empty()),
+          "{}: a .txt file has no columns for labels or pairs; give .jsonl, .csv or .tsv", path);
+    if (kind_ == FileKind::kText) fields_[0] = "text";
+    rows_ = open_rows(path, {.fields = fields_});
+  }
+
+  bool next(LabelledRow& row) {
+    if (!rows_->next(values_)) return false;
+    row = LabelledRow();
+    row.line = rows_->line();
+    row.text = string_of(values_[0], fields_[0]);
+    row.pair = !options_.text_pair_field.empty();
+    if (row.pair) row.text_pair = string_of(values_[1], fields_[1]);
+    if (!options_.label_field.empty()) row.label = label_of(values_[2]);
+    row.id = id_of(values_[3]);
+    return true;
+  }
+
+ private:
+  void need(const Field& field, const std::string& key) const {
+    check(field.kind != Field::kMissing, "{}: line {}: no field '{}'; it has: {}", path_, rows_->line(), key,
+          rows_->keys());
+  }
+  std::string string_of(const Field& field, const std::string& key) const {
+    need(field, key);
+    check(field.kind == Field::kString, "{}: line {}: field '{}' must be a string, but is {}", path_, rows_->line(),
+          key, field.text);
+    return field.text;
+  }
+  std::string label_of(const Field& field) const {
+    need(field, options_.label_field);
+    check(field.kind == Field::kString || field.kind == Field::kNumber || field.kind == Field::kBool,
+          "{}: line {}: label '{}' must be a string, a number or a boolean, but is {}", path_, rows_->line(),
+          options_.label_field, field.text);
+    check(!field.text.empty(), "{}: line {}: label '{}' is empty", path_, rows_->line(), options_.label_field);
+    return field.text;
+  }
+  std::string id_of(const Field& field) const {
+    if (field.kind == Field::kMissing || field.kind == Field::kNull) return "";
+    check(field.kind != Field::kNested, "{}: line {}: field '{}' must be a string or a number, but is {}", path_,
+          rows_->line(), options_.id_field, field.text);
+    if (field.kind != Field::kString) return field.text;
+    // A csv cell does not say whether it is a number.
+    if (kind_ != FileKind::kJsonl && is_json_integer(field.text)) return field.text;
+    return nlohmann::json(field.text).dump();
+  }
+
+  std::string path_;
+  LabelledOptions options_;
+  std::vector<std::string> fields_;
+  FileKind kind_;
+  std::unique_ptr<RowReader> rows_;
+  std::vector<Field> values_;
+};
+
+// The label ids of all rows, looked up before any work is done.
+std::vector<int32_t> labels_of(const std::vector<LabelledRow>& rows, const std::string& path, const LabelMap& map) {
+  std::vector<int32_t> labels;
+  for (const LabelledRow& row : rows) {
+    labels.push_back(row.label.empty() ? -1 : map.find(row.label));
+    check(row.label.empty() || labels.back() >= 0, "{}: line {}: label '{}' is unseen in training; the model knows: {}",
+          path, row.line, row.label, fmt::join(map.names(), ", "));
+  }
+  return labels;
+}
+
+}  // namespace
+
+std::vector<LabelledRow> read_labelled(const std::string& path, const LabelledOptions& options) {
+  RowMaker maker(path, options);
+  std::vector<LabelledRow> rows;
+  LabelledRow row;
+  while (maker.next(row)) rows.push_back(std::move(row));
+  check(!rows.empty(), "{}: no rows in the file", path);
+  return rows;
+}
+
+LabelMap::LabelMap(std::vector<std::string> names) : names_(std::move(names)) {
+  for (size_t i = 0; i < names_.size(); ++i)
+    check(index_.emplace(names_[i], int(i)).second, "label '{}' is named twice", names_[i]);
+}
+
+LabelMap LabelMap::from_rows(const std::vector<LabelledRow>& rows) {
+  std::vector<std::string> names;
+  for (const LabelledRow& row : rows) names.push_back(row.label);
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  if (std::all_of(names.begin(), names.end(), [](const std::string& s) { return as_number(s).has_value(); }))
+    std::stable_sort(names.begin(), names.end(),
+                     [](const std::string& a, const std::string& b) { return *as_number(a) < *as_number(b); });
+  return LabelMap(std::move(names));
+}
+
+int LabelMap::find(const std::string& name) const {
+  const auto it = index_.find(name);
+  return it == index_.end() ? -1 : it->second;
+}
+
+ClassificationSet tokenize_rows(const std::vector<LabelledRow>& rows, const std::string& path,
+                                const Tokenizer& tokenizer, const LabelMap& map, int64_t max_length, int threads) {
+  check(max_length > 0, "--max-length {}: must be positive", max_length);
+  ClassificationSet set;
+  set.label = labels_of(rows, path, map);
+  std::vector<std::vector<int32_t>> inputs(rows.size());
+  std::exception_ptr error;
+  int64_t truncated = 0;
+#pragma omp parallel for schedule(dynamic, 16) reduction(+ : truncated) \
+    num_threads(threads > 0 ? threads : omp_get_max_threads())
+  for (size_t i = 0; i < rows.size(); ++i) {
+    try {
+      const std::vector<int32_t> a = tokenizer.encode(rows[i].text);
+      const std::vector<int32_t> b = tokenizer.encode(rows[i].text_pair);
+      inputs[i] = rows[i].pair ? tokenizer.build_inputs(a, b, size_t(max_length))
+                               : tokenizer.build_inputs(a, size_t(max_length));
+      truncated += inputs[i].size() < a.size() + b.size() + (rows[i].pair ? 4 : 2);
+    } catch (...) {
+#pragma omp critical
+      error = std::current_exception();
+    }
+  }
+  if (error) std::rethrow_exception(error);
+  set.truncated_rows = truncated;
+  set.offset.push_back(0);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    set.tokens.insert(set.tokens.end(), inputs[i].begin(), inputs[i].end());
+    set.offset.push_back(int64_t(set.tokens.size()));
+    set.id.push_back(rows[i].id);
+  }
+  return set;
+}
+
+PackedBatch make_classification_batch(const ClassificationSet& set, const std::vector<int64_t>& rows, uint64_t epoch,
+                                      int32_t pad_id) {
+  PackedBatch batch;
+  batch.cu_seqlens.push_back(0);
+  for (int64_t row : rows) {
+    check(row >= 0 && row < set.size(), "row {} of a set of {}", row, set.size());
+    batch.ids.insert(batch.ids.end(), set.tokens.begin() + set.offset[row], set.tokens.begin() + set.offset[row + 1]);
+    batch.cu_seqlens.push_back(int32_t(batch.ids.size()));
+    batch.example_keys.push_back(example_key(epoch, uint64_t(row)));
+    if (set.label[row] >= 0) batch.class_labels.push_back(set.label[row]);
+  }
+  check(batch.class_labels.empty() || batch.class_labels.size() == rows.size(),
+        "some rows of the batch have labels and others have none");
+  batch.finish(pad_id);
+  return batch;
+}
+
+}  // namespace encore

@@ -1,0 +1,162 @@
+#include "data/sequences/sequence_layout.h"
+
+#include <algorithm>
+
+#include "kernels/base/check.h"
+#include "kernels/base/rng.h"
+
+namespace encore {
+namespace {
+
+// The seed is fixed, so that what is held out does not depend on the run's.
+double held_out_draw(uint64_t text_hash) {
+  return uniform(draw(0, text_hash, draw_site(0, Site::kHeldOut), 0));
+}
+
+class Layouter {
+ public:
+  Layouter(const TokenCache& cache, const DatasetOptions& options)
+      : cache_(cache), options_(options), room_(options.seq_length - 2) {
+    if (options.mode == SequenceMode::kPack) cache.check_lines();
+  }
+
+  void add(int64_t document) {
+    const int64_t begin = cache_.document_start(document), end = cache_.document_start(document + 1);
+    if (begin == end) return;
+    ++out_.documents;
+    switch (options_.mode) {
+      case SequenceMode::kTruncate: truncate(begin, end); break;
+      case SequenceMode::kSplit: split(begin, end); break;
+      case SequenceMode::kPack: pack(begin, end); break;
+      case SequenceMode::kFull: options_.cross_document_attention ? fill_across(begin, end) : fill(begin, end); break;
+    }
+  }
+
+  SequenceLayout finish() {
+    if (options_.mode == SequenceMode::kFull && !options_.cross_document_attention)
+      out_.example_start.push_back(out_.sequences.size());
+    out_.sequences.shrink_to_fit();
+    out_.example_start.shrink_to_fit();
+    return std::move(out_);
+  }
+
+ private:
+  void push(int64_t start, int64_t length) {
+    out_.sequences.push_back({uint64_t(start), uint64_t(length)});
+    out_.tokens += length;
+    out_.specials += 2;
+  }
+
+  void truncate(int64_t begin, int64_t end) {
+    push(begin, std::min(room_, end - begin));
+    out_.truncated += std::max<int64_t>(0, end - begin - room_);
+  }
+
+  void split(int64_t begin, int64_t end) {
+    push(begin, std::min(room_, end - begin));
+    for (int64_t done = begin + room_; done < end; done += room_ - options_.stride) {
+      const int64_t start = done - options_.stride;
+      push(start, std::min(room_, end - start));
+      out_.tokens -= options_.stride;
+      out_.repeated += options_.stride;
+    }
+  }
+
+  void pack(int64_t begin, int64_t end) {
+    int64_t start = begin;  // of the sequence in work
+    for (int64_t line = begin; line < end;) {
+      int64_t next = line + 1;
+      while (next < end && !cache_.starts_line(next)) ++next;
+      if (next - start > room_ && line > start) {
+        push(start, line - start);
+        start = line;
+      }
+      for (; next - start > room_; start += room_) push(start, room_);
+      line = next;
+    }
+    if (start < end) push(start, end - start);
+  }
+
+  // An example takes pieces while there is room for <s>, one token and </s>.
+  void fill(int64_t begin, int64_t end) {
+    while (begin < end) {
+      if (left_ < 3) {
+        out_.example_start.push_back(out_.sequences.size());
+        left_ = options_.seq_length;
+      }
+      const int64_t length = std::min(left_ - 2, end - begin);
+      push(begin, length);
+      begin += length;
+      left_ -= length + 2;
+    }
+  }
+
+  // <s> piece </s> piece </s> ...: every piece costs one </s>, the sequence one <s>.
+  void fill_across(int64_t begin, int64_t end) {
+    while (begin < end) {
+      if (left_ < 2) {
+        out_.sequences.push_back({uint64_t(begin), 0});
+        out_.specials += 1;
+        left_ = options_.seq_length - 1;
+      }
+      const int64_t length = std::min(left_ - 1, end - begin);
+      out_.sequences.back().length += uint64_t(length);
+      out_.tokens += length;
+      out_.specials += 1;
+      begin += length;
+      left_ -= length + 1;
+    }
+  }
+
+  const TokenCache& cache_;
+  const DatasetOptions& options_;
+  int64_t room_;
+  int64_t left_ = 0;  // of the example in work
+  SequenceLayout out_;
+};
+
+}  // namespace
+
+void check_layout_options(const DatasetOptions& o) {
+  check(o.seq_length >= 3 && o.seq_length < (int64_t(1) << TokenRun::kLengthBits),
+        "--seq-length {}: must be at least 3 (<s>, a token, </s>) and below {}", o.seq_length,
+        int64_t(1) << TokenRun::kLengthBits);
+  check(o.stride >= 0 && o.stride < o.seq_length - 2,
+        "--stride {}: must be at least 0 and less than --seq-length - 2 = {}", o.stride, o.seq_length - 2);
+  check(o.stride == 0 || o.mode == SequenceMode::kSplit, "--stride {}: only --mode split knows an overlap", o.stride);
+  check(!o.cross_document_attention || o.mode == SequenceMode::kFull,
+        "--cross-document-attention: only --mode full joins documents");
+  check(o.held_out >= 0 && o.held_out < 1, "held-out share {}: must be at least 0 and less than 1", o.held_out);
+}
+
+HeldOutChoice::HeldOutChoice(const TokenCache& cache, double share) : cache_(&cache), threshold_(share) {
+  if (share <= 0) return;
+  double least = 2, greatest = -1;
+  for (int64_t d = 0; d < cache.documents(); ++d) {
+    if (cache.document_start(d) == cache.document_start(d + 1)) continue;
+    const double u = held_out_draw(cache.document_hash(d));
+    least = std::min(least, u);
+    greatest = std::max(greatest, u);
+  }
+  check(least < greatest,
+        "{}: no documents to hold out for evaluation, since there is only one distinct text; give evaluation data",
+        cache.files().front().path);
+  // A small corpus still gets its evaluation: at least one text is on each side.
+  if (threshold_ <= least) threshold_ = std::nextafter(least, 1.0);
+  threshold_ = std::min(threshold_, greatest);
+}
+
+bool HeldOutChoice::operator()(int64_t document) const {
+  return threshold_ > 0 && held_out_draw(cache_->document_hash(document)) < threshold_;
+}
+
+SequenceLayout lay_out(const TokenCache& cache, const HeldOutChoice& choice, bool held_out,
+                       const DatasetOptions& options) {
+  Layouter layouter(cache, options);
+  if (held_out && !choice.any()) return layouter.finish();
+  for (int64_t d = 0; d < cache.documents(); ++d)
+    if (choice(d) == held_out) layouter.add(d);
+  return layouter.finish();
+}
+
+}  // namespace encore

@@ -1,0 +1,55 @@
+// Which tokens make up which sequence: the four modes of data/sequences/dataset.h, as functions of the document
+// lengths.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "data/cache/token_cache.h"
+#include "data/sequences/dataset.h"
+
+namespace encore {
+
+// A run of tokens of the cache in 8 bytes. With cross_document_attention the run goes on in the next document of the
+// same side.
+struct TokenRun {
+  static constexpr int kLengthBits = 24;
+  uint64_t start : 64 - kLengthBits;
+  uint64_t length : kLengthBits;
+};
+static_assert(sizeof(TokenRun) == 8);
+
+struct SequenceLayout {
+  std::vector<TokenRun> sequences;
+  // [examples + 1] first sequence of each example; empty where every sequence is an example of its own.
+  std::vector<uint64_t> example_start;
+  int64_t documents = 0;
+  int64_t tokens = 0;     // distinct tokens in the sequences
+  int64_t truncated = 0;  // tokens of these documents in no sequence
+  int64_t repeated = 0;   // tokens in a second sequence
+  int64_t specials = 0;   // <s> and </s> that the sequences get
+
+  int64_t examples() const { return int64_t(example_start.empty() ? sequences.size() : example_start.size() - 1); }
+};
+
+// Throws Error naming the flag and its range.
+void check_layout_options(const DatasetOptions&);
+
+// True for documents that are held out. Every document is on one side or the other; equal texts are on the same.
+class HeldOutChoice {
+ public:
+  // Throws Error where one side would have no text.
+  HeldOutChoice(const TokenCache&, double share);
+  bool operator()(int64_t document) const;
+  bool any() const { return threshold_ > 0; }
+
+ private:
+  const TokenCache* cache_;
+  double threshold_;  // held out: draws below it
+};
+
+// held_out: the side to lay out.
+SequenceLayout lay_out(const TokenCache&, const HeldOutChoice&, bool held_out, const DatasetOptions&);
+
+}  // namespace encore

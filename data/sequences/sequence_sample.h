@@ -1,0 +1,22 @@
+// A part of a set that stands for the whole: examples spread evenly over it, the same ones every time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "data/sequences/dataset.h"
+
+namespace encore {
+
+// Mean tokens of an example, specials included; of a very long set, of a million examples spread over it. 0: empty.
+double mean_example_tokens(const SequenceSet&);
+
+// `examples` of the set's n examples, 1 <= examples <= n: number i is the set's floor(i n / examples). Sequences and
+// documents keep the set's numbers.
+std::shared_ptr<const SequenceSet> spread_sample(std::shared_ptr<const SequenceSet>, int64_t examples);
+
+// The set itself where it holds at most `tokens` tokens by mean_example_tokens; else as many examples, spread over it,
+// as hold about that many (at least one).
+std::shared_ptr<const SequenceSet> sample_of_tokens(std::shared_ptr<const SequenceSet>, int64_t tokens);
+
+}  // namespace encore

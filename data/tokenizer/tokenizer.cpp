@@ -1,0 +1,200 @@
+#include "data/tokenizer/tokenizer.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "data/tokenizer/pretokenizer.h"
+#include "data/tokenizer/tokenizer_data.h"
+#include "data/tokenizer/word_encoder.h"
+#include "kernels/base/check.h"
+
+namespace encore {
+namespace {
+
+// The added token that starts at text[at], longest first; nullptr if none.
+const AddedToken* added_token_at(const TokenizerData& data, std::string_view text, size_t at, SpecialText special) {
+  const std::string_view rest = text.substr(at);
+  for (const AddedToken& token : data.added)
+    if (rest.starts_with(token.content) && !(token.special && special == SpecialText::kAsText)) return &token;
+  return nullptr;
+}
+
+// The next byte from `at` on with which some added token starts, or text.size().
+size_t next_candidate(const TokenizerData& data, std::string_view text, size_t at) {
+  if (data.added.empty()) return text.size();
+  if (data.added_start >= 0) {
+    const size_t found = text.find(char(data.added_start), at);
+    return found == std::string_view::npos ? text.size() : found;
+  }
+  while (at < text.size() && !data.starts_added[static_cast<unsigned char>(text[at])]) ++at;
+  return at;
+}
+
+void encode_text(const TokenizerData& data, std::string_view text, std::vector<int32_t>& ids,
+                 std::vector<uint8_t>* word_starts, SpecialText special) {
+  WordEncoder encoder(data, ids, word_starts);
+  size_t done = 0;
+  for (size_t at = next_candidate(data, text, 0); at < text.size(); at = next_candidate(data, text, at)) {
+    const AddedToken* token = added_token_at(data, text, at, special);
+    if (!token) {
+      ++at;
+      continue;
+    }
+    const PreTokenizer& pre = PreTokenizer::instance();
+    const size_t begin = token->lstrip ? pre.trailing_space_start(text, done, at) : at;
+    encoder.add_stretch(text.substr(done, begin - done));
+    encoder.add_special(token->id);
+    done = at + token->content.size();
+    if (token->rstrip) done = pre.leading_space_end(text, done, text.size());
+    at = done;
+  }
+  encoder.add_stretch(text.substr(done));
+  encoder.finish();
+}
+
+}  // namespace
+
+Tokenizer Tokenizer::load(const std::string& dir) {
+  return Tokenizer(make_tokenizer_data(read_tokenizer_folder(dir)));
+}
+
+Tokenizer Tokenizer::from_parts(std::vector<std::string> tokens,
+                                std::vector<std::pair<std::string, std::string>> merges) {
+  TokenizerParts parts;
+  parts.source = "tokenizer";
+  for (size_t id = 0; id < tokens.size(); ++id) parts.vocab.emplace_back(std::move(tokens[id]), int32_t(id));
+  parts.merges = std::move(merges);
+  parts.bos = "<s>", parts.pad = "<pad>", parts.eos = "</s>", parts.unk = "<unk>", parts.mask = "<mask>";
+  for (const std::string& name : {parts.bos, parts.pad, parts.eos, parts.unk, parts.mask})
+    parts.added.push_back({-1, name, true, name == parts.mask, false});
+  const size_t count = parts.vocab.size();
+  auto data = make_tokenizer_data(std::move(parts));
+  check(data->tokens.size() == count, "tokenizer: one of <s>, <pad>, </s>, <unk>, <mask> is not among the tokens");
+  return Tokenizer(std::move(data));
+}
+
+void Tokenizer::encode(std::string_view text, std::vector<int32_t>& ids, SpecialText special) const {
+  encode_text(*data_, text, ids, nullptr, special);
+}
+
+std::vector<int32_t> Tokenizer::encode(std::string_view text, SpecialText special) const {
+  std::vector<int32_t> ids;
+  encode(text, ids, special);
+  return ids;
+}
+
+void Tokenizer::encode_words(std::string_view text, std::vector<int32_t>& ids, std::vector<uint8_t>& word_starts,
+                             SpecialText special) const {
+  encode_text(*data_, text, ids, &word_starts, special);
+}
+
+std::vector<std::vector<int32_t>> Tokenizer::encode_batch(std::span<const std::string_view> texts, int threads,
+                                                          SpecialText special) const {
+  std::vector<std::vector<int32_t>> batch(texts.size());
+  if (threads <= 0) threads = omp_get_max_threads();
+  threads = int(std::clamp<size_t>(texts.size(), 1, size_t(threads)));
+#pragma omp parallel for schedule(dynamic, 4) num_threads(threads)
+  for (size_t i = 0; i < texts.size(); ++i) encode(texts[i], batch[i], special);
+  return batch;
+}
+
+std::vector<int32_t> Tokenizer::build_inputs(std::span<const int32_t> a, size_t max_length) const {
+  check(bos_id() >= 0 && eos_id() >= 0 && bos_id() != eos_id(), "the tokenizer has no <s> and </s>");
+  check(max_length >= 2, "a maximal length of {} has no room for <s> and </s>", max_length);
+  const size_t kept = std::min(a.size(), max_length - 2);
+  std::vector<int32_t> ids;
+  ids.reserve(kept + 2);
+  ids.push_back(bos_id());
+  ids.insert(ids.end(), a.begin(), a.begin() + ptrdiff_t(kept));
+  ids.push_back(eos_id());
+  return ids;
+}
+
+std::vector<int32_t> Tokenizer::build_inputs(std::span<const int32_t> a, std::span<const int32_t> b,
+                                             size_t max_length) const {
+  check(bos_id() >= 0 && eos_id() >= 0 && bos_id() != eos_id(), "the tokenizer has no <s> and </s>");
+  check(max_length >= 4, "a maximal length of {} has no room for the four special tokens of a pair", max_length);
+  const size_t room = max_length - 4;
+  if (a.size() > room || b.size() > room || a.size() + b.size() > room) {
+    const bool a_longer = a.size() > b.size();
+    size_t shorter = std::min(a.size(), b.size());
+    size_t longer = room - std::min(shorter, room);
+    if (shorter > longer) {
+      shorter = room / 2;
+      longer = room - shorter;
+    }
+    a = a.first(a_longer ? longer : shorter);
+    b = b.first(a_longer ? shorter : longer);
+  }
+  std::vector<int32_t> ids;
+  ids.reserve(a.size() + b.size() + 4);
+  ids.push_back(bos_id());
+  ids.insert(ids.end(), a.begin(), a.end());
+  ids.insert(ids.end(), 2, eos_id());
+  ids.insert(ids.end(), b.begin(), b.end());
+  ids.push_back(eos_id());
+  return ids;
+}
+
+int32_t Tokenizer::vocab_size() const {
+  return int32_t(data_->tokens.size());
+}
+int32_t Tokenizer::bos_id() const {
+  return data_->bos;
+}
+int32_t Tokenizer::eos_id() const {
+  return data_->eos;
+}
+int32_t Tokenizer::pad_id() const {
+  return data_->pad;
+}
+int32_t Tokenizer::unk_id() const {
+  return data_->unk;
+}
+int32_t Tokenizer::mask_id() const {
+  return data_->mask;
+}
+size_t Tokenizer::merge_count() const {
+  return data_->merges.size();
+}
+bool Tokenizer::add_prefix_space() const {
+  return data_->add_prefix_space;
+}
+uint64_t Tokenizer::fingerprint() const {
+  return data_->fingerprint;
+}
+
+bool Tokenizer::is_special(int32_t id) const {
+  return id >= 0 && size_t(id) < data_->special.size() && data_->special[size_t(id)];
+}
+
+bool Tokenizer::has_token(int32_t id) const {
+  return id >= 0 && size_t(id) < data_->tokens.size() && !data_->tokens[size_t(id)].empty();
+}
+
+const std::string& Tokenizer::token(int32_t id) const {
+  check(id >= 0 && id < vocab_size(), "token id {} is not in [0, {})", id, vocab_size());
+  return data_->tokens[size_t(id)];
+}
+
+int32_t Tokenizer::id_of(std::string_view token) const {
+  const auto found = data_->ids.find(token);
+  return found == data_->ids.end() ? -1 : found->second;
+}
+
+std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special) const {
+  std::string text;
+  for (const int32_t id : ids) {
+    const std::string& letters = token(id);
+    if (is_special(id)) {
+      if (!skip_special) text += letters;
+    } else if (!bytes_of_letters(letters, text)) {
+      text += letters;
+    }
+  }
+  return text;
+}
+
+}  // namespace encore

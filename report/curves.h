@@ -1,0 +1,16 @@
+// The charts of a report: which curves, in which looks.
+#pragma once
+
+#include <vector>
+
+#include "report/chart.h"
+#include "report/reported_run.h"
+
+namespace encore {
+
+// One run: raw and smoothed training loss with the evaluations. Several: smoothed, a colour a run.
+Chart loss_chart(const std::vector<ReportedRun>&);
+// Learning rate, tokens a second, norm of the gradient.
+std::vector<Chart> small_charts(const std::vector<ReportedRun>&);
+
+}  // namespace encore

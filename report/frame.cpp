@@ -1,0 +1,56 @@
+#include "report/frame.h"
+
+#include <fmt/format.h>
+
+#include "report/style.h"
+
+namespace encore {
+namespace {
+
+std::string legend(const Chart& chart) {
+  std::string out = R"x(<div class="legend">)x";
+  for (const ChartLine& line : chart.lines) {
+    if (line.legend == " ") continue;
+    const char* look = line.look == ChartLine::Look::kFaint  ? " faint"
+                       : line.look == ChartLine::Look::kDots ? " dots"
+                                                             : "";
+    out += fmt::format(R"x(<span class="key"><span class="swatch{}" style="background:var(--c{})"></span>{}</span>)x",
+                       look, line.colour % 8, html(line.legend.empty() ? line.name : line.legend));
+  }
+  return out + "</div>";
+}
+
+// JSON inside of a script element: "</script>" must not end it.
+std::string in_script(const nlohmann::json& json) {
+  std::string out;
+  for (const char c : json.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace))
+    out += c == '<' ? "\\u003c" : std::string(1, c);
+  return out;
+}
+
+}  // namespace
+
+std::string tile(const std::string& name, const std::string& value, const std::string& note) {
+  return fmt::format(R"x(<div class="card tile"><div class="name">{}</div><div class="value">{}</div>)x"
+                     R"x(<div class="note">{}</div></div>)x",
+                     html(name), value, html(note));
+}
+
+std::string chart_card(const Chart& chart, const std::string& id, bool wide, nlohmann::json& data) {
+  const DrawnChart drawn = draw_chart(chart, id);
+  data[id] = drawn.data;
+  return fmt::format(R"x(<div class="card chart{}"><h3>{}</h3>{}{}<div class="tip"></div></div>)x", wide ? " wide" : "",
+                     html(chart.title), wide ? legend(chart) : "", drawn.svg);
+}
+
+std::string page_frame(const std::string& title, const std::string& heading, const std::string& subtitle,
+                       const std::string& body, const nlohmann::json& data) {
+  return fmt::format(
+      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+      "content=\"width=device-width,initial-scale=1\"><title>{}</title><style>{}</style></head><body><main>\n"
+      "<h1>{}</h1><p class=\"sub\">{}</p>\n{}\n</main>\n<script id=\"data\" type=\"application/json\">{}</script>\n"
+      "<script>{}</script></body></html>\n",
+      html(title), kReportStyle, html(heading), html(subtitle), body, in_script(data), kReportScript);
+}
+
+}  // namespace encore

@@ -1,0 +1,21 @@
+// The parts that every report page is put together from.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "report/chart.h"
+
+namespace encore {
+
+// A figure in large type; `value` is HTML, name and note are text.
+std::string tile(const std::string& name, const std::string& value, const std::string& note);
+
+// A chart with its heading, and its numbers added to data[id]. wide: with a legend, over the whole page.
+std::string chart_card(const Chart&, const std::string& id, bool wide, nlohmann::json& data);
+
+// The whole file. title, heading and subtitle are text, body is HTML; data: what chart_card gathered.
+std::string page_frame(const std::string& title, const std::string& heading, const std::string& subtitle,
+                       const std::string& body, const nlohmann::json& data);
+
+}  // namespace encore

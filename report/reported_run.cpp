@@ -1,0 +1,113 @@
+#include "report/reported_run.h"
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "kernels/base/atomic_file.h"
+#include "report/finetune_page.h"
+#include "report/ledger_json.h"
+
+namespace fs = std::filesystem;
+
+namespace encore {
+namespace {
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// Runs in folders of one name are called by their paths.
+template <class AnyRun>
+void tell_apart(std::vector<AnyRun>& runs) {
+  std::multiset<std::string> names;
+  for (const AnyRun& run : runs) names.insert(run.name);
+  for (AnyRun& run : runs)
+    if (names.count(run.name) > 1) run.name = run.folder;
+}
+
+}  // namespace
+
+nlohmann::json read_json_object(const std::string& path) {
+  std::ifstream in(path);
+  check(bool(in), "{}: cannot be read", path);
+  nlohmann::json json;
+  try {
+    json = nlohmann::json::parse(in);
+  } catch (const nlohmann::json::parse_error& e) {
+    fail("{}: is not JSON (byte {})", path, e.byte);
+  }
+  check(json.is_object(), "{}: is not a JSON object", path);
+  return json;
+}
+
+std::string name_of_folder(const std::string& folder) {
+  std::error_code error;
+  fs::path path = fs::absolute(folder, error).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();
+  return path.filename().empty() ? folder : path.filename().string();
+}
+
+std::string ReportedRun::program() const {
+  return about.is_object() ? about.value("program", "") : "";
+}
+
+int64_t ReportedRun::steps() const {
+  return about.is_object() ? about.value("steps", int64_t(0)) : 0;
+}
+
+ReportedRun open_reported_run(const std::string& folder) {
+  std::error_code error;
+  check(fs::is_directory(folder, error), "{}: no such folder", folder);
+  check(fs::exists(folder + "/config.json", error) && fs::exists(folder + "/log.jsonl", error),
+        "{}: no run folder: it has no {}", folder,
+        fs::exists(folder + "/config.json", error) ? "log.jsonl" : "config.json");
+  ReportedRun run{.folder = folder, .name = name_of_folder(folder), .flags = read_json_object(folder + "/config.json")};
+  const std::string ledger = folder + "/ledger.json";
+  if (!fs::exists(ledger, error)) return run;
+  run.about = read_json_object(ledger);
+  for (const char* text : {"program", "device", "processes", "eval_name"})
+    check(!run.about.contains(text) || run.about[text].is_string(), "{}: \"{}\" is no text", ledger, text);
+  check(!run.about.contains("steps") || run.about["steps"].is_number_integer(), "{}: \"steps\" is no whole number",
+        ledger);
+  if (run.about.contains("train")) run.train = ledger_from_json(run.about["train"], ledger);
+  if (run.about.contains("eval")) run.eval = ledger_from_json(run.about["eval"], ledger);
+  return run;
+}
+
+std::string report_of_folders(const std::vector<std::string>& folders) {
+  std::vector<FinetuneRun> finetuned;
+  std::vector<ReportedRun> runs;
+  for (const std::string& folder : folders) {
+    if (is_finetune_folder(folder)) {
+      finetuned.push_back(open_finetune_run(folder));
+    } else {
+      runs.push_back(open_reported_run(folder));
+      runs.back().log.read(folder + "/log.jsonl");
+    }
+  }
+  check(finetuned.empty() || runs.empty(), "{} is a folder of finetune and {} is not: a page holds one kind of run",
+        finetuned.empty() ? "" : finetuned[0].folder, runs.empty() ? "" : runs[0].folder);
+  tell_apart(runs);
+  tell_apart(finetuned);
+  return finetuned.empty() ? report_page(runs) : finetune_page(finetuned);
+}
+
+std::string RunReport::refresh(bool last) {
+  const double start = now();
+  if (first_ < 0) first_ = start;
+  if (!last && spent_ * 50 > start - first_) return "";
+  try {
+    if (!run_) run_ = open_reported_run(folder_);
+    run_->log.read(folder_ + "/log.jsonl");
+    if (run_->log.bytes != written_at_) write_file_atomic(folder_ + "/report.html", report_page({*run_}));
+    written_at_ = run_->log.bytes;
+  } catch (const std::exception& e) {
+    return e.what();
+  }
+  spent_ += now() - start;
+  return "";
+}
+
+}  // namespace encore

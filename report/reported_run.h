@@ -1,0 +1,56 @@
+// A run folder as a report sees it.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/sequences/dataset.h"
+#include "report/run_log.h"
+
+namespace encore {
+
+// Throws Error naming the file: cannot be read, is not a JSON object.
+nlohmann::json read_json_object(const std::string& path);
+// "runs/a/" -> "a"; "." -> the folder's own name.
+std::string name_of_folder(const std::string& folder);
+
+struct ReportedRun {
+  std::string folder;
+  std::string name;      // what the page calls it
+  nlohmann::json flags;  // config.json
+  nlohmann::json about;  // ledger.json (report/ledger_json.h); null where an older run has none
+  std::optional<Ledger> train, eval;
+  RunLog log;
+
+  std::string program() const;  // "dapt_train"; "" when not known
+  int64_t steps() const;        // of the whole run; 0: not known
+};
+
+// Reads config.json and ledger.json, not the log. Throws Error naming folder or file and what is wrong with it.
+ReportedRun open_reported_run(const std::string& folder);
+
+// The page, from runs whose logs were read.
+std::string report_page(const std::vector<ReportedRun>&);
+
+// The page of these folders: all of dapt_train and tapt_train, or all of finetune. Throws Error as opening them does.
+std::string report_of_folders(const std::vector<std::string>& folders);
+
+// Keeps report.html of a run that is going on.
+class RunReport {
+ public:
+  explicit RunReport(std::string folder) : folder_(std::move(folder)) {}
+
+  // Writes the page again. Unless it is the last time, only when making pages has cost less than 1/50 of the time since
+  // the first call. Returns what went wrong, or "": a page is no reason to stop a run.
+  std::string refresh(bool last);
+
+ private:
+  std::string folder_;
+  std::optional<ReportedRun> run_;
+  double first_ = -1, spent_ = 0;     // seconds
+  uint64_t written_at_ = UINT64_MAX;  // bytes of the log in the newest page
+};
+
+}  // namespace encore

@@ -1,0 +1,72 @@
+#include "report/run_log.h"
+
+#include <simdjson.h>
+
+#include <cmath>
+#include <fstream>
+#include <limits>
+
+#include "kernels/base/check.h"
+
+namespace encore {
+namespace {
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+double number(const simdjson::dom::object& line, const char* key) {
+  double value = kNone;
+  return line[key].get(value) == simdjson::SUCCESS ? value : kNone;
+}
+
+void add_evaluation(const simdjson::dom::object& line, double step, RunLog& log) {
+  const double targets = number(line, "eval_targets");
+  const EvalPoint point{.step = int64_t(step),
+                        .loss = number(line, "eval_loss"),
+                        .accuracy = number(line, "eval_accuracy"),
+                        .targets = std::isfinite(targets) ? int64_t(targets) : 0};
+  log.eval_loss.add(step, point.loss);
+  if (!log.first_eval) log.first_eval = point;
+  log.last_eval = point;
+  if (point.step > 0 && (!log.best_eval || point.loss < log.best_eval->loss)) log.best_eval = point;
+  std::string_view name;
+  if (line["eval_name"].get(name) == simdjson::SUCCESS) log.eval_name = name;
+  if (const double seconds = number(line, "eval_seconds"); std::isfinite(seconds)) log.eval_seconds += seconds;
+}
+
+void add_step(const simdjson::dom::object& line, double step, RunLog& log) {
+  log.loss.add(step, number(line, "loss"));
+  log.lr.add(step, number(line, "lr"));
+  log.tokens_per_second.add(step, number(line, "tokens_per_second"));
+  log.grad_norm.add(step, number(line, "grad_norm"));
+  log.last_step = int64_t(step);
+  if (const double tokens = number(line, "tokens"); std::isfinite(tokens)) log.tokens += int64_t(tokens);
+  if (const double seconds = number(line, "seconds"); std::isfinite(seconds)) log.seconds = seconds;
+}
+
+}  // namespace
+
+void RunLog::read(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  check(bool(in), "{}: cannot be read", path);
+  in.seekg(std::streamoff(bytes));
+  simdjson::dom::parser parser;
+  for (std::string text; std::getline(in, text) && !in.eof();) {
+    ++line_;
+    bytes += text.size() + 1;
+    simdjson::dom::object line;
+    check(parser.parse(text).get(line) == simdjson::SUCCESS, "{}: line {} is not a JSON object: {}", path, line_,
+          text.substr(0, 60));
+    const double step = number(line, "step");
+    check(std::isfinite(step), "{}: line {} has no \"step\"", path, line_);
+    // A step that was left out says so by a loss of null: the key counts.
+    const bool evaluation = line["eval_loss"].error() == simdjson::SUCCESS;
+    check(evaluation || line["loss"].error() == simdjson::SUCCESS, "{}: line {} has neither \"loss\" nor \"eval_loss\"",
+          path, line_);
+    if (evaluation)
+      add_evaluation(line, step, *this);
+    else
+      add_step(line, step, *this);
+  }
+}
+
+}  // namespace encore

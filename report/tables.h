@@ -1,0 +1,26 @@
+// The tables of a report, as HTML sections.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "report/reported_run.h"
+
+namespace encore {
+
+struct NamedFlags {
+  std::string name, program;  // program: whose defaults are meant; "": not known
+  nlohmann::json flags;
+};
+std::vector<NamedFlags> named_flags(const std::vector<ReportedRun>&);
+
+// A row a run: evaluation before, at the best step and at the end; how much was trained, how fast.
+std::string before_and_after(const std::vector<ReportedRun>&);
+// Flags whose values are not the same in all runs.
+std::string differing_flags(const std::vector<NamedFlags>&);
+// Where the text of each run went.
+std::string ledgers(const std::vector<ReportedRun>&);
+// Every flag; those that are not the program's default first.
+std::string flags_in_force(const std::vector<NamedFlags>&);
+
+}  // namespace encore

@@ -1,0 +1,240 @@
+// report.html: what is kept of a log, what the page holds, what is refused.
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "report/chart.h"
+#include "report/reported_run.h"
+#include "report/series.h"
+#include "tests/apps/program.h"
+
+namespace encore::test {
+namespace {
+
+using nlohmann::json;
+
+TEST(BucketSeries, KeepsExtremesAndMeansOfAnyLength) {
+  for (const int n : {1, 2, 7, 8, 9, 100, 5001}) {
+    BucketSeries series(8);
+    double sum = 0, sum_x = 0, least = 1e9, most = -1e9;
+    for (int i = 1; i <= n; ++i) {
+      const double y = std::sin(0.37 * i) * i;
+      series.add(i, y);
+      sum += y;
+      sum_x += i;
+      least = std::min(least, y);
+      most = std::max(most, y);
+    }
+    const auto& buckets = series.buckets();
+    EXPECT_LE(buckets.size(), 8u);
+    EXPECT_GE(int(buckets.size()), std::min(n, 4));
+    double kept = 0, kept_x = 0, low = 1e9, high = -1e9;
+    int64_t count = 0;
+    for (size_t i = 0; i < buckets.size(); ++i) {
+      kept += buckets[i].mean * double(buckets[i].count);
+      kept_x += buckets[i].x * double(buckets[i].count);
+      count += buckets[i].count;
+      low = std::min(low, buckets[i].least);
+      high = std::max(high, buckets[i].most);
+      EXPECT_TRUE(i == 0 || buckets[i].x > buckets[i - 1].x);
+      EXPECT_TRUE(i + 1 == buckets.size() || buckets[i].count == buckets[0].count) << "all but the last are full";
+    }
+    EXPECT_EQ(count, n);
+    EXPECT_NEAR(kept, sum, 1e-9 * std::abs(sum) + 1e-9);
+    EXPECT_NEAR(kept_x, sum_x, 1e-9 * sum_x);
+    EXPECT_EQ(low, least);
+    EXPECT_EQ(high, most);
+  }
+}
+
+TEST(BucketSeries, LeavesOutWhatIsNotFinite) {
+  BucketSeries series;
+  series.add(1, std::nan(""));
+  series.add(2, INFINITY);
+  series.add(3, 4);
+  ASSERT_EQ(series.buckets().size(), 1u);
+  EXPECT_EQ(series.buckets()[0].x, 3);
+}
+
+TEST(Smoothed, KeepsAStraightLineAndCalmsNoise) {
+  BucketSeries line, noise;
+  for (int i = 0; i < 600; ++i) {
+    line.add(i, 3.0 + 0.5 * i);
+    noise.add(i, i % 2 ? 1 : -1);
+  }
+  const auto a = smoothed(line.buckets()), b = smoothed(noise.buckets());
+  for (size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], 3.0 + 0.5 * double(i), 1e-9) << i;
+  for (size_t i = 60; i + 60 < b.size(); ++i) EXPECT_LT(std::abs(b[i]), 0.01) << i;
+}
+
+// A run folder as the training programs leave it.
+std::string make_run(const std::string& folder, int steps, double lr, const json& more = json::object()) {
+  fs::create_directories(folder);
+  json config = {
+      {"lr", lr}, {"model", "models/a<b>"}, {"train", {"x.txt", "y&z.txt"}}, {"seed", 42}, {"output", folder}};
+  config.update(more);
+  write_text(folder + "/config.json", config.dump());
+  std::string log;
+  for (int i = 0; i <= steps; ++i) {
+    if (i > 0)
+      log += json{{"step", i},     {"loss", 3 * std::exp(-i / 50.0) + 2},
+                  {"lr", lr},      {"grad_norm", 1.5},
+                  {"tokens", 100}, {"targets", 15},
+                  {"seconds", i},  {"tokens_per_second", 100}}
+                 .dump() +
+             "\n";
+    if (i % std::max(1, steps / 4) == 0)
+      log += json{{"step", i},
+                  {"eval_name", "eval"},
+                  {"eval_loss", 3.5 * std::exp(-i / 50.0) + 2},
+                  {"eval_accuracy", 0.5},
+                  {"eval_targets", 77}}
+                 .dump() +
+             "\n";
+  }
+  write_text(folder + "/log.jsonl", log);
+  return folder;
+}
+
+Outcome report(std::vector<std::string> words) {
+  words.insert(words.begin(), program("report"));
+  return run(words);
+}
+
+bool holds(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST(Report, IsOneFileThatLoadsNothing) {
+  const TemporaryFolder place;
+  const std::string folder = make_run(place / "a", 40, 1e-3);
+  const Outcome o = report({folder});
+  ASSERT_EQ(o.code, 0) << o.err;
+  EXPECT_EQ(o.out, folder + "/report.html\n");
+  const std::string page = read_text(folder + "/report.html");
+  for (const char* foreign : {"src=", "href=", "@import", "https:", "fetch("})
+    EXPECT_FALSE(holds(page, foreign)) << foreign;
+  for (size_t at = 0; (at = page.find("url(", at)) != std::string::npos; ++at) EXPECT_EQ(page.substr(at, 5), "url(#");
+  EXPECT_TRUE(holds(page, "5.5000 <i>→</i>")) << "evaluation loss before";
+  EXPECT_TRUE(holds(page, "models/a&lt;b&gt;"));
+  EXPECT_FALSE(holds(page, "a<b>"));
+  EXPECT_TRUE(holds(page, "no ledger.json"));
+  EXPECT_EQ(std::string::npos, page.find("nan"));
+}
+
+TEST(Report, NamesCannotEscapeIntoThePage) {
+  const TemporaryFolder place;
+  const std::string folder =
+      make_run(place / "x\"><script>alert(1)<", 5, 1e-3, {{"note", "</script><script>alert(2)"}});
+  ASSERT_EQ(report({folder, make_run(place / "b", 5, 1e-3), "--output", place / "page.html"}).code, 0);
+  const std::string page = read_text(place / "page.html");
+  EXPECT_FALSE(holds(page, "<script>alert"));
+  EXPECT_FALSE(holds(page, "x\"><"));
+  EXPECT_TRUE(holds(page, "x&quot;&gt;&lt;script&gt;alert(1)"));
+}
+
+TEST(Report, PutsRunsSideBySide) {
+  const TemporaryFolder place;
+  const std::string a = make_run(place / "slow", 40, 1e-4), b = make_run(place / "fast", 60, 5e-4);
+  const Outcome o = report({a, b, "--output", place / "both.html"});
+  ASSERT_EQ(o.code, 0) << o.err;
+  const std::string page = read_text(place / "both.html");
+  const size_t from = page.find("Flags that differ"), to = page.find("Where the text went");
+  ASSERT_LT(from, to);
+  const std::string differ = page.substr(from, to - from);
+  EXPECT_TRUE(holds(differ, "--lr") && holds(differ, "0.0001") && holds(differ, "0.0005"));
+  EXPECT_FALSE(holds(differ, "--seed") || holds(differ, "--output"));
+  for (const char* line : {"slow, training", "fast, training", "slow, evaluation", "fast, evaluation"})
+    EXPECT_TRUE(holds(page, line)) << line;
+}
+
+TEST(Report, ALongRunMakesASmallPage) {
+  const TemporaryFolder place;
+  const std::string folder = make_run(place / "long", 100000, 1e-3);
+  ASSERT_GT(fs::file_size(folder + "/log.jsonl"), 10u << 20);
+  ASSERT_EQ(report({folder}).code, 0);
+  EXPECT_LT(fs::file_size(folder + "/report.html"), 400u << 10);
+}
+
+TEST(Report, ReadsOnWhereItStopped) {
+  const TemporaryFolder place;
+  const std::string folder = make_run(place / "a", 40, 1e-3), path = folder + "/log.jsonl", whole = read_text(path);
+  RunLog at_once, piecewise;
+  at_once.read(path);
+  // A line that is being written is left for the next time.
+  for (const size_t end : {size_t(0), whole.size() / 3, whole.size() / 2, whole.size()}) {
+    write_text(path, whole.substr(0, end));
+    piecewise.read(path);
+  }
+  EXPECT_EQ(piecewise.last_step, 40);
+  EXPECT_EQ(piecewise.tokens, at_once.tokens);
+  EXPECT_EQ(piecewise.bytes, whole.size());
+  ASSERT_EQ(piecewise.loss.buckets().size(), at_once.loss.buckets().size());
+  for (size_t i = 0; i < piecewise.loss.buckets().size(); ++i)
+    EXPECT_EQ(piecewise.loss.buckets()[i].mean, at_once.loss.buckets()[i].mean);
+}
+
+TEST(Report, ASkippedStepLeavesAGap) {
+  const TemporaryFolder place;
+  const std::string folder = make_run(place / "a", 4, 1e-3), path = folder + "/log.jsonl";
+  write_text(path, read_text(path) + "{\"step\": 5, \"loss\": null, \"grad_norm\": null}\n");
+  ASSERT_EQ(report({folder}).code, 0);
+  RunLog log;
+  log.read(path);
+  EXPECT_EQ(log.last_step, 5);
+  EXPECT_EQ(log.loss.buckets().size(), 4u);
+}
+
+TEST(Report, RefusesInOneLine) {
+  const TemporaryFolder place;
+  const std::string good = make_run(place / "good", 10, 1e-3);
+  const std::string broken = make_run(place / "broken", 10, 1e-3), stepless = make_run(place / "stepless", 10, 1e-3);
+  std::string log = read_text(broken + "/log.jsonl");
+  log.insert(log.find('\n') + 1, "{\"step\": 1, \"los\n");
+  write_text(broken + "/log.jsonl", log);
+  write_text(stepless + "/log.jsonl", "{\"loss\": 3}\n");
+  const std::string ledger = make_run(place / "ledger", 10, 1e-3), config = make_run(place / "config", 10, 1e-3);
+  write_text(ledger + "/ledger.json", "{\"train\": {\"documents_in\": \"many\"}}");
+  write_text(config + "/config.json", "[");
+  fs::create_directories(place / "empty");
+  const std::string task = make_run(place / "task", 10, 1e-3);
+  write_text(task + "/results.json", "{}");
+  const struct {
+    std::vector<std::string> words;
+    const char* named;
+  } cases[] = {{{}, "run folder"},
+               {{place / "nowhere"}, "nowhere: no such folder"},
+               {{place / "empty"}, "no run folder"},
+               {{good + "/log.jsonl"}, "no such folder"},
+               {{broken}, "log.jsonl: line 2 is not a JSON object"},
+               {{stepless}, "line 1 has no \"step\""},
+               {{ledger}, "ledger.json: \"documents_in\" is no whole number"},
+               {{config}, "config.json: is not JSON"},
+               {{task}, "results.json: no \"metric\""},
+               {{good, "--colour"}, "--colour"}};
+  for (const auto& c : cases) {
+    auto words = c.words;
+    words.insert(words.end(), {"--output", place / "never.html"});
+    const Outcome o = report(words);
+    EXPECT_EQ(o.code, 2) << c.named;
+    EXPECT_EQ(o.out, "");
+    EXPECT_EQ(std::count(o.err.begin(), o.err.end(), '\n'), 1) << o.err;
+    EXPECT_TRUE(holds(o.err, c.named)) << c.named << ": " << o.err;
+    EXPECT_FALSE(fs::exists(place / "never.html"));
+  }
+  EXPECT_EQ(report({good, "--output", "/nowhere/page.html"}).code, 74);
+}
+
+TEST(Chart, DrawsWhatIsThereInsideItsFrame) {
+  Chart chart{.title = "t", .logarithmic = true};
+  chart.lines.push_back({.name = "n", .x = {1, 2, 3}, .y = {0, 10, 1000}});
+  const DrawnChart log = draw_chart(chart, "a");
+  EXPECT_TRUE(holds(log.svg, ">1,000</text>")) << log.svg;
+  EXPECT_FALSE(holds(log.svg, "nan") || holds(log.svg, "inf"));
+  const DrawnChart nothing = draw_chart({.title = "none"}, "b");
+  EXPECT_FALSE(holds(nothing.svg, "nan") || holds(nothing.svg, "inf"));
+  const DrawnChart flat = draw_chart({.title = "one point", .lines = {{.name = "n", .x = {5}, .y = {2}}}}, "c");
+  EXPECT_FALSE(holds(flat.svg, "nan") || holds(flat.svg, "inf"));
+}
+
+}  // namespace
+}  // namespace encore::test

@@ -1,0 +1,20 @@
+// The memory of finetune and predict, worked out and compared with what there is before it is allocated.
+#pragma once
+
+#include "train/device.h"
+#include "train/finetuner.h"
+
+namespace encore {
+
+struct ClassifierMemory {
+  BatchCapacity capacity;
+  MemoryPlan plan;
+};
+
+// Walks the order of all seeds and epochs for the largest micro-batch; where that is very long, what the flags allow.
+// Throws Error in one line when the plan does not fit (train/memory_limit.h).
+ClassifierMemory plan_finetune(const EncoderConfig&, const Device&, const FinetuneOptions&, const LabelledData&);
+ClassifierMemory plan_predict(const EncoderConfig&, const std::string& model_dir, const Device&,
+                              const ClassificationSet&, int64_t tokens_per_batch);
+
+}  // namespace encore

@@ -1,0 +1,151 @@
+#include "train/memory_limit.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include "train/memory_use.h"
+
+namespace fs = std::filesystem;
+
+namespace encore {
+namespace {
+
+// The address space of a thread: its stack, and the heap that malloc sets aside for it. Of the latter RLIMIT_DATA
+// counts what is written to.
+constexpr uint64_t kStack = uint64_t(8) << 20, kHeapOfThread = uint64_t(128) << 20, kHeapWritten = uint64_t(8) << 20;
+constexpr uint64_t kMargin = uint64_t(32) << 20;  // blocks rounded up to whole huge pages, buffers of files
+
+uint64_t less(uint64_t a, uint64_t b) {
+  return a > b ? a - b : 0;
+}
+
+// The number behind `key` at the start of a line; nullopt: no such file or line.
+std::optional<uint64_t> number_in(const fs::path& file, std::string_view key = "") {
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) {
+    if (!line.starts_with(key)) continue;
+    const size_t at = line.find_first_of("0123456789", key.size());
+    if (at == std::string::npos || line.find_first_not_of(": \t", key.size()) != at) continue;
+    return std::strtoull(line.c_str() + at, nullptr, 10);
+  }
+  return std::nullopt;
+}
+
+void narrow(MemoryRoom& room, uint64_t bytes, const std::string& source) {
+  if (bytes < room.bytes) room = {bytes, source};
+}
+
+struct CgroupFiles {
+  const char *limit, *usage;
+  std::vector<const char*> reclaimable;  // keys of memory.stat
+};
+
+// A group's limit binds all groups inside it: every folder from the process's own up to the mount is asked. In a
+// container the path may begin above what is mounted; the folders that are there still count.
+void ask_cgroups(const fs::path& mount, const std::string& group, const CgroupFiles& files, int ranks,
+                 MemoryRoom& room) {
+  for (fs::path path = group.empty() ? "/" : group;; path = path.parent_path()) {
+    const fs::path dir = mount / path.relative_path();
+    const auto limit = number_in(dir / files.limit), usage = number_in(dir / files.usage);
+    if (limit && usage) {
+      uint64_t reclaimable = 0;
+      for (const char* key : files.reclaimable) reclaimable += number_in(dir / "memory.stat", key).value_or(0);
+      narrow(room, less(*limit, less(*usage, reclaimable)) / uint64_t(ranks),
+             fmt::format("the memory cgroup {}", path.string()));
+    }
+    if (path == path.parent_path()) break;
+  }
+}
+
+void ask_cgroups(const KernelFiles& kernel, int ranks, MemoryRoom& room) {
+  std::ifstream in(kernel.proc / "self/cgroup");
+  for (std::string line; std::getline(in, line);) {  // "4:memory:/job", "0::/job"
+    const size_t first = line.find(':'), second = line.find(':', first + 1);
+    if (second == std::string::npos) continue;
+    const std::string controllers = line.substr(first + 1, second - first - 1), group = line.substr(second + 1);
+    if (controllers.empty())
+      for (const fs::path& mount : {kernel.cgroup, kernel.cgroup / "unified"})
+        ask_cgroups(mount, group, {"memory.max", "memory.current", {"inactive_file ", "active_file "}}, ranks, room);
+    else if (("," + controllers + ",").find(",memory,") != std::string::npos)
+      ask_cgroups(kernel.cgroup / "memory", group,
+                  {"memory.limit_in_bytes", "memory.usage_in_bytes", {"total_inactive_file ", "total_active_file "}},
+                  ranks, room);
+  }
+}
+
+void ask_limits(const KernelFiles& kernel, int threads, uint64_t mapped, MemoryRoom& room) {
+  const auto limit = [](int resource) -> uint64_t {
+    struct rlimit l {};
+    return ::getrlimit(resource, &l) == 0 && l.rlim_cur != RLIM_INFINITY ? uint64_t(l.rlim_cur) : UINT64_MAX;
+  };
+  const auto used = [&](const char* key) { return number_in(kernel.proc / "self/status", key).value_or(0) * 1024; };
+  // These two count what is set aside as if it were used, and allocators set aside in advance: a third is spare, found
+  // by trying (tests/survival.sh).
+  const auto narrow_hard = [&](uint64_t bytes, const char* source) { narrow(room, bytes / 3 * 2, source); };
+  const uint64_t others = uint64_t(std::max(0, threads - 1));
+  if (const uint64_t l = limit(RLIMIT_AS); l != UINT64_MAX)
+    narrow_hard(less(l, used("VmSize") + mapped + others * (kStack + kHeapOfThread) + kMargin),
+                "RLIMIT_AS (ulimit -v)");
+  if (const uint64_t l = limit(RLIMIT_DATA); l != UINT64_MAX)
+    narrow_hard(less(l, used("VmData") + others * (kStack + kHeapWritten) + kMargin), "RLIMIT_DATA (ulimit -d)");
+}
+
+std::string in_one_line(const MemoryPlan& plan) {
+  std::string text;
+  for (const auto& region : plan.regions)
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", region.name, human_bytes(double(region.bytes)));
+  return text;
+}
+
+}  // namespace
+
+MemoryRoom memory_room(int ranks, int threads, uint64_t mapped, const KernelFiles& kernel) {
+  MemoryRoom room;
+  ranks = std::max(1, ranks);
+  const fs::path meminfo = kernel.proc / "meminfo";
+  if (const auto available = number_in(meminfo, "MemAvailable"))
+    narrow(room, (*available + number_in(meminfo, "SwapFree").value_or(0)) * 1024 / uint64_t(ranks),
+           "this machine's free memory");
+  ask_cgroups(kernel, ranks, room);
+  ask_limits(kernel, threads, mapped, room);
+  if (ranks > 1) room.source += fmt::format(", shared by {} ranks", ranks);
+  return room;
+}
+
+void check_memory(const std::function<MemoryPlan(int64_t tokens)>& plan, int64_t tokens, int64_t least, size_t already,
+                  const MemoryRoom& room) {
+  const auto fits = [&](int64_t t, uint64_t bytes) { return less(plan(t).total(), already) <= bytes; };
+  if (fits(tokens, room.bytes)) return;
+  int64_t good = 0, bad = tokens;
+  if (least > 0 && least < tokens && fits(least, room.bytes)) good = least;
+  while (good && bad - good > 1) {
+    const int64_t middle = good + (bad - good) / 2;
+    (fits(middle, room.bytes / 100 * 99) ? good : bad) = middle;
+  }
+  const MemoryPlan whole = plan(tokens);
+  std::string advice = "shorter texts, --dtype bf16, or a smaller model";
+  if (good)
+    advice = fmt::format("--tokens-per-batch {} is the largest that fits", good);
+  else if (least > 0)
+    advice = fmt::format(
+        "not even --tokens-per-batch {} fits: a shorter --seq-length or --max-length, --dtype bf16, or a smaller model",
+        least);
+  fail("out of memory: the plan needs {} ({}) and {} leaves {}: {}", human_bytes(double(whole.total())),
+       in_one_line(whole), room.source, human_bytes(double(room.bytes + already)), advice);
+}
+
+void check_memory(const std::function<MemoryPlan(int64_t tokens)>& plan, int64_t tokens, int64_t least, size_t already,
+                  const MemoryRoom& host, const Backend& backend) {
+  const auto device = backend.device_memory();
+  if (!device) return check_memory(plan, tokens, least, already, host);
+  check_memory([&](int64_t t) { return plan(t).part(/*host=*/true); }, tokens, least, already, host);
+  check_memory([&](int64_t t) { return plan(t).part(/*host=*/false); }, tokens, least, 0,
+               {device->free, fmt::format("the device, of whose {} {} are taken,", human_bytes(double(device->total)),
+                                          human_bytes(double(device->total - device->free)))});
+}
+
+}  // namespace encore

@@ -1,0 +1,142 @@
+#include "train/progress.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <cmath>
+#include <cstdlib>
+#include <string_view>
+#include <vector>
+
+#include "optim/communicator.h"
+
+namespace encore {
+namespace {
+
+// mpirun gives its ranks a pseudo-terminal, whatever its own output is.
+bool on_terminal(std::FILE* out) {
+  const char* term = std::getenv("TERM");
+  return ::isatty(::fileno(out)) && !under_mpi() && !(term && std::string_view(term) == "dumb");
+}
+
+int columns(std::FILE* out) {
+  struct winsize size {};
+  return ::ioctl(::fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+// From the first column to the end of the screen.
+constexpr const char* kErase = "\r\033[J";
+
+struct Figure {
+  int rank;  // what has the highest is left out first
+  std::string text;
+};
+
+std::vector<Figure> figures(const Progress::Status& s, int64_t steps) {
+  return {{0, fmt::format("step {}/{}", s.step, steps)},
+          {4, fmt::format("epoch {:.2f}", s.epoch)},
+          {2, fmt::format("loss {:.4f}", s.loss)},
+          {5, fmt::format("lr {:.2e}", s.lr)},
+          {6, fmt::format("norm {:.2f}", s.grad_norm)},
+          {3, fmt::format("{} tok/s", with_commas(std::llround(s.tokens_per_second)))},
+          {1, fmt::format("ETA {}", human_time(s.seconds_left))}};
+}
+
+std::string joined(const std::vector<Figure>& figures, int highest_rank) {
+  std::string text;
+  for (const Figure& f : figures)
+    if (f.rank <= highest_rank) text += (text.empty() ? "" : "  ") + f.text;
+  return text;
+}
+
+}  // namespace
+
+std::string human_time(double seconds) {
+  if (!std::isfinite(seconds) || seconds < 0) return "?";
+  if (seconds < 60) return fmt::format("{:.1f} s", seconds);
+  const int64_t s = std::llround(seconds);
+  if (s < 3600) return fmt::format("{} min {:02} s", s / 60, s % 60);
+  return fmt::format("{} h {:02} min", s / 3600, s % 3600 / 60);
+}
+
+std::string with_commas(int64_t number) {
+  std::string digits = std::to_string(std::abs(number));
+  for (int64_t at = int64_t(digits.size()) - 3; at > 0; at -= 3) digits.insert(size_t(at), ",");
+  return (number < 0 ? "-" : "") + digits;
+}
+
+Progress::Progress(int64_t steps, bool quiet, double line_seconds, std::FILE* out)
+    : steps_(steps), quiet_(quiet), terminal_(on_terminal(out)), line_seconds_(line_seconds), out_(out) {}
+
+Progress::~Progress() {
+  finish();
+}
+
+std::string Progress::line(const Status& s, int64_t steps, int width) {
+  constexpr int kLeastBar = 12, kMostBar = 30, kBarWants = 40, kBrackets = 3;
+  const std::vector<Figure> all = figures(s, steps);
+  const int room = width >= kBarWants ? width - kLeastBar - kBrackets : width;
+  int highest = int(all.size()) - 1;
+  while (highest > 0 && int(joined(all, highest).size()) > room) --highest;
+  std::string text = joined(all, highest);
+  if (const int bar = std::min(kMostBar, width - kBrackets - int(text.size()));
+      width >= kBarWants && bar >= kLeastBar) {
+    const double share = std::clamp(double(s.step) / double(std::max<int64_t>(1, steps)), 0.0, 1.0);
+    const size_t full = size_t(double(bar) * share);
+    text = "[" + std::string(full, '#') + std::string(size_t(bar) - full, '.') + "] " + text;
+  }
+  if (int(text.size()) > width) text.resize(size_t(std::max(0, width)));
+  return text;
+}
+
+void Progress::step(const Status& s) {
+  if (quiet_) return;
+  latest_ = s;
+  const auto now = std::chrono::steady_clock::now();
+  const double since = std::chrono::duration<double>(now - last_).count();
+  const bool first = last_ == std::chrono::steady_clock::time_point{};
+  if (!first && s.step != steps_ && since < (terminal_ ? 0.1 : line_seconds_)) return;
+  last_ = now;
+  draw(s);
+}
+
+void Progress::draw(const Status& s) {
+  if (!terminal_) {
+    std::fprintf(out_, "%s\n", joined(figures(s, steps_), INT_MAX).c_str());
+    std::fflush(out_);
+    return;
+  }
+  // The width is asked for each time: the window may have changed. One column stays free, or the line would wrap. The
+  // cursor rests at the start of the line: when a window shrinks, a terminal that breaks the line anew keeps the cursor
+  // with its character, so that everything below it is the bar's, whatever the terminal does.
+  const std::string text = std::string(drawn_ ? kErase : "") + line(s, steps_, columns(out_) - 1) + "\r";
+  std::fwrite(text.data(), 1, text.size(), out_);
+  std::fflush(out_);
+  drawn_ = true;
+}
+
+void Progress::erase() {
+  if (drawn_) std::fputs(kErase, out_);
+  drawn_ = false;
+}
+
+void Progress::message(const std::string& line) {
+  if (quiet_) return;
+  erase();
+  std::fprintf(out_, "%s\n", line.c_str());
+  std::fflush(out_);
+}
+
+void Progress::finish() {
+  if (drawn_) {
+    draw(latest_);
+    std::fprintf(out_, "\n");
+  }
+  drawn_ = false;
+  std::fflush(out_);
+}
+
+}  // namespace encore

@@ -1,0 +1,32 @@
+#include "train/reservation.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace encore {
+BatchCapacity plan_capacity(int64_t tokens, double mlm_probability) {
+  const double mean = mlm_probability * double(tokens);
+  const double spread = 6 * std::sqrt(mean * (1 - mlm_probability));
+  const int64_t targets = int64_t(std::ceil(mean + spread)) + 64;
+  // The shortest sequence is <s> </s>.
+  return {.tokens = tokens, .sequences = tokens / 2 + 1, .targets = std::min(tokens, targets)};
+}
+
+Reservation::Reservation(Model& model, const BatchCapacity& capacity, Mode mode)
+    : model_(model), capacity_(capacity), mode_(mode) {
+  model_.reserve(capacity_, mode_);
+}
+
+void Reservation::fit(const PackedBatch& batch) {
+  if (batch.tokens() <= capacity_.tokens && batch.sequences() <= capacity_.sequences &&
+      batch.targets() <= capacity_.targets)
+    return;
+  const auto grown = [](int64_t have, int64_t need) { return need <= have ? have : std::max(need, have * 5 / 4); };
+  capacity_ = {
+      .tokens = std::max(capacity_.tokens, batch.tokens()),
+      .sequences = grown(capacity_.sequences, batch.sequences()),
+      .targets = std::min(std::max(capacity_.tokens, batch.tokens()), grown(capacity_.targets, batch.targets()))};
+  model_.reserve(capacity_, mode_);
+}
+
+}  // namespace encore

@@ -1,0 +1,237 @@
+#include "train/state_file.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "kernels/base/atomic_file.h"
+#include "kernels/base/atomic_folder.h"
+#include "kernels/base/check.h"
+#include "kernels/base/file_checksum.h"
+#include "model/json_text.h"
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace encore {
+namespace {
+
+constexpr int kVersion = 1;
+constexpr int64_t kChunk = int64_t(1) << 20;  // floats copied at a time
+
+struct Buffer {
+  const char* file;
+  Tensor tensor;
+};
+
+std::vector<Buffer> buffers(const ParamStore& params, const Optimizer& optimizer) {
+  return {{"weights.f32", params.weights()}, {"adam_m.f32", optimizer.m()}, {"adam_v.f32", optimizer.v()}};
+}
+
+uint32_t crc(uint32_t previous, const void* data, size_t bytes) {
+  return uint32_t(::crc32_z(previous, static_cast<const Bytef*>(data), bytes));
+}
+uint32_t crc(const std::string& text) {
+  return crc(0, text.data(), text.size());
+}
+
+std::string hex(uint64_t value) {
+  return fmt::format("{:016x}", value);
+}
+
+// JSON has no NaN and no infinity: null stands for "none yet".
+json number_or_null(double value) {
+  return std::isfinite(value) ? json(value) : json();
+}
+double number_or(const json& value, double otherwise) {
+  return value.is_null() ? otherwise : value.get<double>();
+}
+
+json to_json(const RunState& s) {
+  return {{"version", kVersion},
+          {"step", s.step},
+          {"seconds", s.seconds},
+          {"tokens", s.tokens},
+          {"flops", s.flops},
+          {"last_eval_step", s.last_eval_step},
+          {"first_eval_loss", number_or_null(s.first_eval_loss)},
+          {"last_eval_loss", number_or_null(s.last_eval_loss)},
+          {"best_loss", number_or_null(s.best_loss)},
+          {"best_step", s.best_step},
+          {"skipped", s.skipped},
+          {"skipped_in_row", s.skipped_in_row},
+          {"log_bytes", s.log_bytes},
+          {"events_file", s.events_file},
+          {"events_bytes", s.events_bytes},
+          {"train_fingerprint", hex(s.train_fingerprint)},
+          {"eval_fingerprint", hex(s.eval_fingerprint)},
+          {"model_fingerprint", hex(s.model_fingerprint)}};
+}
+
+RunState from_json(const json& j) {
+  const auto fingerprint = [&](const char* key) { return std::stoull(j.at(key).get<std::string>(), nullptr, 16); };
+  RunState s;
+  s.step = whole_number(j.at("step"));
+  s.seconds = j.at("seconds");
+  s.tokens = whole_number(j.at("tokens"));
+  s.flops = j.at("flops");
+  s.last_eval_step = whole_number(j.at("last_eval_step"));
+  s.first_eval_loss = number_or(j.at("first_eval_loss"), s.first_eval_loss);
+  s.last_eval_loss = number_or(j.at("last_eval_loss"), s.last_eval_loss);
+  s.best_loss = number_or(j.at("best_loss"), s.best_loss);
+  s.best_step = whole_number(j.at("best_step"));
+  // Absent from states that were saved before steps could be skipped.
+  s.skipped = whole_number(j.value("skipped", json(0)));
+  s.skipped_in_row = whole_number(j.value("skipped_in_row", json(0)));
+  s.log_bytes = whole_number(j.at("log_bytes"));
+  s.events_file = j.at("events_file");
+  s.events_bytes = whole_number(j.at("events_bytes"));
+  s.train_fingerprint = fingerprint("train_fingerprint");
+  s.eval_fingerprint = fingerprint("eval_fingerprint");
+  s.model_fingerprint = fingerprint("model_fingerprint");
+  return s;
+}
+
+[[noreturn]] void damaged(const std::string& file, const std::string& how) {
+  throw DamagedState(fmt::format("{}: {}", file, how));
+}
+
+json read_json(const std::string& dir) {
+  const std::string file = dir + "/state.json";
+  std::ifstream in(file);
+  if (!in) damaged(file, fmt::format("cannot be read: {}", std::strerror(errno)));
+  std::stringstream text;
+  text << in.rdbuf();
+  json whole;
+  try {
+    whole = parse_json_object(text.str(), file);
+  } catch (const Error&) {
+    damaged(file, "is damaged (not a state's JSON)");
+  }
+  if (!whole.contains("state") || !whole.contains("crc32")) damaged(file, "is damaged (not a state's JSON)");
+  if (whole["crc32"] != fmt::format("{:08x}", crc(whole["state"].dump()))) damaged(file, "is damaged (checksum)");
+  const json version = whole["state"].value("version", json(0));
+  check(version == kVersion, "{}: is of version {}, this program reads {}", file, version.dump(), kVersion);
+  return whole["state"];
+}
+
+json write_buffer(const std::string& dir, const Buffer& buffer, Backend& backend) {
+  AtomicFile file(dir + "/" + buffer.file);
+  std::vector<float> host;
+  uint32_t checksum = 0;
+  for (int64_t first = 0; first < buffer.tensor.cols; first += kChunk) {
+    const Tensor part = buffer.tensor.col_range(first, std::min(kChunk, buffer.tensor.cols - first));
+    host.resize(size_t(part.cols));
+    backend.copy_to_host(host.data(), part.data, part.bytes());
+    checksum = crc(checksum, host.data(), part.bytes());
+    file.write(host.data(), part.bytes());
+  }
+  const uint64_t bytes = file.size();
+  file.commit();
+  return {{"bytes", bytes}, {"crc32", fmt::format("{:08x}", checksum)}};
+}
+
+void read_buffer(const std::string& dir, const Buffer& buffer, const json& expected, Backend& backend) {
+  const std::string path = dir + "/" + buffer.file;
+  std::ifstream in(path, std::ios::binary);
+  if (!in) damaged(path, fmt::format("cannot be read: {}", std::strerror(errno)));
+  std::error_code error;
+  const uint64_t bytes = fs::file_size(path, error);
+  if (bytes != uint64_t(whole_number(expected.at("bytes"))) || bytes != buffer.tensor.bytes())
+    damaged(path, fmt::format("has {} bytes, not {}", bytes, buffer.tensor.bytes()));
+  std::vector<float> host;
+  uint32_t checksum = 0;
+  for (int64_t first = 0; first < buffer.tensor.cols; first += kChunk) {
+    const Tensor part = buffer.tensor.col_range(first, std::min(kChunk, buffer.tensor.cols - first));
+    host.resize(size_t(part.cols));
+    in.read(reinterpret_cast<char*>(host.data()), std::streamsize(part.bytes()));
+    if (!in) damaged(path, "ends early");
+    checksum = crc(checksum, host.data(), part.bytes());
+    backend.copy_to_device(part.data, host.data(), part.bytes());
+  }
+  if (fmt::format("{:08x}", checksum) != expected.at("crc32").get<std::string>())
+    damaged(path, "is damaged (checksum)");
+}
+
+// The files that state.json tells of, as they should be.
+std::vector<std::pair<std::string, FileChecksum>> expected_files(const std::string& dir) {
+  std::vector<std::pair<std::string, FileChecksum>> files;
+  const json listed = read_json(dir).at("files");
+  for (const auto& [name, sum] : listed.items())
+    files.push_back({dir + "/" + name,
+                     {.bytes = uint64_t(whole_number(sum.at("bytes"))),
+                      .crc32 = uint32_t(std::stoul(sum.at("crc32").get<std::string>(), nullptr, 16))}});
+  return files;
+}
+
+}  // namespace
+
+uint64_t layout_fingerprint(const ParamStore& params) {
+  std::string text;
+  for (const Parameter& p : params.parameters()) text += fmt::format("{} {} {};", p.name, p.offset, p.size());
+  return uint64_t(crc(text)) << 32 | uint32_t(params.length());
+}
+
+void save_state(const std::string& dir, const RunState& state, const ParamStore& params, const Optimizer& optimizer) {
+  AtomicFolder folder(dir);
+  json j = to_json(state);
+  for (const Buffer& b : buffers(params, optimizer))
+    j["files"][b.file] = write_buffer(folder.temporary_path(), b, params.backend());
+  const json whole = {{"state", j}, {"crc32", fmt::format("{:08x}", crc(j.dump()))}};
+  write_file_atomic(folder.temporary_path() + "/state.json", whole.dump(1) + "\n");
+  folder.commit();
+}
+
+RunState read_state(const std::string& dir) {
+  try {
+    return from_json(read_json(dir));
+  } catch (const json::exception& e) {
+    damaged(dir + "/state.json", fmt::format("lacks a field ({})", e.what()));
+  } catch (const std::logic_error&) {  // of std::stoull
+    damaged(dir + "/state.json", "holds a fingerprint that is no number");
+  }
+}
+
+void load_state(const std::string& dir, const RunState& state, ParamStore& params, Optimizer& optimizer) {
+  try {
+    const json files = read_json(dir).at("files");
+    for (const Buffer& b : buffers(params, optimizer)) {
+      if (!files.contains(b.file)) damaged(dir + "/state.json", fmt::format("names no {}", b.file));
+      read_buffer(dir, b, files[b.file], params.backend());
+    }
+  } catch (const json::exception& e) {
+    damaged(dir + "/state.json", fmt::format("lacks a field ({})", e.what()));
+  }
+  params.weights_changed();
+  optimizer.set_steps(state.step - state.skipped);
+}
+
+bool state_looks_whole(const std::string& dir) {
+  try {
+    std::error_code error;
+    for (const auto& [file, sum] : expected_files(dir))
+      if (fs::file_size(file, error) != sum.bytes || error) return false;
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+bool state_is_whole(const std::string& dir) {
+  try {
+    for (const auto& [file, sum] : expected_files(dir))
+      if (file_checksum(file) != sum) return false;
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+}  // namespace encore

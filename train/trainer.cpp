@@ -1,0 +1,194 @@
+#include "train/trainer.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <set>
+
+namespace encore {
+
+Trainer::Trainer(Reservation& reservation, std::shared_ptr<const SequenceSet> set, const Masker& masker,
+                 Communicator& comm, const StepOptions& options)
+    : reservation_(reservation),
+      model_(reservation.model()),
+      set_(std::move(set)),
+      masker_(masker),
+      comm_(comm),
+      options_(options),
+      order_(set_->examples(), options.batch_sequences, options.total_examples, options.seed),
+      optimizer_(model_.params(), options.adamw),
+      reducer_(comm, model_.params(), model_.embedding_elements(), options.reduce_dtype) {
+  check(options.batch_sequences >= comm.size(), "--batch-sequences {} is less than one for each of the {} ranks",
+        options.batch_sequences, comm.size());
+  check(options.tokens_per_batch >= set_->seq_length(),
+        "--tokens-per-batch {} has no room for one example of --seq-length {}", options.tokens_per_batch,
+        set_->seq_length());
+  options_.schedule.total_steps = order_.steps();
+  options_.schedule.warmup_steps = warmup_steps(options.warmup_ratio, order_.steps());
+}
+
+double Trainer::epoch() const {
+  return double(std::min(step() * options_.batch_sequences, options_.total_examples)) / double(set_->examples());
+}
+
+void Trainer::set_skipped(int64_t all, int64_t in_row) {
+  skipped_ = all;
+  skipped_in_row_ = in_row;
+}
+
+std::vector<PackedBatch> Trainer::batches_of_step() const {
+  const std::vector<ExampleRef> examples = order_.examples(step(), comm_.rank(), comm_.size());
+  std::vector<PackedBatch> batches;
+  for (const auto& part : micro_batches(examples, *set_, options_.tokens_per_batch))
+    batches.push_back(make_batch(part, *set_, masker_, model_.config().pad_token_id));
+  return batches;
+}
+
+bool Trainer::works_ahead() const {
+  return model_.params().backend().asynchronous() && (comm_.size() == 1 || reducer_.sums_on_devices());
+}
+
+StepResult Trainer::run_step() {
+  StepResult result = works_ahead() ? run_ahead() : run_and_wait();
+  result.epoch = epoch();
+  return result;
+}
+
+StepResult Trainer::run_and_wait() {
+  StepResult result = compute(batches_of_step());
+  if (const std::string why = fault(result); !why.empty())
+    return skip(std::move(result), fmt::format("{}; {}", why, documents_of_step()));
+  optimizer_.step(result.lr, result.grad_norm);
+  skipped_in_row_ = 0;
+  return result;
+}
+
+// The device has the next step's passes to do when this one's sums are looked at. Its update waits for the next call,
+// so that the caller sees the weights after this step. Where the sums are not finite the update changed nothing: the
+// step is taken back and computed once more, for its gradients, which the next step's have replaced.
+StepResult Trainer::run_ahead() {
+  if (!sums_) sums_ = std::make_unique<StepSums>(model_.params().backend());
+  if (!under_way_) under_way_ = launch();
+  UnderWay now = std::move(*under_way_);
+  under_way_.reset();
+  optimizer_.update(now.result.lr, sums_->loss());
+  if (!done()) under_way_ = launch();
+  const StepSums::Values sums = sums_->read(now.place);
+  now.result.loss = sums.loss / double(std::max<int64_t>(1, now.result.targets));
+  now.result.correct = sums.correct;
+  now.result.grad_norm = std::sqrt(sums.squares);
+  now.result.idle = model_.params().backend().seconds_between(*now.free, *now.fed);
+  if (std::isfinite(now.result.loss) && std::isfinite(now.result.grad_norm)) {
+    skipped_in_row_ = 0;
+    return now.result;
+  }
+  under_way_.reset();
+  model_.clear_totals();
+  optimizer_.set_steps(optimizer_.steps() - 1);
+  return run_and_wait();
+}
+
+Trainer::UnderWay Trainer::launch() {
+  Backend& backend = model_.params().backend();
+  std::unique_ptr<Event> free = backend.record_event();
+  const std::vector<PackedBatch> batches = batches_of_step();
+  std::unique_ptr<Event> fed = backend.record_event();
+  UnderWay step{.result = start(batches), .free = std::move(free), .fed = std::move(fed)};
+  std::array<double, 1> flops{step.result.flops};
+  comm_.all_reduce_sum(std::span<double>(flops));
+  step.result.flops = flops[0];
+  optimizer_.measure();
+  step.place = sums_->take(model_.loss_sum(), model_.correct(), optimizer_.squares());
+  model_.clear_totals();
+  return step;
+}
+
+StepResult Trainer::train_on(const std::vector<PackedBatch>& batches) {
+  const StepResult result = compute(batches);
+  if (const std::string why = fault(result); !why.empty()) throw NonFiniteError(why);
+  optimizer_.step(result.lr, result.grad_norm);
+  return result;
+}
+
+StepResult Trainer::start(const std::vector<PackedBatch>& batches) {
+  enum { kTokens, kTargets };
+  StepResult result{.step = step() + 1, .lr = options_.schedule.at(step()), .micro_batches = int(batches.size())};
+  std::array<int64_t, 2> counts{};
+  for (const PackedBatch& batch : batches) {
+    counts[kTokens] += batch.tokens();
+    counts[kTargets] += batch.targets();
+    result.flops += training_flops(model_.config(), batch);
+  }
+  comm_.all_reduce_sum(std::span<int64_t>(counts));
+  result.tokens = counts[kTokens];
+  result.targets = counts[kTargets];
+
+  model_.params().zero_gradients();
+  accumulate(batches, float(1.0 / double(std::max<int64_t>(1, result.targets))));
+  reducer_.finish(model_.loss_sum(), model_.correct());
+  return result;
+}
+
+StepResult Trainer::compute(const std::vector<PackedBatch>& batches) {
+  StepResult result = start(batches);
+  const LossTotals totals = model_.take_totals();
+  std::array<double, 3> sums{result.flops, totals.loss_sum, double(totals.correct)};
+  comm_.all_reduce_sum(std::span<double>(sums).first(reducer_.sums_on_devices() ? 1 : 3));
+  result.flops = sums[0];
+  result.loss = sums[1] / double(std::max<int64_t>(1, result.targets));
+  result.correct = int64_t(sums[2]);
+  result.grad_norm = optimizer_.gradient_norm();
+  return result;
+}
+
+// The last pass tells the reducer how far it is, so that sums over ranks begin while it goes on.
+void Trainer::accumulate(const std::vector<PackedBatch>& batches, float grad_scale) {
+  const auto last =
+      std::find_if(batches.rbegin(), batches.rend(), [](const PackedBatch& b) { return b.targets() > 0; });
+  for (const PackedBatch& batch : batches) {
+    if (batch.targets() == 0) continue;
+    reservation_.fit(batch);
+    if (&batch == &*last && reducer_.sums_on_devices()) model_.tell_gradients_final(&reducer_);
+    model_.forward_backward(batch, grad_scale, options_.seed);
+  }
+  model_.tell_gradients_final(nullptr);
+}
+
+// Loss and norm are sums over all ranks and gradients are the same everywhere: every rank comes to the same answer.
+std::string Trainer::fault(const StepResult& r) const {
+  if (std::isfinite(r.loss) && std::isfinite(r.grad_norm)) return "";
+  const std::string tensor = nonfinite_tensor(model_.params());
+  return fmt::format("step {}: the {} is not finite (loss {}, gradient norm {}, lr {:g}){}", r.step,
+                     std::isfinite(r.loss) ? "gradient" : "loss", r.loss, r.grad_norm, r.lr,
+                     tensor.empty() ? "" : ", from " + tensor);
+}
+
+StepResult Trainer::skip(StepResult result, const std::string& why) {
+  if (options_.on_nonfinite == OnNonFinite::kStop)
+    throw NonFiniteError(why + ": lower --lr, or leave such steps out with --on-nonfinite skip");
+  if (++skipped_in_row_ >= kMostSkippedInRow)
+    throw NonFiniteError(
+        fmt::format("{}: {} steps in a row: lower --lr, or look at these documents", why, skipped_in_row_));
+  ++skipped_;
+  result.skipped = why;
+  return result;
+}
+
+std::string Trainer::documents_of_step() const {
+  constexpr size_t kNamed = 20;
+  std::set<int64_t> documents;
+  for (const ExampleRef& ref : order_.examples(step())) {
+    const int64_t first = set_->first_sequence(ref.example), count = set_->example_sequences(ref.example);
+    for (int64_t s = first; s < first + count; ++s) documents.insert(set_->document_of(s));
+  }
+  std::string names;
+  size_t named = 0;
+  for (int64_t d : documents) {
+    if (named++ == kNamed) break;
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", d);
+  }
+  return fmt::format("documents of the batch: {}{}", names,
+                     documents.size() > kNamed ? fmt::format(" and {} more", documents.size() - kNamed) : "");
+}
+
+}  // namespace encore

@@ -1,0 +1,103 @@
+// One run from its first step, or the step that it stopped at, to its end: steps, evaluations, saves, the log.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "train/evaluator.h"
+#include "train/progress.h"
+#include "train/run_folder.h"
+#include "train/save_policy.h"
+#include "train/state_file.h"
+#include "train/step_log.h"
+#include "train/trainer.h"
+
+namespace encore {
+
+class Profiler;
+
+struct RunOptions {
+  int64_t eval_every = 0;    // steps; 0: never but before the first step and after the last
+  int64_t save_every = 0;    // steps; 0: by time alone
+  double save_minutes = 30;  // 0: by steps alone
+  int64_t keep = 2;          // states
+  double max_hours = 0;      // of this process; 0: no limit
+  double log_seconds = 10;   // between plain lines where there is no terminal
+  OnSaveError on_save_error = OnSaveError::kStop;
+  DType save_dtype = DType::kF32;
+  std::string eval_name = "held-out";
+  size_t planned_bytes = 0;  // what the memory plan promised, for the comparison at the end
+  Profiler* profiler = nullptr;
+  // Makes report.html again, after each save (false) and at the end (true); rank 0's. Returns what went wrong, or "".
+  std::function<std::string(bool last)> report;
+};
+
+// How a run ended, as the program's exit code.
+enum class RunEnd { kFinished, kTimeUp, kSignal };
+constexpr int exit_code(RunEnd end) {
+  return end == RunEnd::kSignal ? 75 : 0;
+}
+
+class TrainingRun {
+ public:
+  // folder: of rank 0; absent on the others. evaluator: null when nothing is held out. fingerprints stand in `state`.
+  // save_tokenizer writes the tokenizer's files into a model folder. state: where the run stands; RunState{} plus
+  // fingerprints for a new one, whose weights are those of the checkpoint; else as load_state() left things.
+  TrainingRun(Trainer&, Reservation&, const Evaluator*, Communicator&, RunFolder*, const RunState&, const RunOptions&,
+              std::function<void(const std::string&)> save_tokenizer);
+
+  // Throws IoError when the disk fails (the last complete state is intact; with OnSaveError::kContinue at the end of
+  // the run alone), NonFiniteError when the loss or gradient is not finite (train/trainer.h), DeviceError naming
+  // the step, the op and the last complete state.
+  RunEnd run();
+
+  const RunState& state() const { return state_; }
+
+ private:
+  enum Stop { kGoOn = 0, kTime = 1, kAsked = 2 };
+  RunEnd run_to_end();
+  std::string last_complete_state() const;
+  int agree_on_stop();
+  void before_first_step();
+  void record(const StepResult&, double seconds);
+  void evaluate();
+  void write_line(const nlohmann::ordered_json& line, const char* prefix);
+  void save();
+  void save_at_end();
+  void write_state();
+  void save_hf(const std::string& which);
+  void sample_memory();
+  void report_end(RunEnd);
+  void refresh_report(bool last);
+  bool eval_due(int64_t step) const;
+  bool save_due() const;
+
+  Trainer& trainer_;
+  Reservation& reservation_;
+  const Evaluator* evaluator_;
+  Communicator& comm_;
+  RunFolder* folder_;
+  RunState state_;
+  RunOptions options_;
+  std::function<void(const std::string&)> save_tokenizer_;
+  std::unique_ptr<StepLog> log_;
+  Progress progress_;
+  SavePolicy policy_;
+  std::chrono::steady_clock::time_point start_, last_save_;
+  int64_t first_step_ = 0, last_saved_step_ = -1;
+  // The step before, where rates are over two.
+  struct {
+    int64_t tokens = 0;
+    double seconds = 0;
+  } before_;
+  double idle_seconds_ = 0;
+  double step_seconds_ = 0, recent_seconds_ = 0;  // of this process; recent: a running mean of one step
+  int64_t session_tokens_ = 0;
+  double session_flops_ = 0;
+  size_t peak_anonymous_ = 0;
+};
+
+}  // namespace encore
