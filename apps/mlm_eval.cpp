@@ -70,14 +70,14 @@ int mlm_eval(int argc, char** argv) {
                                .seed = uint64_t(cli.get_integer("seed"))};
   const std::unique_ptr<Communicator> self = make_communicator();
   const Device device = open_device(cli, threads_for_rank(*self));
-  const Dataset data = Dataset::open({.corpus = {.files = cli.get_list("data"),
-                                                 .text_field = cli.get("text-field"),
-                                                 .blank_line_documents = cli.get_flag("blank-line-documents")},
-                                      .mode = SequenceMode::kSplit,
-                                      .seq_length = seq_length,
-                                      .cache_dir = cli.get("cache-dir"),
-                                      .threads = device.threads},
-                                     tokenizer);
+  const Dataset data =
+      Dataset::open({.cache = {.corpus = {.files = cli.get_list("data"),
+                                          .text_field = cli.get("text-field"),
+                                          .blank_line_documents = cli.get_flag("blank-line-documents")},
+                               .dir = cli.get("cache-dir"),
+                               .threads = device.threads},
+                     .layout = {.mode = SequenceMode::kSplit, .seq_length = seq_length}},
+                    tokenizer);
   const int64_t asked = cli.get_integer("eval-tokens");
   const auto set = asked > 0 ? sample_of_tokens(data.train(), asked) : data.train();
   check_inference_memory(

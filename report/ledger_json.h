@@ -4,13 +4,13 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "data/sequences/dataset.h"
+#include "data/sequences/ledger.h"
 #include "train/run_data.h"
 
 namespace encore {
 
 // {"program", "steps", "device", "processes", "eval_name", "train": {...}, "eval": {...}}; "eval" only where --eval
-// named text of its own. A ledger's keys are the names of data/sequences/dataset.h.
+// named text of its own. A ledger's keys are the names of data/sequences/ledger.h.
 nlohmann::json ledger_json(const RunData&, const std::string& program, int64_t steps, const std::string& device,
                            const std::string& processes);
 

@@ -17,10 +17,10 @@ namespace {
 // The cache of a corpus is built by rank 0, with the cores of those that wait for it meanwhile; the others find it.
 Dataset open_dataset(DatasetOptions options, const Tokenizer& tokenizer, Communicator& comm) {
   if (comm.root()) {
-    options.threads *= comm.local_size();
-    options.say = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+    options.cache.threads *= comm.local_size();
+    options.cache.say = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   }
-  options.stop = [] { return stop_signal() != 0; };
+  options.cache.stop = [] { return stop_signal() != 0; };
   if (!comm.root()) comm.barrier();
   Dataset dataset = Dataset::open(options, tokenizer);
   if (comm.root()) comm.barrier();

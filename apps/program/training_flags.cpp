@@ -186,31 +186,30 @@ DatasetOptions train_dataset_options(const Cli& cli, int threads) {
                                                              {"split", SequenceMode::kSplit},
                                                              {"pack", SequenceMode::kPack},
                                                              {"full", SequenceMode::kFull}};
-  DatasetOptions options;
-  options.corpus.files = cli.get_list("train");
-  options.corpus.text_field = cli.get("text-field");
-  options.corpus.blank_line_documents = cli.get_flag("blank-line-documents");
-  options.mode = kModes.at(cli.get("mode"));
-  options.seq_length = cli.get_integer("seq-length");
-  options.stride = cli.get_integer("stride");
-  options.cross_document_attention = cli.get_flag("cross-document-attention");
-  options.held_out = cli.get_list("eval").empty() ? cli.get_number("held-out") : 0;
-  options.cache_dir = cli.get("cache-dir");
-  options.verify_cache = cli.get_flag("verify-cache");
-  options.threads = threads;
-  check(options.stride == 0 || options.mode == SequenceMode::kSplit, "--stride is for --mode split, not {}",
+  const LayoutOptions layout{.mode = kModes.at(cli.get("mode")),
+                             .seq_length = cli.get_integer("seq-length"),
+                             .stride = cli.get_integer("stride"),
+                             .cross_document_attention = cli.get_flag("cross-document-attention"),
+                             .held_out = cli.get_list("eval").empty() ? cli.get_number("held-out") : 0};
+  check(layout.stride == 0 || layout.mode == SequenceMode::kSplit, "--stride is for --mode split, not {}",
         cli.get("mode"));
-  check(!options.cross_document_attention || options.mode == SequenceMode::kFull,
+  check(!layout.cross_document_attention || layout.mode == SequenceMode::kFull,
         "--cross-document-attention is for --mode full, not {}", cli.get("mode"));
-  return options;
+  return {.cache = {.corpus = {.files = cli.get_list("train"),
+                               .text_field = cli.get("text-field"),
+                               .blank_line_documents = cli.get_flag("blank-line-documents")},
+                    .dir = cli.get("cache-dir"),
+                    .verify = cli.get_flag("verify-cache"),
+                    .threads = threads},
+          .layout = layout};
 }
 
 DatasetOptions eval_dataset_options(const Cli& cli, int threads) {
   DatasetOptions options = train_dataset_options(cli, threads);
-  options.mode = SequenceMode::kSplit;
-  options.stride = 0;
-  options.cross_document_attention = false;
-  if (!cli.get_list("eval").empty()) options.corpus.files = cli.get_list("eval");
+  options.layout.mode = SequenceMode::kSplit;
+  options.layout.stride = 0;
+  options.layout.cross_document_attention = false;
+  if (!cli.get_list("eval").empty()) options.cache.corpus.files = cli.get_list("eval");
   return options;
 }
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "data/sequences/dataset.h"
+#include "data/sequences/sequence_set.h"
 
 namespace encore {
 

@@ -2,9 +2,6 @@
 
 #include <algorithm>
 
-#include "data/cache/token_cache.h"
-#include "data/sequences/sequence_layout.h"
-#include "data/tokenizer/tokenizer.h"
 #include "kernels/base/check.h"
 #include "kernels/base/hash.h"
 #include "kernels/base/rng.h"
@@ -15,7 +12,7 @@ namespace {
 class CachedSequences final : public SequenceSet {
  public:
   CachedSequences(std::shared_ptr<const TokenCache> cache, const HeldOutChoice& choice, bool held_out,
-                  SequenceLayout layout, const DatasetOptions& options, int32_t bos, int32_t eos)
+                  SequenceLayout layout, const LayoutOptions& options, int32_t bos, int32_t eos)
       : cache_(std::move(cache)),
         choice_(choice),
         held_out_(held_out),
@@ -130,23 +127,24 @@ Ledger make_ledger(const TokenCache& cache, const SequenceLayout& train, const S
 }  // namespace
 
 Dataset Dataset::open(const DatasetOptions& options, const Tokenizer& tokenizer) {
-  check_layout_options(options);
+  const LayoutOptions& o = options.layout;
+  check_layout_options(o);
   check(tokenizer.bos_id() >= 0 && tokenizer.eos_id() >= 0,
         "the tokenizer has no <s> and </s>; sequences cannot be made with it");
-  const auto cache = TokenCache::open(options, tokenizer);
-  const HeldOutChoice choice(*cache, options.held_out);
-  SequenceLayout train = lay_out(*cache, choice, false, options);
-  SequenceLayout held_out = lay_out(*cache, choice, true, options);
+  const auto cache = TokenCache::open(options.cache, tokenizer);
+  const HeldOutChoice choice(*cache, o.held_out);
+  SequenceLayout train = lay_out(*cache, choice, false, o);
+  SequenceLayout held_out = lay_out(*cache, choice, true, o);
 
   Dataset dataset;
   dataset.ledger_ = make_ledger(*cache, train, held_out);
   Hasher hash;
-  hash.add(cache->content_fingerprint()).add(uint64_t(options.mode)).add(uint64_t(options.seq_length));
-  hash.add(uint64_t(options.stride)).add(uint64_t(options.cross_document_attention));
-  hash.add(&options.held_out, sizeof options.held_out);
+  hash.add(cache->content_fingerprint()).add(uint64_t(o.mode)).add(uint64_t(o.seq_length));
+  hash.add(uint64_t(o.stride)).add(uint64_t(o.cross_document_attention));
+  hash.add(&o.held_out, sizeof o.held_out);
   dataset.fingerprint_ = hash.digest();
   const auto side = [&](bool out, SequenceLayout&& layout) {
-    return std::make_shared<CachedSequences>(cache, choice, out, std::move(layout), options, tokenizer.bos_id(),
+    return std::make_shared<CachedSequences>(cache, choice, out, std::move(layout), o, tokenizer.bos_id(),
                                              tokenizer.eos_id());
   };
   dataset.train_ = side(false, std::move(train));

@@ -15,7 +15,7 @@ double held_out_draw(uint64_t text_hash) {
 
 class Layouter {
  public:
-  Layouter(const TokenCache& cache, const DatasetOptions& options)
+  Layouter(const TokenCache& cache, const LayoutOptions& options)
       : cache_(cache), options_(options), room_(options.seq_length - 2) {
     if (options.mode == SequenceMode::kPack) cache.check_lines();
   }
@@ -109,7 +109,7 @@ class Layouter {
   }
 
   const TokenCache& cache_;
-  const DatasetOptions& options_;
+  const LayoutOptions& options_;
   int64_t room_;
   int64_t left_ = 0;  // of the example in work
   SequenceLayout out_;
@@ -117,7 +117,7 @@ class Layouter {
 
 }  // namespace
 
-void check_layout_options(const DatasetOptions& o) {
+void check_layout_options(const LayoutOptions& o) {
   check(o.seq_length >= 3 && o.seq_length < (int64_t(1) << TokenRun::kLengthBits),
         "--seq-length {}: must be at least 3 (<s>, a token, </s>) and below {}", o.seq_length,
         int64_t(1) << TokenRun::kLengthBits);
@@ -151,7 +151,7 @@ bool HeldOutChoice::operator()(int64_t document) const {
 }
 
 SequenceLayout lay_out(const TokenCache& cache, const HeldOutChoice& choice, bool held_out,
-                       const DatasetOptions& options) {
+                       const LayoutOptions& options) {
   Layouter layouter(cache, options);
   if (held_out && !choice.any()) return layouter.finish();
   for (int64_t d = 0; d < cache.documents(); ++d)

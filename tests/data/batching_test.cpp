@@ -105,12 +105,8 @@ class Batches : public testing::Test {
   Batches() {
     std::string text;
     for (int i = 0; i < 200; ++i) text += std::string(size_t(5 + i * 7 % 90), char('a' + i % 26)) + " x\n";
-    DatasetOptions options;
-    options.corpus.files = {dir_.write("a.txt", text)};
-    options.cache_dir = dir_.path();
-    options.seq_length = 48;
-    options.threads = 1;
-    set_ = Dataset::open(options, byte_tokenizer()).train();
+    const TokenCacheOptions cache{.corpus = {.files = {dir_.write("a.txt", text)}}, .dir = dir_.path(), .threads = 1};
+    set_ = Dataset::open({.cache = cache, .layout = {.seq_length = 48}}, byte_tokenizer()).train();
   }
   TempDir dir_;
   std::shared_ptr<const SequenceSet> set_;

@@ -18,9 +18,10 @@ struct Twenty {
   Twenty() {
     std::string text;
     for (int length = 1; length <= 20; ++length) text += std::string(size_t(length), char('a' + length - 1)) + "\n";
-    DatasetOptions options{.mode = SequenceMode::kSplit, .seq_length = 32, .cache_dir = dir.path(), .threads = 1};
-    options.corpus.files = {dir.write("corpus.txt", text)};
-    set = Dataset::open(options, byte_tokenizer()).train();
+    const TokenCacheOptions cache{
+        .corpus = {.files = {dir.write("corpus.txt", text)}}, .dir = dir.path(), .threads = 1};
+    set = Dataset::open({.cache = cache, .layout = {.mode = SequenceMode::kSplit, .seq_length = 32}}, byte_tokenizer())
+              .train();
   }
 };
 

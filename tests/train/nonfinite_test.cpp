@@ -20,11 +20,10 @@ struct Rig {
       : tokenizer(Tokenizer::load(workplace().model())),
         backend(make_backend("cpu", 1)),
         comm(make_communicator()),
-        data(Dataset::open({.corpus = {.files = {workplace().train()}},
-                            .seq_length = 64,
-                            .cache_dir = workplace().cache(),
-                            .threads = 1},
-                           tokenizer)) {
+        data(Dataset::open(
+            {.cache = {.corpus = {.files = {workplace().train()}}, .dir = workplace().cache(), .threads = 1},
+             .layout = {.seq_length = 64}},
+            tokenizer)) {
     const EncoderConfig config = load_config(workplace().model());
     model = make_mlm(config, *backend, DType::kF32, Mode::kTraining);
     load_weights(workplace().model(), model->params(), config, 0);

@@ -26,9 +26,10 @@ struct Seen {
 
 std::vector<Seen> train(int ranks) {
   const Tokenizer tokenizer = Tokenizer::load(workplace().model());
-  const Dataset data = Dataset::open(
-      {.corpus = {.files = {workplace().train()}}, .seq_length = 64, .cache_dir = workplace().cache(), .threads = 1},
-      tokenizer);
+  const Dataset data =
+      Dataset::open({.cache = {.corpus = {.files = {workplace().train()}}, .dir = workplace().cache(), .threads = 1},
+                     .layout = {.seq_length = 64}},
+                    tokenizer);
   const Masker masker = make_masker({.seed = 11}, tokenizer), fixed = make_masker({.seed = kEvalSeed}, tokenizer);
   const EncoderConfig config = load_config(workplace().model());
   std::vector<Seen> seen(static_cast<size_t>(ranks));

@@ -39,11 +39,10 @@ struct Rig {
                 }),
         devices(over_devices(*processes, *backend)),
         masker(make_masker({.seed = 11}, tokenizer)),
-        data(Dataset::open({.corpus = {.files = {workplace().train()}},
-                            .seq_length = 64,
-                            .cache_dir = workplace().cache(),
-                            .threads = 1},
-                           tokenizer)) {
+        data(Dataset::open(
+            {.cache = {.corpus = {.files = {workplace().train()}}, .dir = workplace().cache(), .threads = 1},
+             .layout = {.seq_length = 64}},
+            tokenizer)) {
     EncoderConfig config = load_config(workplace().model());
     if (dropout >= 0) config.hidden_dropout_prob = config.attention_probs_dropout_prob = dropout;
     model = make_mlm(config, counted, dtype, Mode::kTraining);
