@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "data/sequences/dataset.h"
+#include "data/sequences/masking.h"
 #include "data/sequences/sequence_sample.h"
 #include "data/tokenizer/tokenizer.h"
 #include "model/checkpoint.h"
@@ -65,9 +66,10 @@ int mlm_eval(int argc, char** argv) {
         tokens_per_batch, seq_length);
   const Tokenizer tokenizer = Tokenizer::load(dir);
   check_vocabulary(config, tokenizer, dir);
-  const MaskingOptions masking{.mlm_probability = cli.get_number("mlm-probability"),
-                               .whole_word = cli.get("masking") == "whole-word",
-                               .seed = uint64_t(cli.get_integer("seed"))};
+  const std::shared_ptr<const Objective> objective = make_masking({.mlm_probability = cli.get_number("mlm-probability"),
+                                                                   .whole_word = cli.get("masking") == "whole-word",
+                                                                   .seed = uint64_t(cli.get_integer("seed"))},
+                                                                  tokenizer);
   const std::unique_ptr<Communicator> self = make_communicator();
   const Device device = open_device(cli, threads_for_rank(*self));
   const Dataset data =
@@ -82,7 +84,7 @@ int mlm_eval(int argc, char** argv) {
   const auto set = asked > 0 ? sample_of_tokens(data.train(), asked) : data.train();
   check_inference_memory(
       config, dir, device,
-      {.capacity = [&](int64_t tokens) { return plan_capacity(tokens, masking.mlm_probability); },
+      {.capacity = [&](int64_t tokens) { return plan_capacity(tokens, *objective); },
        .tokens = tokens_per_batch,
        .least = seq_length,
        .batches = int64_t(mean_example_tokens(*set) * double(set->examples())) / tokens_per_batch + 1});
@@ -91,8 +93,8 @@ int mlm_eval(int argc, char** argv) {
   for (const std::string& note : report.notes) fmt::print(stderr, "note: {}\n", note);
   if (report.mlm_head_fresh)
     fmt::print(stderr, "note: {} has no MLM head: the loss is that of a freshly initialised one\n", report.file);
-  Reservation reservation(*model, plan_capacity(tokens_per_batch, masking.mlm_probability), Mode::kInference);
-  const Evaluator evaluator(set, make_masker(masking, tokenizer), tokens_per_batch);
+  Reservation reservation(*model, plan_capacity(tokens_per_batch, *objective), Mode::kInference);
+  const Evaluator evaluator(set, objective, tokens_per_batch);
   print_result(evaluator.run(reservation, *self, /*per_document=*/true), cli.get_flag("json"));
   if (!cli.get_flag("json")) fmt::print("computed by    {}\n", device.description());
   return 0;

@@ -31,8 +31,9 @@ void add_by_document(const std::vector<ExampleRef>& examples, const SequenceSet&
 
 }  // namespace
 
-Evaluator::Evaluator(std::shared_ptr<const SequenceSet> set, const Masker& fixed, int64_t tokens_per_batch)
-    : set_(std::move(set)), masker_(fixed), tokens_per_batch_(tokens_per_batch) {}
+Evaluator::Evaluator(std::shared_ptr<const SequenceSet> set, std::shared_ptr<const Objective> fixed,
+                     int64_t tokens_per_batch)
+    : set_(std::move(set)), objective_(std::move(fixed)), tokens_per_batch_(tokens_per_batch) {}
 
 EvalResult Evaluator::run(Reservation& reservation, Communicator& comm, bool per_document) const {
   Model& model = reservation.model();
@@ -45,7 +46,7 @@ EvalResult Evaluator::run(Reservation& reservation, Communicator& comm, bool per
   std::vector<float> target_loss;
   int64_t tokens = 0;
   for (const auto& part : micro_batches(examples, *set_, tokens_per_batch_)) {
-    const PackedBatch batch = make_batch(part, *set_, masker_, model.config().pad_token_id);
+    const PackedBatch batch = make_batch(part, *set_, *objective_, model.config().pad_token_id);
     tokens += batch.tokens();
     if (batch.targets() == 0) continue;
     reservation.fit(batch);

@@ -23,7 +23,7 @@ struct EvalResult {
 
 class Evaluator {
  public:
-  Evaluator(std::shared_ptr<const SequenceSet>, const Masker& fixed, int64_t tokens_per_batch);
+  Evaluator(std::shared_ptr<const SequenceSet>, std::shared_ptr<const Objective> fixed, int64_t tokens_per_batch);
 
   // Every rank takes a share; every rank gets the result. per_document: for one rank.
   EvalResult run(Reservation&, Communicator&, bool per_document = false) const;
@@ -32,7 +32,7 @@ class Evaluator {
 
  private:
   std::shared_ptr<const SequenceSet> set_;
-  Masker masker_;
+  std::shared_ptr<const Objective> objective_;
   int64_t tokens_per_batch_;
 };
 

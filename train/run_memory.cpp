@@ -48,7 +48,7 @@ LargestStep largest_step(const SequenceSet& set, const StepOptions& step, int ra
 }
 
 RunMemory plan_memory(const EncoderConfig& config, const std::string& model_dir, const Device& device,
-                      const RunData& data, const StepOptions& step, double mlm_probability, Communicator& comm) {
+                      const RunData& data, const StepOptions& step, const Objective& objective, Communicator& comm) {
   const size_t before = memory_use().anonymous;
   const auto outline = outline_mlm(config, *device.backend, device.dtype, Mode::kTraining);
   const int64_t longest_eval = longest_example(data.eval.get());
@@ -57,7 +57,7 @@ RunMemory plan_memory(const EncoderConfig& config, const std::string& model_dir,
     s.tokens_per_batch = tokens_per_batch;
     const LargestStep largest = largest_step(*data.train, s, comm.size());
     RunMemory memory;
-    memory.capacity = plan_capacity(std::max(largest.tokens, longest_eval), mlm_probability);
+    memory.capacity = plan_capacity(std::max(largest.tokens, longest_eval), objective);
     memory.plan = plan_run(*outline, {.capacity = memory.capacity,
                                       .step = s,
                                       .step_tokens = largest.step_tokens,

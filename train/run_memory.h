@@ -23,6 +23,6 @@ struct RunMemory {
 };
 // Throws Error in one line when the plan does not fit (train/memory_limit.h). Every rank calls it.
 RunMemory plan_memory(const EncoderConfig&, const std::string& model_dir, const Device&, const RunData&,
-                      const StepOptions&, double mlm_probability, Communicator&);
+                      const StepOptions&, const Objective&, Communicator&);
 
 }  // namespace encore

@@ -7,12 +7,12 @@
 
 namespace encore {
 
-Trainer::Trainer(Reservation& reservation, std::shared_ptr<const SequenceSet> set, const Masker& masker,
-                 Communicator& comm, const StepOptions& options)
+Trainer::Trainer(Reservation& reservation, std::shared_ptr<const SequenceSet> set,
+                 std::shared_ptr<const Objective> objective, Communicator& comm, const StepOptions& options)
     : reservation_(reservation),
       model_(reservation.model()),
       set_(std::move(set)),
-      masker_(masker),
+      objective_(std::move(objective)),
       comm_(comm),
       options_(options),
       order_(set_->examples(), options.batch_sequences, options.total_examples, options.seed),
@@ -40,7 +40,7 @@ std::vector<PackedBatch> Trainer::batches_of_step() const {
   const std::vector<ExampleRef> examples = order_.examples(step(), comm_.rank(), comm_.size());
   std::vector<PackedBatch> batches;
   for (const auto& part : micro_batches(examples, *set_, options_.tokens_per_batch))
-    batches.push_back(make_batch(part, *set_, masker_, model_.config().pad_token_id));
+    batches.push_back(make_batch(part, *set_, *objective_, model_.config().pad_token_id));
   return batches;
 }
 

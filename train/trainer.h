@@ -51,7 +51,8 @@ class Trainer {
   // REQUIRES: reservation made with Mode::kTraining. All ranks hold the same weights and pass the same options.
   // Throws Error when the values cannot hold together: fewer examples a step than ranks, an example longer than
   // tokens_per_batch.
-  Trainer(Reservation&, std::shared_ptr<const SequenceSet>, const Masker&, Communicator&, const StepOptions&);
+  Trainer(Reservation&, std::shared_ptr<const SequenceSet>, std::shared_ptr<const Objective>, Communicator&,
+          const StepOptions&);
 
   int64_t steps() const { return order_.steps(); }
   int64_t step() const { return optimizer_.steps() + skipped_; }  // done so far, with those left out
@@ -95,7 +96,7 @@ class Trainer {
   Reservation& reservation_;
   Model& model_;
   std::shared_ptr<const SequenceSet> set_;
-  Masker masker_;
+  std::shared_ptr<const Objective> objective_;
   Communicator& comm_;
   StepOptions options_;
   StepOrder order_;

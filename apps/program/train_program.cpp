@@ -176,18 +176,18 @@ RunEnd run(Recipe recipe, Cli& cli, Communicator& processes) {
 
   spool_streams(cli, comm);
   const RunData data = open_data(cli, tokenizer, comm, device.threads, opening);
-  const Masker masker = make_masker(masking_options(cli), tokenizer);
+  const std::shared_ptr<const Objective> objective = make_masking(masking_options(cli), tokenizer);
   const StepOptions step = step_options(cli, data.train->examples());
 
   // Before the model is made: what does not fit is refused here.
-  const RunMemory memory = plan_memory(config, model_dir, device, data, step, masker.options().mlm_probability, comm);
+  const RunMemory memory = plan_memory(config, model_dir, device, data, step, *objective, comm);
   opening.say("\nMemory plan, micro-batches of {} tokens\n{}", with_commas(memory.capacity.tokens),
               to_text(memory.plan));
   const std::unique_ptr<Model> model = make_mlm(config, *device.backend, device.dtype, Mode::kTraining);
   Reservation reservation(*model, memory.capacity, Mode::kTraining);
-  Trainer trainer(reservation, data.train, masker, comm, step);
-  const Evaluator evaluator(data.eval, make_masker(eval_masking_options(cli), tokenizer),
-                            std::min(step.tokens_per_batch, memory.capacity.tokens));
+  Trainer trainer(reservation, data.train, objective, comm, step);
+  const std::shared_ptr<const Objective> eval_objective = make_masking(eval_masking_options(cli), tokenizer);
+  const Evaluator evaluator(data.eval, eval_objective, std::min(step.tokens_per_batch, memory.capacity.tokens));
 
   const bool resume = resumes(cli);
   // Before the folder is made: a checkpoint that is refused leaves nothing behind.
@@ -195,8 +195,7 @@ RunEnd run(Recipe recipe, Cli& cli, Communicator& processes) {
   RunOptions options = options_of(cli, trainer, data, memory.plan.total(), profiler.get());
   if (cli.get_flag("dry-run")) {
     say_steps(opening, trainer, step, data, cli);
-    const Masker eval_masker = make_masker(eval_masking_options(cli), tokenizer);
-    dry_run({trainer, reservation, data, eval_masker, comm, step, options, cli.get("output")});
+    dry_run({trainer, reservation, data, eval_objective, comm, step, options, cli.get("output")});
     if (profiler) profiler->finish(stdout);
     return RunEnd::kFinished;
   }

@@ -3,6 +3,7 @@
 
 #include "apps/program/cli.h"
 #include "data/sequences/dataset.h"
+#include "data/sequences/masking.h"
 #include "model/config.h"
 #include "train/trainer.h"
 #include "train/training_run.h"

@@ -47,10 +47,10 @@ class CachedSequences final : public SequenceSet {
     return tokens;
   }
 
-  void append(int64_t example, uint64_t epoch, const Masker& masker, PackedBatch& batch) const override {
+  void append(int64_t example, uint64_t epoch, const Objective& objective, PackedBatch& batch) const override {
     const int64_t first = first_sequence(example);
     for (int64_t s = first; s < first + example_sequences(example); ++s)
-      append_sequence(s, example_key(epoch, uint64_t(s)), masker, batch);
+      append_sequence(s, example_key(epoch, uint64_t(s)), objective, batch);
   }
 
  private:
@@ -67,7 +67,7 @@ class CachedSequences final : public SequenceSet {
     }
   }
 
-  void append_sequence(int64_t sequence, uint64_t key, const Masker& masker, PackedBatch& batch) const {
+  void append_sequence(int64_t sequence, uint64_t key, const Objective& objective, PackedBatch& batch) const {
     if (batch.cu_seqlens.empty()) batch.cu_seqlens.push_back(0);
     const size_t row0 = batch.ids.size(), target0 = batch.target_rows.size();
     std::vector<uint8_t> word_start{1};
@@ -86,7 +86,8 @@ class CachedSequences final : public SequenceSet {
       for_pieces(run, add_piece);
     else
       add_piece(int64_t(run.start), int64_t(run.start + run.length));
-    masker.apply(std::span(batch.ids).subspan(row0), word_start, key, batch.target_rows, batch.target_labels);
+    objective.apply({.ids = std::span(batch.ids).subspan(row0), .word_starts = word_start, .key = key},
+                    batch.target_rows, batch.target_labels);
     for (size_t t = target0; t < batch.target_rows.size(); ++t) batch.target_rows[t] += int32_t(row0);
     batch.cu_seqlens.push_back(int32_t(batch.ids.size()));
     batch.example_keys.push_back(key);

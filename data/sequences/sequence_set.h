@@ -11,7 +11,7 @@
 
 #include <cstdint>
 
-#include "data/sequences/masking.h"
+#include "data/sequences/objective.h"
 #include "kernels/base/packed_batch.h"
 
 namespace encore {
@@ -27,7 +27,7 @@ class SequenceSet {
   virtual int64_t example_sequences(int64_t example) const = 0;
   // Appends an example to the batch: ids as they are shown, cu_seqlens, example keys (example_key(epoch, sequence
   // number)), targets. The caller calls finish().
-  virtual void append(int64_t example, uint64_t epoch, const Masker&, PackedBatch&) const = 0;
+  virtual void append(int64_t example, uint64_t epoch, const Objective&, PackedBatch&) const = 0;
   // Number, over both sides, of the document that a sequence starts in: for messages and losses by document.
   virtual int64_t document_of(int64_t sequence) const = 0;
   virtual int64_t first_sequence(int64_t example) const = 0;

@@ -13,6 +13,7 @@
 
 #include "data/cache/cache_lock.h"
 #include "data/cache/token_cache.h"
+#include "data/sequences/masking.h"
 #include "tests/data/data_fixtures.h"
 
 namespace encore {
@@ -293,11 +294,11 @@ TEST(TokenCache, LargeCachesAreCheckedWhereTheyAreRead) {
     std::ofstream(path, std::ios::binary) << bad;
     return Dataset::open({.cache = build.options, .layout = {.mode = mode}}, byte_tokenizer());
   };
-  const Masker masker = make_masker({}, byte_tokenizer());
+  const auto objective = make_masking({}, byte_tokenizer());
   const auto read_all = [&](const Dataset& data) {
     for (int64_t e = 0; e < data.train()->examples(); ++e) {
       PackedBatch batch;
-      data.train()->append(e, 0, masker, batch);
+      data.train()->append(e, 0, *objective, batch);
     }
   };
   for (uint64_t at : {header.at_tokens, header.at_words - 16, header.at_words + 3, header.at_lines - 16}) {

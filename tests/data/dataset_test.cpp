@@ -16,15 +16,15 @@ namespace {
 using namespace fixtures;
 using Strings = std::vector<std::string>;
 
-const Masker& masker() {
-  static const Masker m = make_masker({.mlm_probability = 0.3}, byte_tokenizer());
-  return m;
+const Objective& objective() {
+  static const auto masking = make_masking({.mlm_probability = 0.3}, byte_tokenizer());
+  return *masking;
 }
 
 // Each sequence of an example with its masks undone: '<' for <s>, '>' for </s>.
 Strings sequences_of(const SequenceSet& set, int64_t example) {
   PackedBatch batch;
-  set.append(example, 0, masker(), batch);
+  set.append(example, 0, objective(), batch);
   for (int64_t t = 0; t < batch.targets(); ++t) batch.ids[batch.target_rows[t]] = batch.target_labels[t];
   Strings out;
   for (int64_t n = 0; n < batch.sequences(); ++n) {
@@ -138,8 +138,8 @@ TEST(Dataset, SequencesKeepTheirKeys) {
   Corpus corpus({"aaaaa", "bb", "cccccccc"});
   const Dataset data = corpus.open(SequenceMode::kFull, 8);
   PackedBatch batch;
-  data.train()->append(1, 5, masker(), batch);
-  data.train()->append(0, 6, masker(), batch);
+  data.train()->append(1, 5, objective(), batch);
+  data.train()->append(0, 6, objective(), batch);
   EXPECT_EQ(batch.example_keys, (std::vector<uint64_t>{example_key(5, 1), example_key(5, 2), example_key(6, 0)}));
   EXPECT_EQ(batch.cu_seqlens, (std::vector<int32_t>{0, 4, 8, 15}));
 }

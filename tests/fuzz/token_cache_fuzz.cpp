@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/sequences/dataset.h"
+#include "data/sequences/masking.h"
 #include "kernels/base/hash.h"
 #include "kernels/base/utf8.h"
 #include "tests/fuzz/fuzz_input.h"
@@ -78,11 +79,11 @@ void read_all(const Corpus& corpus, SequenceMode mode) {
   options.layout.mode = mode;
   const Dataset dataset = Dataset::open(options, corpus.tokenizer);
   fuzz::must(dataset.ledger().adds_up(), "the ledger adds up");
-  const Masker masker = make_masker({}, corpus.tokenizer);
+  const auto objective = make_masking({}, corpus.tokenizer);
   for (const auto& side : {dataset.train(), dataset.held_out()}) {
     PackedBatch batch;
     for (int64_t e = 0; e < side->examples(); ++e) {
-      side->append(e, 0, masker, batch);
+      side->append(e, 0, *objective, batch);
       side->document_of(side->first_sequence(e));
     }
   }

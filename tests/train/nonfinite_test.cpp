@@ -27,14 +27,15 @@ struct Rig {
     const EncoderConfig config = load_config(workplace().model());
     model = make_mlm(config, *backend, DType::kF32, Mode::kTraining);
     load_weights(workplace().model(), model->params(), config, 0);
-    reservation.emplace(*model, plan_capacity(512, 0.15), Mode::kTraining);
+    const auto objective = make_masking({.seed = 5}, tokenizer);
+    reservation.emplace(*model, plan_capacity(512, *objective), Mode::kTraining);
     const StepOptions options{.batch_sequences = 4,
                               .tokens_per_batch = 512,
                               .total_examples = 40,
                               .seed = 5,
                               .schedule = {.lr = 1e-3},
                               .on_nonfinite = on_nonfinite};
-    trainer.emplace(*reservation, data.train(), make_masker({.seed = 5}, tokenizer), *comm, options);
+    trainer.emplace(*reservation, data.train(), objective, *comm, options);
   }
   void poison(const std::string& name, float value) {
     const int index = model->params().find(name);

@@ -30,7 +30,7 @@ std::vector<Seen> train(int ranks) {
       Dataset::open({.cache = {.corpus = {.files = {workplace().train()}}, .dir = workplace().cache(), .threads = 1},
                      .layout = {.seq_length = 64}},
                     tokenizer);
-  const Masker masker = make_masker({.seed = 11}, tokenizer), fixed = make_masker({.seed = kEvalSeed}, tokenizer);
+  const auto objective = make_masking({.seed = 11}, tokenizer), fixed = make_masking({.seed = kEvalSeed}, tokenizer);
   const EncoderConfig config = load_config(workplace().model());
   std::vector<Seen> seen(static_cast<size_t>(ranks));
   ThreadRanks(ranks).run([&](Communicator& comm) {
@@ -38,8 +38,8 @@ std::vector<Seen> train(int ranks) {
     const std::unique_ptr<Backend> backend = make_backend("cpu", 1);
     const std::unique_ptr<Model> model = make_mlm(config, *backend, DType::kF32, Mode::kTraining);
     load_weights(workplace().model(), model->params(), config, 0);
-    Reservation reservation(*model, plan_capacity(128, 0.15), Mode::kTraining);
-    Trainer trainer(reservation, data.train(), masker, comm,
+    Reservation reservation(*model, plan_capacity(128, *objective), Mode::kTraining);
+    Trainer trainer(reservation, data.train(), objective, comm,
                     {.batch_sequences = 10,
                      .tokens_per_batch = 128,
                      .total_examples = 10 * kSteps,

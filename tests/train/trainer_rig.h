@@ -38,7 +38,7 @@ struct Rig {
                   call();
                 }),
         devices(over_devices(*processes, *backend)),
-        masker(make_masker({.seed = 11}, tokenizer)),
+        objective(make_masking({.seed = 11}, tokenizer)),
         data(Dataset::open(
             {.cache = {.corpus = {.files = {workplace().train()}}, .dir = workplace().cache(), .threads = 1},
              .layout = {.seq_length = 64}},
@@ -47,10 +47,10 @@ struct Rig {
     if (dropout >= 0) config.hidden_dropout_prob = config.attention_probs_dropout_prob = dropout;
     model = make_mlm(config, counted, dtype, Mode::kTraining);
     load_weights(workplace().model(), model->params(), config, 0);
-    reservation.emplace(*model, plan_capacity(tokens_per_batch, 0.15), Mode::kTraining);
+    reservation.emplace(*model, plan_capacity(tokens_per_batch, *objective), Mode::kTraining);
     StepOptions options = step_options(tokens_per_batch, steps);
     options.reduce_dtype = reduce_dtype;
-    trainer.emplace(*reservation, data.train(), masker, devices ? *devices : *processes, options);
+    trainer.emplace(*reservation, data.train(), objective, devices ? *devices : *processes, options);
   }
   std::vector<float> weights() const {
     const Tensor w = model->params().weights();
@@ -64,7 +64,7 @@ struct Rig {
   int64_t products = 0;  // of forward passes, called or recorded; replays are none
   ForwardingBackend counted;
   std::unique_ptr<Communicator> devices;  // where several ranks have one each
-  Masker masker;
+  std::shared_ptr<const Objective> objective;
   Dataset data;
   std::unique_ptr<Model> model;
   std::optional<Reservation> reservation;

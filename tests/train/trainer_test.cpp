@@ -46,7 +46,7 @@ TEST(Trainer, DropoutIsOnWhileTraining) {
 
 TEST(Trainer, EvaluationDoesNotDependOnTheBatch) {
   Rig rig(1024, 1);
-  const Masker fixed = make_masker({.seed = kEvalSeed}, rig.tokenizer);
+  const auto fixed = make_masking({.seed = kEvalSeed}, rig.tokenizer);
   const EvalResult a = Evaluator(rig.data.train(), fixed, 64).run(*rig.reservation, *rig.processes, true);
   const EvalResult b = Evaluator(rig.data.train(), fixed, 1024).run(*rig.reservation, *rig.processes, true);
   EXPECT_EQ(a.targets, b.targets);
@@ -55,7 +55,7 @@ TEST(Trainer, EvaluationDoesNotDependOnTheBatch) {
   EXPECT_NEAR(a.document_loss, b.document_loss, 2e-6 * b.document_loss);
   EXPECT_NEAR(b.loss, std::log(double(rig.model->config().vocab_size)), 0.3) << "fresh weights guess";
   // Another seed, other masks.
-  const Masker other = make_masker({.seed = kEvalSeed + 1}, rig.tokenizer);
+  const auto other = make_masking({.seed = kEvalSeed + 1}, rig.tokenizer);
   EXPECT_NE(Evaluator(rig.data.train(), other, 1024).run(*rig.reservation, *rig.processes).loss, b.loss);
 }
 
@@ -65,7 +65,8 @@ TEST(Trainer, ABatchBeyondThePlanIsServed) {
   tight.reservation.reset();
   tight.trainer.reset();
   tight.reservation.emplace(*tight.model, BatchCapacity{.tokens = 64, .sequences = 1, .targets = 1}, Mode::kTraining);
-  tight.trainer.emplace(*tight.reservation, tight.data.train(), tight.masker, *tight.processes, step_options(512, 2));
+  tight.trainer.emplace(*tight.reservation, tight.data.train(), tight.objective, *tight.processes,
+                        step_options(512, 2));
   for (int s = 0; s < 2; ++s) EXPECT_EQ(planned.trainer->run_step().loss, tight.trainer->run_step().loss);
 }
 
@@ -92,7 +93,7 @@ TEST(Trainer, NotFiniteIsNamed) {
 TEST(Trainer, ValuesThatCannotHoldTogetherAreRefused) {
   Rig rig(1024, 1);
   StepOptions options = step_options(63, 1);
-  EXPECT_THROW(Trainer(*rig.reservation, rig.data.train(), rig.masker, *rig.processes, options), Error);
+  EXPECT_THROW(Trainer(*rig.reservation, rig.data.train(), rig.objective, *rig.processes, options), Error);
 }
 
 // ---- PyTorch's trajectory ----
@@ -133,7 +134,7 @@ TEST(Trainer, FollowsPyTorchForTwentySteps) {
   options.schedule.lr = o["lr"];
   options.adamw = {
       .beta1 = o["beta1"], .beta2 = o["beta2"], .eps = o["eps"], .weight_decay = o["weight_decay"], .clip = o["clip"]};
-  Trainer trainer(reservation, corpus.data.train(), corpus.masker, *corpus.processes, options);
+  Trainer trainer(reservation, corpus.data.train(), corpus.objective, *corpus.processes, options);
   for (size_t s = 0; s < trajectory["steps"].size(); ++s) {
     const auto& expected = trajectory["steps"][s];
     std::vector<PackedBatch> batches;
