@@ -12,15 +12,14 @@ namespace {
 class CachedSequences final : public SequenceSet {
  public:
   CachedSequences(std::shared_ptr<const TokenCache> cache, const HeldOutChoice& choice, bool held_out,
-                  SequenceLayout layout, const LayoutOptions& options, int32_t bos, int32_t eos)
+                  SequenceLayout layout, const LayoutOptions& options, SpecialsTemplate::Single around)
       : cache_(std::move(cache)),
         choice_(choice),
         held_out_(held_out),
         layout_(std::move(layout)),
         seq_length_(options.seq_length),
         across_(options.cross_document_attention),
-        bos_(bos),
-        eos_(eos) {}
+        around_(std::move(around)) {}
 
   int64_t examples() const override { return layout_.examples(); }
   int64_t sequences() const override { return int64_t(layout_.sequences.size()); }
@@ -40,9 +39,10 @@ class CachedSequences final : public SequenceSet {
     const int64_t first = first_sequence(example);
     for (int64_t s = first; s < first + example_sequences(example); ++s) {
       const TokenRun run = layout_.sequences[s];
-      tokens += int64_t(run.length) + 1;
-      if (!across_) tokens += 1;
-      if (across_) for_pieces(run, [&](int64_t, int64_t) { tokens += 1; });
+      const int64_t after = int64_t(around_.after.size());
+      tokens += int64_t(around_.before.size() + run.length);
+      if (!across_) tokens += after;
+      if (across_) for_pieces(run, [&](int64_t, int64_t) { tokens += after; });
     }
     return tokens;
   }
@@ -70,16 +70,19 @@ class CachedSequences final : public SequenceSet {
   void append_sequence(int64_t sequence, uint64_t key, const Objective& objective, PackedBatch& batch) const {
     if (batch.cu_seqlens.empty()) batch.cu_seqlens.push_back(0);
     const size_t row0 = batch.ids.size(), target0 = batch.target_rows.size();
-    std::vector<uint8_t> word_start{1};
-    batch.ids.push_back(bos_);
+    std::vector<uint8_t> word_start;
+    const auto add_specials = [&](const std::vector<int32_t>& ids) {
+      batch.ids.insert(batch.ids.end(), ids.begin(), ids.end());
+      word_start.resize(word_start.size() + ids.size(), 1);
+    };
+    add_specials(around_.before);
     const auto add_piece = [&](int64_t begin, int64_t end) {
       cache_->check_tokens(begin, end);
       for (int64_t i = begin; i < end; ++i) {
         batch.ids.push_back(cache_->token(i));
         word_start.push_back(cache_->starts_word(i));
       }
-      batch.ids.push_back(eos_);
-      word_start.push_back(1);
+      add_specials(around_.after);
     };
     const TokenRun run = layout_.sequences[sequence];
     if (across_)
@@ -99,7 +102,7 @@ class CachedSequences final : public SequenceSet {
   SequenceLayout layout_;
   int64_t seq_length_;
   bool across_;
-  int32_t bos_, eos_;
+  SpecialsTemplate::Single around_;
 };
 
 Ledger make_ledger(const TokenCache& cache, const SequenceLayout& train, const SequenceLayout& held_out) {
@@ -129,13 +132,12 @@ Ledger make_ledger(const TokenCache& cache, const SequenceLayout& train, const S
 
 Dataset Dataset::open(const DatasetOptions& options, const Tokenizer& tokenizer) {
   const LayoutOptions& o = options.layout;
-  check_layout_options(o);
-  check(tokenizer.bos_id() >= 0 && tokenizer.eos_id() >= 0,
-        "the tokenizer has no <s> and </s>; sequences cannot be made with it");
+  check_layout_options(o, tokenizer);
   const auto cache = TokenCache::open(options.cache, tokenizer);
   const HeldOutChoice choice(*cache, o.held_out);
-  SequenceLayout train = lay_out(*cache, choice, false, o);
-  SequenceLayout held_out = lay_out(*cache, choice, true, o);
+  const SpecialsTemplate::Single& around = tokenizer.specials().single;
+  SequenceLayout train = lay_out(*cache, choice, false, o, around);
+  SequenceLayout held_out = lay_out(*cache, choice, true, o, around);
 
   Dataset dataset;
   dataset.ledger_ = make_ledger(*cache, train, held_out);
@@ -145,8 +147,7 @@ Dataset Dataset::open(const DatasetOptions& options, const Tokenizer& tokenizer)
   hash.add(&o.held_out, sizeof o.held_out);
   dataset.fingerprint_ = hash.digest();
   const auto side = [&](bool out, SequenceLayout&& layout) {
-    return std::make_shared<CachedSequences>(cache, choice, out, std::move(layout), o, tokenizer.bos_id(),
-                                             tokenizer.eos_id());
+    return std::make_shared<CachedSequences>(cache, choice, out, std::move(layout), o, around);
   };
   dataset.train_ = side(false, std::move(train));
   dataset.held_out_ = side(true, std::move(held_out));

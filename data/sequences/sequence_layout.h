@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "data/cache/token_cache.h"
+#include "data/tokenizer/specials_template.h"
 
 namespace encore {
 
@@ -41,13 +42,13 @@ struct SequenceLayout {
   int64_t tokens = 0;     // distinct tokens in the sequences
   int64_t truncated = 0;  // tokens of these documents in no sequence
   int64_t repeated = 0;   // tokens in a second sequence
-  int64_t specials = 0;   // <s> and </s> that the sequences get
+  int64_t specials = 0;   // special tokens that the sequences get
 
   int64_t examples() const { return int64_t(example_start.empty() ? sequences.size() : example_start.size() - 1); }
 };
 
-// Throws Error naming the flag and its range.
-void check_layout_options(const LayoutOptions&);
+// Throws Error naming the flag and its range, or for a tokenizer that puts no special tokens around a text.
+void check_layout_options(const LayoutOptions&, const Tokenizer&);
 
 // True for documents that are held out. Every document is on one side or the other; equal texts are on the same.
 class HeldOutChoice {
@@ -62,7 +63,9 @@ class HeldOutChoice {
   double threshold_;  // held out: draws below it
 };
 
-// held_out: the side to lay out.
-SequenceLayout lay_out(const TokenCache&, const HeldOutChoice&, bool held_out, const LayoutOptions&);
+// held_out: the side to lay out. around: the special tokens of a sequence; with cross_document_attention, what stands
+// after a text stands after each piece.
+SequenceLayout lay_out(const TokenCache&, const HeldOutChoice&, bool held_out, const LayoutOptions&,
+                       const SpecialsTemplate::Single& around);
 
 }  // namespace encore
