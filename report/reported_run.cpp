@@ -5,9 +5,10 @@
 #include <fstream>
 #include <set>
 
+#include "data/sequences/ledger_json.h"
 #include "kernels/base/atomic_file.h"
+#include "kernels/base/check.h"
 #include "report/finetune_page.h"
-#include "report/ledger_json.h"
 
 namespace fs = std::filesystem;
 

@@ -20,7 +20,7 @@ struct ReportedRun {
   std::string folder;
   std::string name;      // what the page calls it
   nlohmann::json flags;  // config.json
-  nlohmann::json about;  // ledger.json (report/ledger_json.h); null where an older run has none
+  nlohmann::json about;  // ledger.json (train/run_data.h); null where an older run has none
   std::optional<Ledger> train, eval;
   RunLog log;
 

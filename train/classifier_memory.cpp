@@ -7,7 +7,7 @@
 #include "train/memory_limit.h"
 #include "train/memory_plan.h"
 #include "train/memory_use.h"
-#include "train/row_batches.h"
+#include "train/labelled_batches.h"
 
 namespace encore {
 namespace {

@@ -16,7 +16,7 @@
 #include "train/memory_use.h"
 #include "train/nonfinite.h"
 #include "train/profiler.h"
-#include "train/row_batches.h"
+#include "train/labelled_batches.h"
 #include "train/step_log.h"
 #include "train/step_sums.h"
 

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -66,8 +67,9 @@ class RunFolder {
   uint64_t device_ = 0, inode_ = 0;  // of the folder
 };
 
-// Throws Error naming each flag of a resumed run that differs from the run's own config.json. Flags that change
-// neither numbers nor data (where files go, how often is saved, when to stop early) may differ.
-void check_same_config(const nlohmann::json& run, const nlohmann::json& now, const std::string& file);
+// Throws Error naming each flag of a resumed run that differs from the run's own config.json and is not in may_change:
+// those change neither numbers nor data (where files go, how often is saved, when to stop early).
+void check_same_config(const nlohmann::json& run, const nlohmann::json& now, const std::set<std::string>& may_change,
+                       const std::string& file);
 
 }  // namespace encore

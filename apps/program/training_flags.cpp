@@ -1,10 +1,6 @@
 #include "apps/program/training_flags.h"
 
-#include <algorithm>
-#include <cmath>
-
-#include "train/device.h"
-#include "train/profiler.h"
+#include "apps/program/device_flags.h"
 
 namespace encore {
 namespace {
@@ -154,6 +150,10 @@ void add_examples(Cli& cli, bool tapt) {
 
 }  // namespace
 
+const char* name_of(Recipe recipe) {
+  return recipe == Recipe::kTapt ? "tapt" : "dapt";
+}
+
 Cli training_cli(Recipe recipe) {
   const bool tapt = recipe == Recipe::kTapt;
   Cli cli(tapt ? "tapt_train" : "dapt_train",
@@ -179,113 +179,6 @@ Cli training_cli(Recipe recipe) {
   declare_adamw(cli);
   add_examples(cli, tapt);
   return cli;
-}
-
-DatasetOptions train_dataset_options(const Cli& cli, int threads) {
-  static const std::map<std::string, SequenceMode> kModes = {{"truncate", SequenceMode::kTruncate},
-                                                             {"split", SequenceMode::kSplit},
-                                                             {"pack", SequenceMode::kPack},
-                                                             {"full", SequenceMode::kFull}};
-  DatasetOptions options;
-  options.corpus.files = cli.get_list("train");
-  options.corpus.text_field = cli.get("text-field");
-  options.corpus.blank_line_documents = cli.get_flag("blank-line-documents");
-  options.mode = kModes.at(cli.get("mode"));
-  options.seq_length = cli.get_integer("seq-length");
-  options.stride = cli.get_integer("stride");
-  options.cross_document_attention = cli.get_flag("cross-document-attention");
-  options.held_out = cli.get_list("eval").empty() ? cli.get_number("held-out") : 0;
-  options.cache_dir = cli.get("cache-dir");
-  options.verify_cache = cli.get_flag("verify-cache");
-  options.threads = threads;
-  check(options.stride == 0 || options.mode == SequenceMode::kSplit, "--stride is for --mode split, not {}",
-        cli.get("mode"));
-  check(!options.cross_document_attention || options.mode == SequenceMode::kFull,
-        "--cross-document-attention is for --mode full, not {}", cli.get("mode"));
-  return options;
-}
-
-DatasetOptions eval_dataset_options(const Cli& cli, int threads) {
-  DatasetOptions options = train_dataset_options(cli, threads);
-  options.mode = SequenceMode::kSplit;
-  options.stride = 0;
-  options.cross_document_attention = false;
-  if (!cli.get_list("eval").empty()) options.corpus.files = cli.get_list("eval");
-  return options;
-}
-
-MaskingOptions masking_options(const Cli& cli) {
-  const MaskingOptions options{.mlm_probability = cli.get_number("mlm-probability"),
-                               .mask_share = cli.get_number("mask-share"),
-                               .random_share = cli.get_number("random-share"),
-                               .whole_word = cli.get("masking") == "whole-word",
-                               .seed = uint64_t(cli.get_integer("seed"))};
-  check(options.mask_share + options.random_share <= 1,
-        "--mask-share {} and --random-share {} are more than 1 together", options.mask_share, options.random_share);
-  return options;
-}
-
-MaskingOptions eval_masking_options(const Cli& cli) {
-  return {.mlm_probability = cli.get_number("mlm-probability"),
-          .whole_word = cli.get("masking") == "whole-word",
-          .seed = kEvalSeed};
-}
-
-StepOptions step_options(const Cli& cli, int64_t examples) {
-  StepOptions o;
-  o.batch_sequences = cli.get_integer("batch-sequences");
-  o.tokens_per_batch = cli.get_integer("tokens-per-batch");
-  o.seed = uint64_t(cli.get_integer("seed"));
-  o.warmup_ratio = cli.get_number("warmup-ratio");
-  const double epochs = cli.get_number("epochs");
-  const int64_t max_steps = cli.get_integer("max-steps");
-  check(epochs > 0 || max_steps > 0, "--epochs and --max-steps are both 0: one of them must say how long to train");
-  o.total_examples = epochs > 0 ? std::max<int64_t>(1, std::llround(std::ceil(epochs * double(examples)))) : INT64_MAX;
-  if (max_steps > 0) o.total_examples = std::min(o.total_examples, max_steps * o.batch_sequences);
-  const int64_t steps = (o.total_examples + o.batch_sequences - 1) / o.batch_sequences;
-  o.schedule = {.kind = parse_schedule(cli.get("schedule")),
-                .lr = cli.get_number("lr"),
-                .end_lr = cli.get_number("end-lr"),
-                .power = cli.get_number("power"),
-                .decay_steps = int64_t(std::ceil(cli.get_number("decay-ratio") * double(steps)))};
-  check(o.schedule.end_lr <= o.schedule.lr, "--end-lr {:g} is above --lr {:g}", o.schedule.end_lr, o.schedule.lr);
-  o.adamw = {.beta1 = cli.get_number("adam-beta1"),
-             .beta2 = cli.get_number("adam-beta2"),
-             .eps = cli.get_number("adam-eps"),
-             .weight_decay = cli.get_number("weight-decay"),
-             .clip = cli.get_number("clip"),
-             .legacy_decay = cli.get_flag("legacy-decay")};
-  o.reduce_dtype = cli.get("reduce-dtype") == "bf16" ? DType::kBF16 : DType::kF32;
-  o.on_nonfinite = cli.get("on-nonfinite") == "skip" ? OnNonFinite::kSkip : OnNonFinite::kStop;
-  return o;
-}
-
-RunOptions run_options(const Cli& cli, int64_t steps) {
-  RunOptions o;
-  o.eval_every = cli.get_integer("eval-every");
-  if (o.eval_every == 0) o.eval_every = std::max<int64_t>(1, (steps + 9) / 10);
-  o.save_every = cli.get_integer("save-every");
-  o.save_minutes = cli.get_number("save-minutes");
-  o.keep = cli.get_integer("keep");
-  o.max_hours = cli.get_number("max-hours");
-  o.log_seconds = cli.get_number("log-seconds");
-  o.on_save_error = cli.get("on-save-error") == "continue" ? OnSaveError::kContinue : OnSaveError::kStop;
-  o.save_dtype = cli.get("save-dtype") == "bf16" ? DType::kBF16 : DType::kF32;
-  return o;
-}
-
-void apply_model_flags(Cli& cli, EncoderConfig& config) {
-  const auto probability = [&](const char* flag, float& p) {
-    const double value = cli.get_number(flag);
-    check(value == -1 || value >= 0, "--{}: {} is neither -1 nor a probability", flag, value);
-    if (value >= 0) p = float(value);
-  };
-  probability("dropout", config.hidden_dropout_prob);
-  probability("attention-dropout", config.attention_probs_dropout_prob);
-  cli.set("seq-length", std::to_string(resolve_max_length(cli, config, "seq-length")));
-  check(cli.get_integer("tokens-per-batch") >= cli.get_integer("seq-length"),
-        "--tokens-per-batch {} has no room for one sequence of --seq-length {}", cli.get_integer("tokens-per-batch"),
-        cli.get_integer("seq-length"));
 }
 
 }  // namespace encore

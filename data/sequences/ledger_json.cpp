@@ -1,6 +1,8 @@
-#include "report/ledger_json.h"
+#include "data/sequences/ledger_json.h"
 
 #include <utility>
+
+#include "kernels/base/check.h"
 
 namespace encore {
 namespace {
@@ -47,18 +49,6 @@ Ledger ledger_from_json(const nlohmann::json& json, const std::string& file) {
         {.path = f["path"].get<std::string>(), .documents = count(f, "documents"), .bytes = count(f, "bytes")});
   }
   return ledger;
-}
-
-nlohmann::json ledger_json(const RunData& data, const std::string& program, int64_t steps, const std::string& device,
-                           const std::string& processes) {
-  nlohmann::json out = {{"program", program},
-                        {"steps", steps},
-                        {"device", device},
-                        {"processes", processes},
-                        {"eval_name", data.eval_name},
-                        {"train", to_json(data.train_ledger)}};
-  if (data.eval_ledger) out["eval"] = to_json(*data.eval_ledger);
-  return out;
 }
 
 }  // namespace encore

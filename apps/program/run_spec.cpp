@@ -1,0 +1,196 @@
+// From the command line of dapt_train and tapt_train to the run that it asks for.
+#include <algorithm>
+#include <filesystem>
+
+#include "apps/program/device_flags.h"
+#include "apps/program/training_flags.h"
+#include "kernels/base/program_path.h"
+
+namespace encore {
+namespace {
+
+bool resumes(const Cli& cli) {
+  return cli.get_flag("resume") || !cli.get("resume-from").empty();
+}
+
+// A resumed run's own flags hold again where the command line is silent. False: --help was printed.
+bool parse_flags(Recipe recipe, int argc, char** argv, Cli& cli) {
+  if (!cli.parse(argc, argv)) return false;
+  const std::string output = cli.get("output");
+  if (cli.get_flag("dry-run") && resumes(cli) && !output.empty()) {
+    check(!RunFolder::holds_run(output),
+          "--dry-run is for a run that has not begun, and --output {} holds one: leave out --resume and name another",
+          output);
+    cli.set("resume", "false");
+    cli.set("resume-from", "");
+  }
+  if (!resumes(cli)) {
+    check(output.empty() || !RunFolder::holds_run(output),
+          "--output {}: holds a run already: continue it with --resume, or name another folder", output);
+    return true;
+  }
+  check(!output.empty(), "--resume needs --output: the folder of the run to continue");
+  const std::string file = output + "/config.json";
+  if (!std::filesystem::exists(file)) return true;
+  std::vector<std::string> words{argv[0], "--config=" + file};
+  words.insert(words.end(), argv + 1, argv + argc);
+  std::vector<char*> pointers;
+  for (std::string& w : words) pointers.push_back(w.data());
+  cli = training_cli(recipe);
+  cli.parse(int(pointers.size()), pointers.data());
+  return true;
+}
+
+// Nothing given: the bundled example, sized to end within three minutes on two cores.
+void fill_in_example(Cli& cli, RunSpec& spec) {
+  const auto fill = [&](const char* flag, const std::string& value) {
+    if (!cli.given(flag)) cli.set(flag, value);
+  };
+  fill("model", project_path("models/encore-mini"));
+  cli.set("train", project_path("examples/gene_ontology/train.txt"));
+  if (cli.get_list("eval").empty()) cli.set("eval", project_path("examples/gene_ontology/eval.txt"));
+  fill("epochs", "2");
+  fill("max-hours", "0.04");
+  fill("batch-sequences", "16");
+  fill("lr", "1e-3");
+  spec.notes.push_back(
+      fmt::format("No --model and no --train: the example, {} on {}", cli.get("model"), cli.get_list("train").back()));
+}
+
+// --dropout and --attention-dropout over the checkpoint's own; --seq-length against the model's positions.
+void apply_model_flags(Cli& cli, EncoderConfig& config) {
+  const auto probability = [&](const char* flag, float& p) {
+    const double value = cli.get_number(flag);
+    check(value == -1 || value >= 0, "--{}: {} is neither -1 nor a probability", flag, value);
+    if (value >= 0) p = float(value);
+  };
+  probability("dropout", config.hidden_dropout_prob);
+  probability("attention-dropout", config.attention_probs_dropout_prob);
+  cli.set("seq-length", std::to_string(resolve_max_length(cli, config, "seq-length")));
+  check(cli.get_integer("tokens-per-batch") >= cli.get_integer("seq-length"),
+        "--tokens-per-batch {} has no room for one sequence of --seq-length {}", cli.get_integer("tokens-per-batch"),
+        cli.get_integer("seq-length"));
+}
+
+OutputSpec output_spec(const Cli& cli, Recipe recipe) {
+  OutputSpec output{.folder = cli.get("output"),
+                    .stem = name_of(recipe),
+                    .resume = resumes(cli),
+                    .resume_from = cli.get("resume-from"),
+                    .config = cli.resolved()};
+  for (const char* flag : {"model", "cache-dir"}) {
+    const std::string path = cli.get(flag);
+    if (!path.empty()) output.config[flag] = std::filesystem::absolute(path).lexically_normal().string();
+  }
+  output.config["resume"] = false;
+  output.config["resume-from"] = "";
+  output.may_change = {"resume",     "resume-from",  "on-save-error", "on-nonfinite", "output",
+                       "save-every", "save-minutes", "keep",          "max-hours",    "preset",
+                       "cache-dir",  "log-seconds",  "save-dtype",    "verify-cache", "threads",
+                       "model",      "train",        "eval",          "profile",      "trace"};
+  return output;
+}
+
+TextSpec text_spec(const Cli& cli) {
+  static const std::map<std::string, SequenceMode> kModes = {{"truncate", SequenceMode::kTruncate},
+                                                             {"split", SequenceMode::kSplit},
+                                                             {"pack", SequenceMode::kPack},
+                                                             {"full", SequenceMode::kFull}};
+  TextSpec text{.eval_tokens = cli.get_integer("eval-tokens")};
+  DatasetOptions& o = text.train;
+  o.corpus.files = cli.get_list("train");
+  o.corpus.text_field = cli.get("text-field");
+  o.corpus.blank_line_documents = cli.get_flag("blank-line-documents");
+  o.mode = kModes.at(cli.get("mode"));
+  o.seq_length = cli.get_integer("seq-length");
+  o.stride = cli.get_integer("stride");
+  o.cross_document_attention = cli.get_flag("cross-document-attention");
+  o.held_out = cli.get_list("eval").empty() ? cli.get_number("held-out") : 0;
+  o.cache_dir = cli.get("cache-dir");
+  o.verify_cache = cli.get_flag("verify-cache");
+  check(o.stride == 0 || o.mode == SequenceMode::kSplit, "--stride is for --mode split, not {}", cli.get("mode"));
+  check(!o.cross_document_attention || o.mode == SequenceMode::kFull,
+        "--cross-document-attention is for --mode full, not {}", cli.get("mode"));
+  // Evaluated are whole documents, cut into windows whatever --mode says: what mlm_eval measures, comparable among
+  // runs.
+  text.eval = o;
+  text.eval.mode = SequenceMode::kSplit;
+  text.eval.stride = 0;
+  text.eval.cross_document_attention = false;
+  text.eval.corpus.files = cli.get_list("eval");
+  return text;
+}
+
+MaskingOptions masking_options(const Cli& cli) {
+  const MaskingOptions options{.mlm_probability = cli.get_number("mlm-probability"),
+                               .mask_share = cli.get_number("mask-share"),
+                               .random_share = cli.get_number("random-share"),
+                               .whole_word = cli.get("masking") == "whole-word",
+                               .seed = uint64_t(cli.get_integer("seed"))};
+  check(options.mask_share + options.random_share <= 1,
+        "--mask-share {} and --random-share {} are more than 1 together", options.mask_share, options.random_share);
+  return options;
+}
+
+StepOptions step_options(const Cli& cli) {
+  StepOptions o{.seed = uint64_t(cli.get_integer("seed")),
+                .warmup_ratio = cli.get_number("warmup-ratio"),
+                .decay_ratio = cli.get_number("decay-ratio"),
+                .schedule = {.kind = parse_schedule(cli.get("schedule")),
+                             .lr = cli.get_number("lr"),
+                             .end_lr = cli.get_number("end-lr"),
+                             .power = cli.get_number("power")},
+                .adamw = {.beta1 = cli.get_number("adam-beta1"),
+                          .beta2 = cli.get_number("adam-beta2"),
+                          .eps = cli.get_number("adam-eps"),
+                          .weight_decay = cli.get_number("weight-decay"),
+                          .clip = cli.get_number("clip"),
+                          .legacy_decay = cli.get_flag("legacy-decay")},
+                .on_nonfinite = cli.get("on-nonfinite") == "skip" ? OnNonFinite::kSkip : OnNonFinite::kStop,
+                .reduce_dtype = cli.get("reduce-dtype") == "bf16" ? DType::kBF16 : DType::kF32};
+  check(o.schedule.end_lr <= o.schedule.lr, "--end-lr {:g} is above --lr {:g}", o.schedule.end_lr, o.schedule.lr);
+  return o;
+}
+
+RunOptions run_options(const Cli& cli) {
+  return {.eval_every = cli.get_integer("eval-every"),
+          .save_every = cli.get_integer("save-every"),
+          .save_minutes = cli.get_number("save-minutes"),
+          .keep = cli.get_integer("keep"),
+          .max_hours = cli.get_number("max-hours"),
+          .log_seconds = cli.get_number("log-seconds"),
+          .on_save_error = cli.get("on-save-error") == "continue" ? OnSaveError::kContinue : OnSaveError::kStop,
+          .save_dtype = cli.get("save-dtype") == "bf16" ? DType::kBF16 : DType::kF32};
+}
+
+}  // namespace
+
+std::optional<RunSpec> read_run_spec(Recipe recipe, int argc, char** argv) {
+  Cli cli = training_cli(recipe);
+  if (!parse_flags(recipe, argc, argv, cli)) return std::nullopt;
+  RunSpec spec{.program = fmt::format("{}_train", name_of(recipe))};
+  if (cli.given("max-steps") && cli.get_integer("max-steps") > 0 && !cli.given("epochs")) cli.set("epochs", "0");
+  if (cli.get("model").empty() && cli.get_list("train").empty()) fill_in_example(cli, spec);
+  spec.model_dir = cli.get("model").empty() ? cli.required("model") : cli.get("model");
+  check(!cli.get_list("train").empty(), "--train FILE is needed: the text to train on");
+  spec.model = load_config(spec.model_dir);
+  apply_model_flags(cli, spec.model);
+
+  spec.dry_run = cli.get_flag("dry-run");
+  spec.device = device_spec(cli);
+  spec.profile = profile_spec(cli);
+  spec.text = text_spec(cli);
+  spec.masking = masking_options(cli);
+  spec.eval_masking = {
+      .mlm_probability = spec.masking.mlm_probability, .whole_word = spec.masking.whole_word, .seed = kEvalSeed};
+  spec.length = {.epochs = cli.get_number("epochs"), .max_steps = cli.get_integer("max-steps")};
+  spec.batches = {.batch_sequences = cli.get_integer("batch-sequences"),
+                  .tokens_per_batch = cli.get_integer("tokens-per-batch"),
+                  .seed = uint64_t(cli.get_integer("seed"))};
+  spec.step = step_options(cli);
+  spec.run = run_options(cli);
+  spec.output = output_spec(cli, recipe);
+  return spec;
+}
+
+}  // namespace encore
