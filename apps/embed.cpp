@@ -1,12 +1,11 @@
 // embed: one vector a text, as a NumPy array.
 #include <algorithm>
 
-#include "apps/program/cli.h"
+#include "apps/program/device_flags.h"
 #include "data/sequences/labelled.h"
 #include "kernels/base/atomic_file.h"
 #include "model/checkpoint.h"
 #include "model/model.h"
-#include "train/device.h"
 #include "train/inference_memory.h"
 
 namespace encore {
@@ -54,7 +53,7 @@ int run(int argc, char** argv) {
   check_vocabulary(config, tokenizer, dir);
   const int64_t max_length = resolve_max_length(cli, config, "max-length");
   const auto rows = read_labelled(path, {.text_field = cli.get("text-field"), .label_field = ""});
-  Device device = open_device(cli);
+  Device device = open_device(device_spec(cli));
   const ClassificationSet set = tokenize_rows(rows, path, tokenizer, LabelMap(), max_length, device.threads);
   const auto capacity = [](int64_t tokens) {
     return BatchCapacity{.tokens = tokens, .sequences = tokens / 2 + 1, .targets = 1};

@@ -3,10 +3,9 @@
 #include <cmath>
 #include <numeric>
 
-#include "apps/program/cli.h"
+#include "apps/program/device_flags.h"
 #include "model/checkpoint.h"
 #include "model/model.h"
-#include "train/device.h"
 #include "train/inference_memory.h"
 
 namespace encore {
@@ -75,7 +74,7 @@ int run(int argc, char** argv) {
     capacity.targets = std::max(capacity.targets, batches.back().targets());
   }
   capacity.sequences = 1;
-  Device device = open_device(cli);
+  Device device = open_device(device_spec(cli));
   check_inference_memory(config, dir, device,
                          {.capacity = [&](int64_t) { return capacity; },
                           .tokens = capacity.tokens,

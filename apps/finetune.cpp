@@ -1,12 +1,10 @@
 // finetune: a classifier from a pretrained encoder and labelled rows.
 #include <filesystem>
 
-#include "apps/program/cli.h"
+#include "apps/program/device_flags.h"
 #include "train/classifier_memory.h"
-#include "train/device.h"
 #include "train/finetuner.h"
 #include "train/memory_plan.h"
-#include "train/profiler.h"
 
 namespace encore {
 namespace {
@@ -134,10 +132,9 @@ int run(int argc, char** argv) {
   const EncoderConfig config = load_config(options.model_dir);
   check_vocabulary(config, tokenizer, options.model_dir);
   options.max_length = resolve_max_length(cli, config, "max-length");
-  Device device = open_device(cli);
-  apply_graph_flag(cli, device);
+  Device device = open_device(device_spec(cli));
   options.dtype = device.dtype;
-  const std::unique_ptr<Profiler> profiler = make_profiler(cli, device);
+  const std::unique_ptr<Profiler> profiler = make_profiler(profile_spec(cli), device);
   options.profiler = profiler.get();
   const LabelledData data = read_data(cli, tokenizer, options.max_length, device.threads);
   fmt::print("{}\n", device.description());

@@ -1,11 +1,11 @@
 // mlm_eval: the masked-LM loss of a model on text, with the same masks for every model that has the same tokenizer.
 #include <cmath>
 
+#include "apps/program/device_flags.h"
 #include "data/sequences/dataset.h"
 #include "data/sequences/sequence_sample.h"
 #include "data/tokenizer/tokenizer.h"
 #include "model/checkpoint.h"
-#include "train/device.h"
 #include "train/evaluator.h"
 #include "train/inference_memory.h"
 #include "train/progress.h"
@@ -69,7 +69,7 @@ int mlm_eval(int argc, char** argv) {
                                .whole_word = cli.get("masking") == "whole-word",
                                .seed = uint64_t(cli.get_integer("seed"))};
   const std::unique_ptr<Communicator> self = make_communicator();
-  const Device device = open_device(cli, threads_for_rank(*self));
+  const Device device = open_device(device_spec(cli), threads_for_rank(*self));
   const Dataset data = Dataset::open({.corpus = {.files = cli.get_list("data"),
                                                  .text_field = cli.get("text-field"),
                                                  .blank_line_documents = cli.get_flag("blank-line-documents")},

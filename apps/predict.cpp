@@ -1,14 +1,12 @@
 // predict: labels and probabilities of texts, one JSON object a line.
 #include <iostream>
 
-#include "apps/program/cli.h"
+#include "apps/program/device_flags.h"
 #include "model/checkpoint.h"
 #include "train/classifier_memory.h"
-#include "train/device.h"
 #include "train/finetuner.h"
 #include "train/memory_plan.h"
 #include "train/memory_use.h"
-#include "train/profiler.h"
 
 namespace encore {
 namespace {
@@ -37,8 +35,8 @@ int run(int argc, char** argv) {
   const int64_t max_length = resolve_max_length(cli, config, "max-length");
   const auto rows = read_labelled(
       path, {.text_field = cli.get("text-field"), .text_pair_field = cli.get("text-pair-field"), .label_field = ""});
-  Device device = open_device(cli);
-  const std::unique_ptr<Profiler> profiler = make_profiler(cli, device);
+  Device device = open_device(device_spec(cli));
+  const std::unique_ptr<Profiler> profiler = make_profiler(profile_spec(cli), device);
   const ClassificationSet set =
       tokenize_rows(rows, path, tokenizer, LabelMap(config.labels), max_length, device.threads);
 

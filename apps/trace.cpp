@@ -1,11 +1,10 @@
 // trace: every hidden state, the logits, the loss and all gradients of one batch, dropout off, to hold against another
 // implementation.
-#include "apps/program/cli.h"
+#include "apps/program/device_flags.h"
 #include "apps/program/trace_batch.h"
 #include "model/checkpoint.h"
 #include "model/model.h"
 #include "model/safetensors.h"
-#include "train/device.h"
 
 namespace encore {
 namespace {
@@ -57,7 +56,7 @@ int run(int argc, char** argv) {
 
   const EncoderConfig config = load_config(dir);
   const PackedBatch batch = read_trace_batch(batch_path, config.pad_token_id);
-  const Device device = open_device(cli);
+  const Device device = open_device(device_spec(cli));
   const auto model = load_model(dir, config, !batch.class_labels.empty(), device);
   std::vector<TensorToWrite> tensors;
   try {

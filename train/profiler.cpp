@@ -214,14 +214,9 @@ void Profiler::finish(std::FILE* out) const {
   std::fflush(out);
 }
 
-void add_profile_flags(Cli& cli) {
-  cli.flag(kSpeedFlags, "profile", "at the end, print the share and the speed of every op");
-  cli.text(kSpeedFlags, "trace", "the same, and the first steps as a trace for chrome://tracing or Perfetto", "FILE");
-}
-
-std::unique_ptr<Profiler> make_profiler(const Cli& cli, Device& device) {
-  const std::string file = cli.get("trace");
-  if (!cli.get_flag("profile") && file.empty()) return nullptr;
+std::unique_ptr<Profiler> make_profiler(const ProfileSpec& spec, Device& device) {
+  const std::string& file = spec.trace_file;
+  if (!spec.profile && file.empty()) return nullptr;
   const std::filesystem::path folder = std::filesystem::absolute(file.empty() ? "x" : file).parent_path();
   std::error_code ignored;
   check(file.empty() || std::filesystem::is_directory(folder, ignored), "--trace {}: there is no folder {}", file,

@@ -214,6 +214,9 @@ bool Cli::parse(int argc, char** argv) {
   return true;
 }
 
+bool Cli::declares(const std::string& name) const {
+  return std::any_of(options_.begin(), options_.end(), [&](const Option& o) { return o.name == name; });
+}
 bool Cli::given(const std::string& name) const {
   return option(name).given;
 }

@@ -52,6 +52,7 @@ class Cli {
   // False: --help was printed, end with 0.
   bool parse(int argc, char** argv);
 
+  bool declares(const std::string& name) const;
   bool given(const std::string& name) const;  // on the command line, in the config file or by the preset
   std::string get(const std::string& name) const;
   double get_number(const std::string& name) const;

@@ -15,9 +15,8 @@
 #include "optim/device_communicator.h"
 #include "report/ledger_json.h"
 #include "report/reported_run.h"
-#include "train/device.h"
+#include "apps/program/device_flags.h"
 #include "train/dry_run.h"
-#include "train/profiler.h"
 #include "train/resume.h"
 #include "train/run_data.h"
 #include "train/run_memory.h"
@@ -166,12 +165,11 @@ RunEnd run(Recipe recipe, Cli& cli, Communicator& processes) {
   apply_model_flags(cli, config);
   const Tokenizer tokenizer = Tokenizer::load(model_dir);
   check_vocabulary(config, tokenizer, model_dir);
-  Device device = open_device(cli, threads_for_rank(processes), processes.local_rank(), processes.local_size());
-  apply_graph_flag(cli, device);
+  Device device = open_device(device_spec(cli), threads_for_rank(processes), processes.local_rank(), processes.local_size());
   const std::unique_ptr<Communicator> devices = over_devices(processes, *device.backend);
   Communicator& comm = devices ? *devices : processes;
   cli.set("dtype", std::string(name_of(device.dtype)));
-  const std::unique_ptr<Profiler> profiler = comm.root() ? make_profiler(cli, device) : nullptr;
+  const std::unique_ptr<Profiler> profiler = comm.root() ? make_profiler(profile_spec(cli), device) : nullptr;
   opening.say("{}; {}", device.description(), comm.description());
 
   spool_streams(cli, comm);

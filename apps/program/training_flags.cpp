@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "train/device.h"
-#include "train/profiler.h"
+#include "apps/program/device_flags.h"
 
 namespace encore {
 namespace {
