@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "apps/program/device_flags.h"
+#include "apps/program/run_program.h"
 #include "train/classifier_memory.h"
 #include "train/finetuner.h"
 #include "train/memory_plan.h"

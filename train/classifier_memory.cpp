@@ -94,7 +94,7 @@ ClassifierMemory plan_predict(const EncoderConfig& config, const std::string& mo
   };
   check_memory([&](int64_t budget) { return plan(budget).plan; }, tokens_per_batch,
                std::max<int64_t>(longest_row(set), 2), before,
-               memory_room(1, device.threads, weight_file_bytes(model_dir)), *device.backend);
+               memory_room(device.local_ranks, device.threads, weight_file_bytes(model_dir)), *device.backend);
   return plan(tokens_per_batch);
 }
 

@@ -227,18 +227,20 @@ nlohmann::json SeedResult::to_json(const std::vector<std::string>& labels, bool 
 }
 
 std::vector<int32_t> classify(Model& model, const ClassificationSet& set, int64_t tokens_per_batch, int32_t pad_id,
-                              std::vector<float>* probabilities) {
+                              std::vector<float>* probabilities, Communicator* comm) {
   const Rows rows = rows_by_length(set);
   const size_t labels = model.config().labels.size();
-  std::vector<int32_t> predicted(rows.size());
+  std::vector<int64_t> predicted(rows.size());
   if (probabilities) probabilities->assign(rows.size() * labels, 0);
   std::vector<float> logits;
-  for (const Rows& piece : cut_by_tokens(set, rows, tokens_per_batch)) {
+  const std::vector<Rows> pieces = cut_by_tokens(set, rows, tokens_per_batch);
+  for (size_t p = comm ? size_t(comm->rank()) : 0; p < pieces.size(); p += comm ? size_t(comm->size()) : 1) {
+    const Rows& piece = pieces[p];
     model.logits(make_classification_batch(set, piece, 0, pad_id), logits);
     for (size_t i = 0; i < piece.size(); ++i) {
       const float* row = logits.data() + i * labels;
       const float* top = std::max_element(row, row + labels);
-      predicted[size_t(piece[i])] = int32_t(top - row);
+      predicted[size_t(piece[i])] = top - row;
       if (!probabilities) continue;
       double sum = 0;
       for (size_t c = 0; c < labels; ++c) sum += std::exp(double(row[c]) - *top);
@@ -246,7 +248,12 @@ std::vector<int32_t> classify(Model& model, const ClassificationSet& set, int64_
         (*probabilities)[size_t(piece[i]) * labels + c] = float(std::exp(double(row[c]) - *top) / sum);
     }
   }
-  return predicted;
+  if (comm) {
+    // Each row was filled by one rank and is zero on the others: the sums are its values.
+    comm->all_reduce_sum(std::span(predicted));
+    if (probabilities) comm->all_reduce_sum(std::span(*probabilities));
+  }
+  return {predicted.begin(), predicted.end()};
 }
 
 nlohmann::json finetune(const FinetuneOptions& options, const LabelledData& data, const Tokenizer& tokenizer,

@@ -10,6 +10,7 @@
 #include "data/tokenizer/tokenizer.h"
 #include "kernels/backend.h"
 #include "model/model.h"
+#include "optim/communicator.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "train/metrics.h"
@@ -52,9 +53,10 @@ struct SeedResult {
 };
 
 // Predicted label of each row, and (optionally) probabilities [n, labels], in the order of the rows. Batches are made
-// by length, so nothing is padded and memory is bounded by tokens_per_batch.
+// by length, so nothing is padded and memory is bounded by tokens_per_batch. comm: ranks that share the batches, which
+// are those of one process; every rank gets the whole result, to the bit that of one process.
 std::vector<int32_t> classify(Model&, const ClassificationSet&, int64_t tokens_per_batch, int32_t pad_id,
-                              std::vector<float>* probabilities = nullptr);
+                              std::vector<float>* probabilities = nullptr, Communicator* comm = nullptr);
 
 // Trains `seeds` classifiers from the same checkpoint, writes OUTPUT/config.json, OUTPUT/log.jsonl, OUTPUT/model (the
 // best seed by dev), OUTPUT/results.json, and returns what results.json holds. OUTPUT is made once the checkpoint is

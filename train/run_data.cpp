@@ -1,37 +1,13 @@
 #include "train/run_data.h"
 
-#include <algorithm>
-#include <array>
 #include <cmath>
-#include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "apps/program/training_flags.h"
-#include "data/readers/corpus_reader.h"
 #include "data/sequences/sequence_sample.h"
-#include "train/signals.h"
+#include "train/shared_text.h"
 
 namespace encore {
 namespace {
-
-// The cache of a corpus is built by rank 0, with the cores of those that wait for it meanwhile; the others find it.
-Dataset open_dataset(DatasetOptions options, const Tokenizer& tokenizer, Communicator& comm) {
-  if (comm.root()) {
-    options.threads *= comm.local_size();
-    options.say = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
-  }
-  options.stop = [] { return stop_signal() != 0; };
-  if (!comm.root()) comm.barrier();
-  Dataset dataset = Dataset::open(options, tokenizer);
-  if (comm.root()) comm.barrier();
-  return dataset;
-}
-
-bool is_stream(const std::string& file) {
-  std::error_code error;
-  const auto type = std::filesystem::status(file, error).type();
-  return file == "-" || type == std::filesystem::file_type::fifo;
-}
 
 std::string trimmed(std::string text) {
   while (!text.empty() && text.back() == '\n') text.pop_back();
@@ -53,20 +29,8 @@ void sample_eval(int64_t tokens, RunData& data, Opening& opening) {
 }  // namespace
 
 void spool_streams(Cli& cli, Communicator& comm) {
-  for (const char* flag : {"train", "eval"}) {
-    const std::vector<std::string> given = cli.get_list(flag);
-    if (std::none_of(given.begin(), given.end(), is_stream)) continue;
-    nlohmann::json files = nlohmann::json::array();
-    if (comm.root())
-      for (const std::string& file : given)
-        files.push_back(is_stream(file) ? resolve_files({file}, cli.get("cache-dir")).front() : file);
-    std::string text = files.dump();
-    std::array<int64_t, 1> length{comm.root() ? int64_t(text.size()) : 0};
-    comm.all_reduce_max(std::span<int64_t>(length));
-    text.resize(size_t(length[0]));
-    comm.broadcast(std::span<char>(text), 0);
-    cli.set(flag, nlohmann::json::parse(text).get<std::vector<std::string>>());
-  }
+  for (const char* flag : {"train", "eval"})
+    cli.set(flag, spool_streams(cli.get_list(flag), cli.get("cache-dir"), comm));
 }
 
 RunData open_data(const Cli& cli, const Tokenizer& tokenizer, Communicator& comm, int threads, Opening& opening) {

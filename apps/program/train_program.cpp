@@ -8,6 +8,8 @@
 #include <fstream>
 #include <thread>
 
+#include "apps/program/device_flags.h"
+#include "apps/program/run_program.h"
 #include "data/tokenizer/tokenizer.h"
 #include "kernels/base/atomic_file.h"
 #include "kernels/base/program_path.h"
@@ -15,7 +17,6 @@
 #include "optim/device_communicator.h"
 #include "report/ledger_json.h"
 #include "report/reported_run.h"
-#include "apps/program/device_flags.h"
 #include "train/dry_run.h"
 #include "train/resume.h"
 #include "train/run_data.h"
@@ -165,7 +166,8 @@ RunEnd run(Recipe recipe, Cli& cli, Communicator& processes) {
   apply_model_flags(cli, config);
   const Tokenizer tokenizer = Tokenizer::load(model_dir);
   check_vocabulary(config, tokenizer, model_dir);
-  Device device = open_device(device_spec(cli), threads_for_rank(processes), processes.local_rank(), processes.local_size());
+  Device device =
+      open_device(device_spec(cli), threads_for_rank(processes), processes.local_rank(), processes.local_size());
   const std::unique_ptr<Communicator> devices = over_devices(processes, *device.backend);
   Communicator& comm = devices ? *devices : processes;
   cli.set("dtype", std::string(name_of(device.dtype)));
