@@ -13,14 +13,17 @@ namespace encore {
 
 // Throws Error naming the file: cannot be read, is not a JSON object.
 nlohmann::json read_json_object(const std::string& path);
+// Takes the key "defaults" out of the flags of a config.json and returns its value; null where there is none.
+nlohmann::json take_defaults(nlohmann::json& flags);
 // "runs/a/" -> "a"; "." -> the folder's own name.
 std::string name_of_folder(const std::string& folder);
 
 struct ReportedRun {
   std::string folder;
-  std::string name;      // what the page calls it
-  nlohmann::json flags;  // config.json
-  nlohmann::json about;  // ledger.json (report/ledger_json.h); null where an older run has none
+  std::string name;         // what the page calls it
+  nlohmann::json flags;     // config.json
+  nlohmann::json defaults;  // of the flags, from config.json; null where an older run has none
+  nlohmann::json about;     // ledger.json (report/ledger_json.h); null where an older run has none
   std::optional<Ledger> train, eval;
   RunLog log;
 

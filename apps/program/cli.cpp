@@ -65,8 +65,9 @@ Cli::Cli(std::string program, std::string description, std::string usage_example
   if (config == ConfigFile::kFlags)
     text("General", "config",
          "read flags from a JSON file, {\"seed\": 7, ...}, as a run folder's config.json; flags given here win",
-         "FILE");
-  flag("General", "help", "print this help");
+         "FILE")
+        .may_change_on_resume();
+  flag("General", "help", "print this help").may_change_on_resume();
 }
 
 const Cli::Option* Cli::find(const std::string& name) const {
