@@ -4,6 +4,7 @@
 #include <map>
 
 #include "apps/program/cli.h"
+#include "apps/program/run_program.h"
 #include "data/tokenizer/tokenizer.h"
 #include "kernels/backend_factory.h"
 #include "model/checkpoint.h"
@@ -102,5 +103,5 @@ int run(int argc, char** argv) {
 }  // namespace encore
 
 int main(int argc, char** argv) {
-  return encore::run_program("init_model", [&] { return encore::run(argc, argv); });
+  return encore::run_as_one_process("init_model", [&] { return encore::run(argc, argv); });
 }

@@ -25,6 +25,7 @@ class SelfCommunicator final : public Communicator {
   void all_reduce_sum(std::span<int64_t>) override {}
   void all_reduce_max(std::span<int64_t>) override {}
   void broadcast(std::span<char>, int) override {}
+  std::vector<std::string> gather(std::string_view mine) override { return {std::string(mine)}; }
   void barrier() override {}
   [[noreturn]] void abort(int exit_code) override { std::_Exit(exit_code); }
   std::string description() const override { return "1 process"; }
@@ -39,8 +40,25 @@ bool under_mpi() {
   return false;
 }
 
+LauncherRank launcher_rank() {
+  constexpr std::pair<const char*, const char*> kNames[] = {{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
+                                                            {"PMI_RANK", "PMI_SIZE"},
+                                                            {"PMIX_RANK", "SLURM_STEP_NUM_TASKS"}};
+  for (const auto& [rank_name, size_name] : kNames) {
+    const char *rank = std::getenv(rank_name), *size = std::getenv(size_name);
+    if (!rank) continue;
+    const int place = std::atoi(rank);
+    return {.rank = place, .size = size ? std::atoi(size) : std::max(2, place + 1)};
+  }
+  return {};
+}
+
+std::unique_ptr<Communicator> one_process() {
+  return std::make_unique<SelfCommunicator>();
+}
+
 std::unique_ptr<Communicator> make_communicator() {
-  if (!under_mpi()) return std::make_unique<SelfCommunicator>();
+  if (!under_mpi()) return one_process();
   const std::string path = plugin_path("libencore_mpi.so");
   check(!path.empty(),
         "started by mpirun, but libencore_mpi.so is not beside the program: build with MPI installed "

@@ -5,6 +5,8 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace encore {
 
@@ -25,6 +27,8 @@ class Communicator {
   virtual void all_reduce_sum(std::span<int64_t>) = 0;
   virtual void all_reduce_max(std::span<int64_t>) = 0;
   virtual void broadcast(std::span<char>, int from) = 0;
+  // On rank 0 the bytes of every rank, in the order of ranks; on the others nothing.
+  virtual std::vector<std::string> gather(std::string_view mine) = 0;
   virtual void barrier() = 0;
   // Sums on the ranks' devices; null where there are none.
   virtual Collectives* collectives() { return nullptr; }
@@ -38,8 +42,18 @@ class Communicator {
 // else the lone process. Throws Error naming the library when mpirun started us and it cannot be opened.
 std::unique_ptr<Communicator> make_communicator();
 
+// The lone process, whoever started it.
+std::unique_ptr<Communicator> one_process();
+
 // Was this process started by mpirun, srun --mpi or the like?
 bool under_mpi();
+
+// This process's rank and the number of ranks as the launcher's environment has them, without opening MPI. size is 2 or
+// more where a launcher gives a rank but no number; {0, 1} without a launcher.
+struct LauncherRank {
+  int rank = 0, size = 1;
+};
+LauncherRank launcher_rank();
 
 // The processors that this process may run on, shared out among the ranks of this machine (at least 1).
 int threads_for_rank(const Communicator&);

@@ -154,6 +154,7 @@ FinetuneRun open_finetune_run(const std::string& folder) {
                   .name = name_of_folder(folder),
                   .flags = read_json_object(folder + "/config.json"),
                   .results = read_json_object(folder + "/results.json")};
+  run.defaults = take_defaults(run.flags);
   check_results(run.results, folder + "/results.json");
   read_epochs(folder + "/log.jsonl", run);
   return run;
@@ -166,7 +167,7 @@ std::string finetune_page(const Runs& runs) {
   std::vector<NamedFlags> flags;
   for (const FinetuneRun& run : runs) {
     names += (names.empty() ? "" : ", ") + run.name;
-    flags.push_back({.name = run.name, .program = "", .flags = run.flags});
+    flags.push_back({.name = run.name, .flags = run.flags, .defaults = run.defaults});
   }
   std::string body = one ? tiles(runs[0]) : scores_table(runs);
   body +=

@@ -13,7 +13,7 @@ struct FinetuneRun {
     double epoch = 0, loss = 0, dev = 0;  // loss: nats a row of training; dev: the metric that chooses the epoch
   };
   std::string folder, name;
-  nlohmann::json flags, results;
+  nlohmann::json flags, defaults, results;  // defaults: of the flags; null where an older run has none
   std::map<int64_t, std::vector<Epoch>> seeds;
 };
 

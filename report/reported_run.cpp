@@ -43,6 +43,14 @@ nlohmann::json read_json_object(const std::string& path) {
   return json;
 }
 
+nlohmann::json take_defaults(nlohmann::json& flags) {
+  const auto found = flags.find("defaults");
+  if (found == flags.end()) return nullptr;
+  nlohmann::json defaults = std::move(*found);
+  flags.erase(found);
+  return defaults;
+}
+
 std::string name_of_folder(const std::string& folder) {
   std::error_code error;
   fs::path path = fs::absolute(folder, error).lexically_normal();
@@ -65,6 +73,7 @@ ReportedRun open_reported_run(const std::string& folder) {
         "{}: no run folder: it has no {}", folder,
         fs::exists(folder + "/config.json", error) ? "log.jsonl" : "config.json");
   ReportedRun run{.folder = folder, .name = name_of_folder(folder), .flags = read_json_object(folder + "/config.json")};
+  run.defaults = take_defaults(run.flags);
   const std::string ledger = folder + "/ledger.json";
   if (!fs::exists(ledger, error)) return run;
   run.about = read_json_object(ledger);

@@ -9,8 +9,8 @@
 namespace encore {
 
 struct NamedFlags {
-  std::string name, program;  // program: whose defaults are meant; "": not known
-  nlohmann::json flags;
+  std::string name;
+  nlohmann::json flags, defaults;  // defaults: null where they are not known
 };
 std::vector<NamedFlags> named_flags(const std::vector<ReportedRun>&);
 
@@ -20,7 +20,7 @@ std::string before_and_after(const std::vector<ReportedRun>&);
 std::string differing_flags(const std::vector<NamedFlags>&);
 // Where the text of each run went.
 std::string ledgers(const std::vector<ReportedRun>&);
-// Every flag; those that are not the program's default first.
+// Every flag; those at their defaults are folded away, where these are known.
 std::string flags_in_force(const std::vector<NamedFlags>&);
 
 }  // namespace encore

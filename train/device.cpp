@@ -10,7 +10,9 @@ std::string Device::description() const {
 
 Device open_device(const DeviceSpec& spec, int threads, int local_rank, int local_ranks) {
   const int workers = spec.threads > 0 ? spec.threads : threads;
-  Device d{.backend = make_backend(spec.device, workers, local_rank, local_ranks), .threads = workers};
+  Device d{.backend = make_backend(spec.device, workers, local_rank, local_ranks),
+           .threads = workers,
+           .local_ranks = local_ranks};
   check(spec.dtype != "bf16" || d.backend->native_bf16(),
         "--dtype bf16: {} does not multiply bf16 natively; use --dtype fp32", d.backend->description());
   d.dtype = spec.dtype == "auto" ? auto_dtype(*d.backend) : spec.dtype == "fp32" ? DType::kF32 : DType::kBF16;

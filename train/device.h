@@ -22,6 +22,7 @@ struct Device {
   std::unique_ptr<Backend> backend;
   DType dtype = DType::kF32;  // of activations
   int threads = 1;
+  int local_ranks = 1;              // that share this machine
   std::string description() const;  // "cpu: ..., bf16 activations"
 };
 

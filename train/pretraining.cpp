@@ -103,10 +103,15 @@ RunEnd Pretraining::train_in_folder(const RunData& data, Reservation& reservatio
   RunState state{.train_fingerprint = data.train_fingerprint,
                  .eval_fingerprint = data.eval_fingerprint,
                  .model_fingerprint = layout_fingerprint(model.params())};
-  if (const int64_t from = state_to_resume(own, spec_.output.resume_from, comm_); from >= 0)
-    state = continue_from(spec_.output.folder, from, own, state, model, trainer, opening_);
-  else if (spec_.output.resume)
+  if (const int64_t from = state_to_resume(own, spec_.output.resume_from, comm_); from >= 0) {
+    state = continue_from(spec_.output.folder, from, own, state, [&](const std::string& dir, const RunState& saved) {
+      load_state(dir, saved, {.params = &model.params(), .optimizer = &trainer.optimizer()});
+    });
+    trainer.set_skipped(state.skipped, state.skipped_in_row);
+    opening_.say("\nresumed from {}/state/step-{}", spec_.output.folder, from);
+  } else if (spec_.output.resume) {
     start_from_checkpoint(model);
+  }
   for (const std::string& note : spec_.model.notes) opening_.say("note: {}", note);
   if (folder) folder->remove_other_events(state.events_file);
   say_steps(trainer, data);
@@ -133,7 +138,7 @@ std::optional<RunFolder> Pretraining::open_folder() {
     const std::string file = folder->file("config.json");
     if (std::filesystem::exists(file)) {
       std::ifstream in(file);
-      check_same_config(nlohmann::json::parse(in), spec_.config_in_force(device_.dtype), output.may_change, file);
+      check_same_config(nlohmann::json::parse(in), spec_.config_in_force(device_.dtype), output.fixed_on_resume, file);
       return folder;
     }
     opening_.say("--resume: {} holds no run: a new one begins", output.folder);

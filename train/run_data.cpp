@@ -1,39 +1,15 @@
 #include "train/run_data.h"
 
-#include <algorithm>
-#include <array>
 #include <cmath>
-#include <filesystem>
-#include <nlohmann/json.hpp>
 
-#include "data/readers/corpus_reader.h"
 #include "data/sequences/ledger_json.h"
 #include "data/sequences/sequence_sample.h"
 #include "kernels/base/check.h"
 #include "train/progress.h"
-#include "train/signals.h"
+#include "train/shared_text.h"
 
 namespace encore {
 namespace {
-
-// The cache of a corpus is built by rank 0, with the cores of those that wait for it meanwhile; the others find it.
-Dataset open_dataset(DatasetOptions options, const Tokenizer& tokenizer, Communicator& comm) {
-  if (comm.root()) {
-    options.threads *= comm.local_size();
-    options.say = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
-  }
-  options.stop = [] { return stop_signal() != 0; };
-  if (!comm.root()) comm.barrier();
-  Dataset dataset = Dataset::open(options, tokenizer);
-  if (comm.root()) comm.barrier();
-  return dataset;
-}
-
-bool is_stream(const std::string& file) {
-  std::error_code error;
-  const auto type = std::filesystem::status(file, error).type();
-  return file == "-" || type == std::filesystem::file_type::fifo;
-}
 
 std::string trimmed(std::string text) {
   while (!text.empty() && text.back() == '\n') text.pop_back();
@@ -55,19 +31,8 @@ void sample_eval(int64_t tokens, RunData& data, Opening& opening) {
 }  // namespace
 
 void spool_streams(TextSpec& text, Communicator& comm) {
-  for (CorpusOptions* corpus : {&text.train.corpus, &text.eval.corpus}) {
-    if (std::none_of(corpus->files.begin(), corpus->files.end(), is_stream)) continue;
-    nlohmann::json files = nlohmann::json::array();
-    if (comm.root())
-      for (const std::string& file : corpus->files)
-        files.push_back(is_stream(file) ? resolve_files({file}, text.train.cache_dir).front() : file);
-    std::string packed = files.dump();
-    std::array<int64_t, 1> length{comm.root() ? int64_t(packed.size()) : 0};
-    comm.all_reduce_max(std::span<int64_t>(length));
-    packed.resize(size_t(length[0]));
-    comm.broadcast(std::span<char>(packed), 0);
-    corpus->files = nlohmann::json::parse(packed).get<std::vector<std::string>>();
-  }
+  for (CorpusOptions* corpus : {&text.train.corpus, &text.eval.corpus})
+    corpus->files = spool_streams(corpus->files, text.train.cache_dir, comm);
 }
 
 RunData open_data(const TextSpec& text, const Tokenizer& tokenizer, Communicator& comm, int threads, Opening& opening) {

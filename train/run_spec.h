@@ -2,30 +2,18 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "model/config.h"
 #include "train/device.h"
+#include "train/output_spec.h"
 #include "train/profiler.h"
 #include "train/run_data.h"
 #include "train/text_batches.h"
 #include "train/training_run.h"
 
 namespace encore {
-
-// Where a run is written, and whether it is a new one.
-struct OutputSpec {
-  std::string folder;       // empty: the first free one of runs/STEM-1, runs/STEM-2, ...
-  std::string stem;         // "dapt"
-  bool resume = false;      // continue the run in `folder`
-  std::string resume_from;  // "step-N"; empty: the newest state
-  // The text of config.json: every flag in force, such that --config of it repeats the run from any folder. What the
-  // run works out ("auto", copies of streams) is written over it (RunSpec::config_in_force).
-  nlohmann::json config;
-  std::set<std::string> may_change;  // keys of config that a resumed run may give otherwise
-};
 
 // How long to train: whichever ends sooner; 0: does not count.
 struct RunLength {

@@ -220,7 +220,8 @@ void TrainingRun::write_state() {
   state_.events_file = log_->events_file();
   state_.events_bytes = log_->events_bytes();
   save_hf("last");
-  save_state(folder_->state_dir(state_.step), state_, reservation_.model().params(), trainer_.optimizer());
+  save_state(folder_->state_dir(state_.step), state_,
+             {.params = &reservation_.model().params(), .optimizer = &trainer_.optimizer()});
   folder_->remove_old_states(options_.keep, state_.best_step);
   refresh_report(/*last=*/false);
 }

@@ -4,6 +4,16 @@
 
 namespace encore {
 
+void add_tokens_per_batch_flag(Cli& cli, int64_t default_value) {
+  cli.integer(kSpeedFlags, "tokens-per-batch", "tokens computed at a time by one rank; less takes less memory",
+              default_value, 8, 1 << 26);
+}
+
+void add_threads_flag(Cli& cli) {
+  cli.integer(kSpeedFlags, "threads", "worker threads; 0: the cores this process may use", 0, 0, 4096)
+      .may_change_on_resume();
+}
+
 void add_device_flags(Cli& cli) {
   cli.choice(
       kSpeedFlags, "device",
@@ -13,7 +23,7 @@ void add_device_flags(Cli& cli) {
   cli.choice(kSpeedFlags, "dtype",
              "precision of activations; auto is bf16 where the processor or card multiplies it faster than fp32",
              {"auto", "bf16", "fp32"}, "auto");
-  cli.integer(kSpeedFlags, "threads", "worker threads; 0: the cores this process may use", 0, 0, 4096);
+  add_threads_flag(cli);
 }
 
 void add_graph_flag(Cli& cli) {
@@ -30,8 +40,10 @@ DeviceSpec device_spec(const Cli& cli) {
 }
 
 void add_profile_flags(Cli& cli) {
-  cli.flag(kSpeedFlags, "profile", "at the end, print the share and the speed of every op");
-  cli.text(kSpeedFlags, "trace", "the same, and the first steps as a trace for chrome://tracing or Perfetto", "FILE");
+  cli.flag(kSpeedFlags, "profile", "at the end, print the share and the speed of every op").may_change_on_resume();
+  cli.text(kSpeedFlags, "trace", "the same, and the first steps as a trace for chrome://tracing or Perfetto", "FILE")
+      .path()
+      .may_change_on_resume();
 }
 
 ProfileSpec profile_spec(const Cli& cli) {

@@ -13,7 +13,11 @@ namespace encore {
 // Heading of --help for flags that change speed and memory, and the result by rounding alone.
 inline constexpr const char* kSpeedFlags = "Memory and speed";
 
-// Declares --device, --dtype and --threads under kSpeedFlags.
+// Declares --tokens-per-batch.
+void add_tokens_per_batch_flag(Cli&, int64_t default_value);
+// Declares --threads.
+void add_threads_flag(Cli&);
+// Declares --device, --dtype and --threads.
 void add_device_flags(Cli&);
 // Declares --cuda-graph, of programs that train.
 void add_graph_flag(Cli&);

@@ -3,43 +3,14 @@
 #include <filesystem>
 
 #include "apps/program/device_flags.h"
+#include "apps/program/optimizer_flags.h"
+#include "apps/program/run_flags.h"
+#include "apps/program/text_flags.h"
 #include "apps/program/training_flags.h"
 #include "kernels/base/program_path.h"
 
 namespace encore {
 namespace {
-
-bool resumes(const Cli& cli) {
-  return cli.get_flag("resume") || !cli.get("resume-from").empty();
-}
-
-// A resumed run's own flags hold again where the command line is silent. False: --help was printed.
-bool parse_flags(Recipe recipe, int argc, char** argv, Cli& cli) {
-  if (!cli.parse(argc, argv)) return false;
-  const std::string output = cli.get("output");
-  if (cli.get_flag("dry-run") && resumes(cli) && !output.empty()) {
-    check(!RunFolder::holds_run(output),
-          "--dry-run is for a run that has not begun, and --output {} holds one: leave out --resume and name another",
-          output);
-    cli.set("resume", "false");
-    cli.set("resume-from", "");
-  }
-  if (!resumes(cli)) {
-    check(output.empty() || !RunFolder::holds_run(output),
-          "--output {}: holds a run already: continue it with --resume, or name another folder", output);
-    return true;
-  }
-  check(!output.empty(), "--resume needs --output: the folder of the run to continue");
-  const std::string file = output + "/config.json";
-  if (!std::filesystem::exists(file)) return true;
-  std::vector<std::string> words{argv[0], "--config=" + file};
-  words.insert(words.end(), argv + 1, argv + argc);
-  std::vector<char*> pointers;
-  for (std::string& w : words) pointers.push_back(w.data());
-  cli = training_cli(recipe);
-  cli.parse(int(pointers.size()), pointers.data());
-  return true;
-}
 
 // Nothing given: the bundled example, sized to end within three minutes on two cores.
 void fill_in_example(Cli& cli, RunSpec& spec) {
@@ -72,25 +43,6 @@ void apply_model_flags(Cli& cli, EncoderConfig& config) {
         cli.get_integer("seq-length"));
 }
 
-OutputSpec output_spec(const Cli& cli, Recipe recipe) {
-  OutputSpec output{.folder = cli.get("output"),
-                    .stem = name_of(recipe),
-                    .resume = resumes(cli),
-                    .resume_from = cli.get("resume-from"),
-                    .config = cli.resolved()};
-  for (const char* flag : {"model", "cache-dir"}) {
-    const std::string path = cli.get(flag);
-    if (!path.empty()) output.config[flag] = std::filesystem::absolute(path).lexically_normal().string();
-  }
-  output.config["resume"] = false;
-  output.config["resume-from"] = "";
-  output.may_change = {"resume",     "resume-from",  "on-save-error", "on-nonfinite", "output",
-                       "save-every", "save-minutes", "keep",          "max-hours",    "preset",
-                       "cache-dir",  "log-seconds",  "save-dtype",    "verify-cache", "threads",
-                       "model",      "train",        "eval",          "profile",      "trace"};
-  return output;
-}
-
 TextSpec text_spec(const Cli& cli) {
   static const std::map<std::string, SequenceMode> kModes = {{"truncate", SequenceMode::kTruncate},
                                                              {"split", SequenceMode::kSplit},
@@ -98,9 +50,7 @@ TextSpec text_spec(const Cli& cli) {
                                                              {"full", SequenceMode::kFull}};
   TextSpec text{.eval_tokens = cli.get_integer("eval-tokens")};
   DatasetOptions& o = text.train;
-  o.corpus.files = cli.get_list("train");
-  o.corpus.text_field = cli.get("text-field");
-  o.corpus.blank_line_documents = cli.get_flag("blank-line-documents");
+  o.corpus = corpus_options(cli, "train");
   o.mode = kModes.at(cli.get("mode"));
   o.seq_length = cli.get_integer("seq-length");
   o.stride = cli.get_integer("stride");
@@ -132,26 +82,6 @@ MaskingOptions masking_options(const Cli& cli) {
   return options;
 }
 
-StepOptions step_options(const Cli& cli) {
-  StepOptions o{.seed = uint64_t(cli.get_integer("seed")),
-                .warmup_ratio = cli.get_number("warmup-ratio"),
-                .decay_ratio = cli.get_number("decay-ratio"),
-                .schedule = {.kind = parse_schedule(cli.get("schedule")),
-                             .lr = cli.get_number("lr"),
-                             .end_lr = cli.get_number("end-lr"),
-                             .power = cli.get_number("power")},
-                .adamw = {.beta1 = cli.get_number("adam-beta1"),
-                          .beta2 = cli.get_number("adam-beta2"),
-                          .eps = cli.get_number("adam-eps"),
-                          .weight_decay = cli.get_number("weight-decay"),
-                          .clip = cli.get_number("clip"),
-                          .legacy_decay = cli.get_flag("legacy-decay")},
-                .on_nonfinite = cli.get("on-nonfinite") == "skip" ? OnNonFinite::kSkip : OnNonFinite::kStop,
-                .reduce_dtype = cli.get("reduce-dtype") == "bf16" ? DType::kBF16 : DType::kF32};
-  check(o.schedule.end_lr <= o.schedule.lr, "--end-lr {:g} is above --lr {:g}", o.schedule.end_lr, o.schedule.lr);
-  return o;
-}
-
 RunOptions run_options(const Cli& cli) {
   return {.eval_every = cli.get_integer("eval-every"),
           .save_every = cli.get_integer("save-every"),
@@ -159,20 +89,21 @@ RunOptions run_options(const Cli& cli) {
           .keep = cli.get_integer("keep"),
           .max_hours = cli.get_number("max-hours"),
           .log_seconds = cli.get_number("log-seconds"),
-          .on_save_error = cli.get("on-save-error") == "continue" ? OnSaveError::kContinue : OnSaveError::kStop,
+          .on_save_error = on_save_error(cli),
           .save_dtype = cli.get("save-dtype") == "bf16" ? DType::kBF16 : DType::kF32};
 }
 
 }  // namespace
 
 std::optional<RunSpec> read_run_spec(Recipe recipe, int argc, char** argv) {
-  Cli cli = training_cli(recipe);
-  if (!parse_flags(recipe, argc, argv, cli)) return std::nullopt;
+  const auto declare = [&] { return training_cli(recipe); };
+  Cli cli = declare();
+  if (!parse_run_flags(declare, argc, argv, cli)) return std::nullopt;
   RunSpec spec{.program = fmt::format("{}_train", name_of(recipe))};
   if (cli.given("max-steps") && cli.get_integer("max-steps") > 0 && !cli.given("epochs")) cli.set("epochs", "0");
   if (cli.get("model").empty() && cli.get_list("train").empty()) fill_in_example(cli, spec);
   spec.model_dir = cli.get("model").empty() ? cli.required("model") : cli.get("model");
-  check(!cli.get_list("train").empty(), "--train FILE is needed: the text to train on");
+  cli.required("train");
   spec.model = load_config(spec.model_dir);
   apply_model_flags(cli, spec.model);
 
@@ -189,7 +120,7 @@ std::optional<RunSpec> read_run_spec(Recipe recipe, int argc, char** argv) {
                   .seed = uint64_t(cli.get_integer("seed"))};
   spec.step = step_options(cli);
   spec.run = run_options(cli);
-  spec.output = output_spec(cli, recipe);
+  spec.output = output_spec(cli, name_of(recipe));
   return spec;
 }
 

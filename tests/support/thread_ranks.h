@@ -53,6 +53,15 @@ class ThreadRanks {
       if (rank_ != from) std::memcpy(x.data(), all_.spans_[size_t(from)], x.size());
       barrier();
     }
+    std::vector<std::string> gather(std::string_view mine) override {
+      all_.spans_[size_t(rank_)] = &mine;
+      barrier();
+      std::vector<std::string> bytes;
+      for (const void* theirs : all_.spans_)
+        if (rank_ == 0) bytes.emplace_back(*static_cast<const std::string_view*>(theirs));
+      barrier();
+      return bytes;
+    }
     void barrier() override {
       turn_.unlock();
       all_.barrier_.arrive_and_wait();

@@ -1,5 +1,5 @@
 // The lines of tokenize: what every number of threads, size of piece and room for held lines must agree on.
-#include "apps/program/token_lines.h"
+#include "data/sequences/token_lines.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <random>
 
 #include "data/tokenizer/bpe_trainer.h"
-#include "tests/train/tiny_run.h"
+#include "tests/data/data_fixtures.h"
 
 namespace encore::test {
 namespace {
@@ -35,7 +35,7 @@ class TokenLines : public testing::Test {
   }
 
   void write_texts(const std::string& name, size_t begin, size_t end) {
-    files_.push_back(folder_ / name);
+    files_.push_back(folder_.file(name));
     std::ofstream file(files_.back());
     for (size_t d = begin; d < end; ++d) file << texts_[d] << "\n";
   }
@@ -50,7 +50,7 @@ class TokenLines : public testing::Test {
     return lines;
   }
 
-  TemporaryFolder folder_;
+  fixtures::TempDir folder_;
   std::vector<std::string> texts_, files_;
   std::optional<Tokenizer> tokenizer_;
 };
@@ -82,7 +82,7 @@ TEST_F(TokenLines, NothingIsGivenForACorpusWithABadLineAtItsEnd) {
 
 // A reader that is asked again after it failed finds no documents; nobody may hear that.
 TEST_F(TokenLines, TheFirstErrorIsTheOneThatIsTold) {
-  const std::string latin = folder_ / "latin.txt";
+  const std::string latin = folder_.file("latin.txt");
   std::ofstream(latin) << "caf\xe9\n";
   for (int turn = 0; turn < 200; ++turn) {
     try {

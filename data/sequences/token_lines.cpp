@@ -1,4 +1,4 @@
-#include "apps/program/token_lines.h"
+#include "data/sequences/token_lines.h"
 
 #include <omp.h>
 
