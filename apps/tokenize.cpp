@@ -6,8 +6,8 @@
 #include "apps/program/device_flags.h"
 #include "apps/program/run_program.h"
 #include "apps/program/text_flags.h"
-#include "data/sequences/token_lines.h"
 #include "data/readers/corpus_reader.h"
+#include "data/sequences/token_lines.h"
 #include "data/tokenizer/tokenizer.h"
 
 namespace encore {
