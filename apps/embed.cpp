@@ -13,7 +13,7 @@
 namespace encore {
 namespace {
 
-// The .npy header, version 1.0 (NumPy's format documentation): padded so that the data start at a multiple of 64.
+// The .npy header, version 1.0 (NumPy's format documentation), padded so that the data start at a multiple of 64.
 std::string npy_header(int64_t rows, int64_t cols) {
   std::string dict = fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", rows, cols);
   const size_t unpadded = 10 + dict.size() + 1;
@@ -57,7 +57,7 @@ std::vector<Rows> cut(const ClassificationSet& set, int64_t budget) {
   return cut_by_tokens(set, rows, budget);
 }
 
-// The vectors of all batches, in order, to `take` on rank 0. In each round every rank computes one batch.
+// Gives the vectors of all batches, in order, to `take` on rank 0. In each round every rank computes one batch.
 void embed(Model& model, const ClassificationSet& set, const std::vector<Rows>& batches, bool mean, Communicator& comm,
            const std::function<void(const std::string&)>& take) {
   const int64_t width = model.config().hidden_size;

@@ -1,5 +1,5 @@
-// trace: every hidden state, the logits, the loss and all gradients of one batch, dropout off, to hold against another
-// implementation.
+// trace: every hidden state, the logits, the loss and all gradients of one batch, dropout off, for a comparison with
+// another implementation.
 #include "apps/program/open_model.h"
 #include "apps/program/run_program.h"
 #include "apps/program/trace_batch.h"

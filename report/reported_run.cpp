@@ -19,7 +19,7 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// Runs in folders of one name are called by their paths.
+// Runs whose folders have the same name are shown by their paths.
 template <class AnyRun>
 void tell_apart(std::vector<AnyRun>& runs) {
   std::multiset<std::string> names;

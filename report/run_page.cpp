@@ -1,4 +1,4 @@
-// report.html: one file with everything in it.
+// The page of pretraining runs: one file that loads nothing.
 #include <fmt/format.h>
 
 #include <cmath>

@@ -33,14 +33,14 @@ std::string json_text(const std::string& file, const std::string& key, const nlo
   fail("{}: \"{}\" is {}, not a string, number, true/false or a list of strings", file, key, value.type_name());
 }
 
-// A terminal's own width where that can be read well, else a fixed one: docs/cli.md must not depend on who makes it.
+// The width of the terminal within limits. Elsewhere it is fixed, so that docs/cli.md is the same on every machine.
 size_t help_width() {
   struct winsize size {};
   if (!::isatty(STDOUT_FILENO) || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 100;
   return std::clamp<size_t>(size.ws_col, 60, 110);
 }
 
-// Letters to insert, delete or replace (Levenshtein).
+// The Levenshtein distance: letters to insert, delete or replace.
 size_t edit_distance(const std::string& a, const std::string& b) {
   std::vector<size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), 0);
@@ -82,7 +82,7 @@ Cli::Option& Cli::option(const std::string& name) {
   return const_cast<Option&>(std::as_const(*this).option(name));
 }
 
-// What an error says after a name that no flag has: ": did you mean --lr?", or where none is like it how to see them.
+// The end of an error about an unknown flag: ": did you mean --lr?", or without a similar flag how to list them.
 std::string Cli::nearest(const std::string& name) const {
   const size_t mistakes = name.size() <= 3 ? 1 : name.size() <= 8 ? 2 : 3;
   const Option* best = nullptr;

@@ -1,4 +1,4 @@
-// The command line of every program: one place for help, --config files, ranges and refusals.
+// The command line of every program: help, --config files, ranges and refusals.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ class Cli {
   enum class ConfigFile { kFlags, kOwn };  // kOwn: the program's --config is another flag, which it declares itself
   Cli(std::string program, std::string description, std::string usage_example, ConfigFile = ConfigFile::kFlags);
 
-  // A flag that was just declared, to add what else holds for it.
+  // A flag that was just declared. Its attributes are added where it is declared.
   class Flag {
    public:
     Flag& path();                  // the value names files or folders: see repeatable()
@@ -33,11 +33,11 @@ class Cli {
     Option& option_;
   };
 
-  // One more example at the end of --help. `what`: a line that says what it does.
+  // Adds an example to the end of --help. `what`: a line that describes it.
   void example(const std::string& what, const std::string& command);
 
-  // Declares a flag. `group` is a heading of --help, headings stand in the order of their first flag; `value` names the
-  // argument ("FILE"); empty default = not given. A help text may end in its own [default] where that is no constant.
+  // Declares a flag. `group` is a heading of --help; headings stand in the order of their first flag. `value` names the
+  // argument ("FILE"). An empty default means that there is none; a help text may end in a [default] of its own.
   Flag text(const std::string& group, const std::string& name, const std::string& help, const std::string& value = "",
             const std::string& default_value = "");
   Flag number(const std::string& group, const std::string& name, const std::string& help, double default_value,
@@ -50,8 +50,8 @@ class Cli {
   Flag list(const std::string& group, const std::string& name, const std::string& help, const std::string& value);
   Flag positional(const std::string& name, const std::string& help);  // a list; at most one
 
-  // Named sets of values. Later ones win: defaults, the preset that a config file names, the config file, the preset of
-  // the command line, its flags. Declares --preset.
+  // Named sets of values; declares --preset. In rising order of precedence: defaults, the preset that a config file
+  // names, the config file, the preset of the command line, the flags of the command line.
   Flag presets(std::map<std::string, std::map<std::string, std::string>> presets, const std::string& help,
                const std::string& group = "General");
 
@@ -67,14 +67,13 @@ class Cli {
   bool get_flag(const std::string& name) const;
   std::vector<std::string> get_list(const std::string& name) const;  // "--x a b" and "--x a --x b"
   std::string required(const std::string& name) const;               // Error: "--model is needed: ..."
-  void set(const std::string& name, const std::string& value);       // a value worked out later ("auto" resolved)
+  void set(const std::string& name, const std::string& value);       // replaces the value, as when "auto" is resolved
   void set(const std::string& name, std::vector<std::string> values);
 
-  // {flag: value} of every flag, --config and --help left out.
-  nlohmann::json resolved() const;  // with the values in force
-  // For config.json of a run folder: resolved() with the paths made absolute, so that reading it back by --config
-  // repeats the run from any working folder, and under "defaults" the values that hold where a flag is not given, which
-  // --config passes over (report/ tells by them what was changed).
+  // {flag: value in force} of every flag but --config and --help.
+  nlohmann::json resolved() const;
+  // The same for config.json of a run folder. Paths are absolute, so that --config repeats the run from any working
+  // folder. The key "defaults" holds {flag: default}; --config ignores it, and report/ finds by it which flags differ.
   nlohmann::json repeatable() const;
   std::vector<std::string> paths() const;            // names of the flags declared with path()
   std::vector<std::string> fixed_on_resume() const;  // names of those without may_change_on_resume()

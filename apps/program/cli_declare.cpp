@@ -1,4 +1,4 @@
-// What a program declares: flags by kind, examples, presets.
+// The declaration of flags by kind, of examples and of presets.
 #include <algorithm>
 
 #include "apps/program/cli.h"

@@ -1,4 +1,4 @@
-// How programs that compute with a finished model begin: the folder, its tokenizer, the device, the weights.
+// The common beginning of programs that compute with a finished model: folder, tokenizer, device, weights.
 #pragma once
 
 #include <memory>
@@ -14,18 +14,18 @@
 
 namespace encore {
 
-// Known of a model before its weights are read, and while the text is.
+// A model folder whose weights have not been read yet, and the device to compute on.
 struct OpenModel {
   std::string dir;
   EncoderConfig config;
   std::optional<Tokenizer> tokenizer;
   int64_t max_length = 0;  // of an input in tokens, specials counted
   Device device;
-  bool root = true;  // rank 0: the one that prints
+  bool root = true;  // rank 0, which prints
 };
 
-// length_flag: the flag that shortens inputs; "": the model's positions alone do. Throws Error for a folder that holds
-// no model, a tokenizer of another model, a length beyond the model's positions, a device that cannot be used.
+// length_flag: the flag that limits max_length; "": the model's positions are the limit. Throws Error for a folder
+// without a model, a tokenizer of another model, a length beyond the model's positions, a device that cannot be used.
 OpenModel open_model(const std::string& dir, const Cli&, const Communicator&, const std::string& length_flag = "");
 // The same without a tokenizer, for batches of ids.
 OpenModel open_model_of_ids(const std::string& dir, const Cli&, const Communicator&);
@@ -35,10 +35,10 @@ struct LoadedModel {
   std::unique_ptr<Model> model;
   LoadReport report;
 };
-// Makes the model and reads its weights. Prints the notes of config.json and of the weights on standard error. A
-// classifier whose config.json has no labels gets two. Throws Error as load_weights does.
+// Makes the model and reads its weights. Rank 0 prints the notes about config.json and the weights on standard error.
+// A classifier whose config.json has no labels gets two. Throws Error as load_weights does.
 LoadedModel load_model(const OpenModel&, Head, Mode);
-// A masked-LM for inference, after its memory was checked. Throws Error when that does not fit.
+// Checks the memory and loads a masked-LM for inference. Throws Error when the batches do not fit.
 LoadedModel load_mlm(const OpenModel&, const InferenceBatches&);
 
 }  // namespace encore

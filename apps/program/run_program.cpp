@@ -31,7 +31,7 @@ int report_error(const std::string& who, const std::exception& e) {
   return code;
 }
 
-// Ranks tend to fail alike (a flag, a file). The others give rank 0 the time to print its line and to end them, so that
+// Ranks tend to fail alike (a flag, a file). The others wait until rank 0 has printed its line and ended them, so that
 // one line appears and not one a rank.
 void let_rank_0_go_first(int rank) {
   if (rank != 0) std::this_thread::sleep_for(std::chrono::seconds(2));
@@ -43,7 +43,7 @@ int run_program(const char* name, const std::function<int()>& body) {
   wait_politely();
   // Without this a file-size limit would end the process; ignored, the write fails as on a full disk (74).
   ::signal(SIGXFSZ, SIG_IGN);
-  // Holds what a program prints before it knows that it will not refuse.
+  // The buffer holds the output of a program that may still refuse; a refusal drops it.
   if (!::isatty(STDOUT_FILENO)) std::setvbuf(stdout, nullptr, _IOFBF, size_t(1) << 18);
   try {
     return body();
@@ -73,7 +73,7 @@ int run_over_ranks(const char* name, const std::function<int(Communicator&)>& bo
     } catch (const std::exception& e) {
       if (comm->size() == 1) throw;
       let_rank_0_go_first(comm->rank());
-      // Not by returning: the others may wait for this rank in a sum, for ever.
+      // A return would leave the others waiting for this rank in a sum.
       comm->abort(report_error(comm->root() ? name : fmt::format("{} (rank {})", name, comm->rank()), e));
     }
   });

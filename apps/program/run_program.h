@@ -1,5 +1,4 @@
-// How every program runs: an error becomes one line and an exit code, and ranks of mpirun share the work or are
-// refused.
+// The frame of every program: errors as one line and an exit code, ranks of mpirun accepted or refused.
 #pragma once
 
 #include <functional>
@@ -16,7 +15,7 @@ int run_program(const char* name, const std::function<int()>& body);
 int run_as_one_process(const char* name, const std::function<int()>& body);
 
 // The same for a program that shares its work among the ranks of mpirun. Only rank 0 has a standard output. A rank that
-// fails ends all ranks with its exit code, and rank 0's line is the one that is printed where all fail alike.
+// fails ends all ranks with its exit code; where all fail alike, only rank 0's line is printed.
 int run_over_ranks(const char* name, const std::function<int(Communicator&)>& body);
 
 }  // namespace encore

@@ -1,4 +1,4 @@
-// The flags by which programs are given text: a corpus of documents, or rows to classify.
+// The flags that name text: a corpus of documents, or rows to classify.
 #pragma once
 
 #include "apps/program/cli.h"
@@ -27,7 +27,7 @@ struct RowFields {
 };
 // Declares --text-field, of the RowFields --text-pair-field and --label-field, and --max-length.
 void add_row_flags(Cli&, const char* group, RowFields);
-// Names of fields that the program has no flag for are empty.
+// A field is empty where the program does not declare its flag.
 LabelledOptions row_options(const Cli&);
 // The rows of --data, read by every rank. Throws Error as read_labelled does, and for a pipe that several ranks would
 // have to read.

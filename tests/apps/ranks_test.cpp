@@ -61,7 +61,7 @@ TEST_F(OnRanks, MlmEvalMeasuresWhatOneProcessMeasures) {
   // Long documents: their windows lie in batches of several ranks.
   std::string text;
   for (int d = 0; d < 12; ++d) {
-    for (int s = 0; s < 30; ++s) text += "our horse carries a heavy load. ";
+    for (int s = 0; s < 11 + 5 * d; ++s) text += "our horse carries a heavy load. ";
     text += "\n";
   }
   write_text(*place_ / "long.txt", text);
