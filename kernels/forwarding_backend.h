@@ -58,7 +58,7 @@ class ForwardingBackend : public Backend {
   }
   std::unique_ptr<Event> record_event() override { return to_.record_event(); }
   double seconds_between(const Event& from, const Event& to) override { return to_.seconds_between(from, to); }
-  void synchronize(const Event& m) override { to_.synchronize(m); }
+  void synchronize(const Event& e) override { to_.synchronize(e); }
   bool set_index_checks(bool on) override { return to_.set_index_checks(on); }
   void* allocate_staging(size_t bytes) override { return to_.allocate_staging(bytes); }
   void free_staging(void* p) override { to_.free_staging(p); }
@@ -71,11 +71,11 @@ class ForwardingBackend : public Backend {
     around_("copy_to_host_async", [&] { to_.copy_to_host_async(h, d, n); });
   }
   bool asynchronous() const override { return to_.asynchronous(); }
-  bool records() const override { return to_.records(); }
-  bool keeps_shapes() const override { return to_.keeps_shapes(); }
-  void allow_recording(bool allow) override { to_.allow_recording(allow); }
-  void begin_recording() override { to_.begin_recording(); }
-  std::unique_ptr<StepGraph> end_recording() override { return to_.end_recording(); }
+  bool can_capture() const override { return to_.can_capture(); }
+  bool pads_batches() const override { return to_.pads_batches(); }
+  void allow_capture(bool allow) override { to_.allow_capture(allow); }
+  void begin_capture() override { to_.begin_capture(); }
+  std::unique_ptr<StepGraph> end_capture() override { return to_.end_capture(); }
   bool reads_live_rows() const override { return to_.reads_live_rows(); }
   void weights_changed() override { to_.weights_changed(); }
   size_t workspace_bytes() const override { return to_.workspace_bytes(); }

@@ -123,7 +123,7 @@ void EncoderModel::begin(const PackedBatch& b, const Pass& pass) {
 }
 
 EncoderModel::Recorded* EncoderModel::shape_for(const PackedBatch& b) {
-  if (!backend_.keeps_shapes() || compute_all_rows_ || !memory_ || b.tokens() == 0) return nullptr;
+  if (!backend_.pads_batches() || compute_all_rows_ || !memory_ || b.tokens() == 0) return nullptr;
   if (shapes_.empty()) plan_shapes(b);
   const int64_t read = head_->read_rows() == ReadRows::kTargets ? b.targets() : b.sequences();
   for (Recorded& r : shapes_)
@@ -171,8 +171,8 @@ void EncoderModel::forward_backward(const PackedBatch& b, float grad_scale, uint
   if (batch_.read == 0) return;
   const TrustedIndices trusted(backend_);
   Step step{.backend = backend_, .scratch = scratch_, .batch = batch_, .seed = seed, .dropout = true};
-  RecordedCalls calls_alone;
-  RecordedCalls& calls = !recorded ? calls_alone : listener_ ? recorded->told : recorded->passes;
+  GraphedCalls calls_alone;
+  GraphedCalls& calls = !recorded ? calls_alone : listener_ ? recorded->told : recorded->passes;
   const std::function<void(int64_t)> tell = [&](int64_t from) {
     if (listener_->wants(from)) calls.between([this, from] { listener_->final_from(from); });
   };

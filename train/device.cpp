@@ -29,7 +29,7 @@ void add_graph_flag(Cli& cli) {
 }
 
 void apply_graph_flag(const Cli& cli, Device& device) {
-  device.backend->allow_recording(cli.get("cuda-graph") == "on");
+  device.backend->allow_capture(cli.get("cuda-graph") == "on");
 }
 
 Device open_device(const Cli& cli, int threads, int local_rank, int local_ranks) {

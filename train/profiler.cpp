@@ -25,7 +25,7 @@ class OwningBackend : private Owned, public ForwardingBackend {
       : Owned{std::move(inner)}, ForwardingBackend(*Owned::inner, std::move(around)) {}
   // Ops are seen when they are called, step by step.
   bool asynchronous() const override { return false; }
-  bool records() const override { return false; }
+  bool can_capture() const override { return false; }
 };
 
 std::string rate(double seconds, double flops, double bytes) {
