@@ -4,11 +4,11 @@
 #include "data/sequences/dataset.h"
 #include "data/sequences/sequence_sample.h"
 #include "data/tokenizer/tokenizer.h"
+#include "kernels/base/human.h"
 #include "model/checkpoint.h"
 #include "train/device.h"
 #include "train/evaluator.h"
 #include "train/inference_memory.h"
-#include "train/progress.h"
 
 namespace encore {
 namespace {

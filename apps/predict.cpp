@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "apps/program/cli.h"
+#include "kernels/base/human.h"
 #include "model/checkpoint.h"
 #include "train/classifier_memory.h"
 #include "train/device.h"

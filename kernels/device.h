@@ -6,12 +6,12 @@
 // and whose calls are done when they return.
 #pragma once
 
-#include <chrono>
 #include <memory>
 #include <new>
 #include <optional>
 #include <string>
 
+#include "kernels/base/clock.h"
 #include "kernels/collectives.h"
 
 namespace encore {
@@ -25,7 +25,7 @@ class Event {
 // The event of a device whose calls are done when they return.
 class HostEvent final : public Event {
  public:
-  const std::chrono::steady_clock::time_point time = std::chrono::steady_clock::now();
+  const double time = steady_seconds();
 };
 
 // Captured calls (ComputeDevice::begin_capture).
@@ -88,7 +88,7 @@ class ComputeDevice {
   // Seconds from one event to a later one on the device's clock. Waits for the later one.
   virtual double seconds_between(const Event& from, const Event& to) {
     const auto time = [](const Event& e) { return static_cast<const HostEvent&>(e).time; };
-    return std::chrono::duration<double>(time(to) - time(from)).count();
+    return time(to) - time(from);
   }
   // Returns when the event has passed. Throws DeviceError when a call before it failed.
   virtual void synchronize(const Event&) {}

@@ -1,11 +1,11 @@
 #include "report/reported_run.h"
 
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <set>
 
 #include "kernels/base/atomic_file.h"
+#include "kernels/base/clock.h"
 #include "report/finetune_page.h"
 #include "report/ledger_json.h"
 
@@ -13,10 +13,6 @@ namespace fs = std::filesystem;
 
 namespace encore {
 namespace {
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 // Runs in folders of one name are called by their paths.
 template <class AnyRun>
@@ -95,7 +91,7 @@ std::string report_of_folders(const std::vector<std::string>& folders) {
 }
 
 std::string RunReport::refresh(bool last) {
-  const double start = now();
+  const double start = steady_seconds();
   if (first_ < 0) first_ = start;
   if (!last && spent_ * 50 > start - first_) return "";
   try {
@@ -106,7 +102,7 @@ std::string RunReport::refresh(bool last) {
   } catch (const std::exception& e) {
     return e.what();
   }
-  spent_ += now() - start;
+  spent_ += seconds_since(start);
   return "";
 }
 

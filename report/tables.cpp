@@ -8,9 +8,8 @@
 #include <set>
 
 #include "apps/program/training_flags.h"
+#include "kernels/base/human.h"
 #include "report/chart.h"
-#include "train/memory_use.h"
-#include "train/progress.h"
 
 namespace encore {
 namespace {

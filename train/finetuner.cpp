@@ -11,6 +11,9 @@
 #include "data/sequences/batching.h"
 #include "kernels/base/atomic_file.h"
 #include "kernels/base/atomic_folder.h"
+#include "kernels/base/clock.h"
+#include "kernels/base/human.h"
+#include "kernels/base/softmax.h"
 #include "model/checkpoint.h"
 #include "model/checksums.h"
 #include "train/memory_use.h"
@@ -163,11 +166,11 @@ SeedResult run_seed(SeedRun& run, const FinetuneOptions& options, const Labelled
   SeedResult result{.seed = seed};
   double best = -1;
   for (int epoch = 0; epoch < options.epochs; ++epoch) {
-    const auto start = std::chrono::steady_clock::now();
+    const double start = steady_seconds();
     const double loss = run.train_epoch(epoch);
     const Scores dev = run.evaluate(data.dev);
     const double value = dev.by_name(options.metric);
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const double seconds = seconds_since(start);
     log.append(nlohmann::json{{"seed", seed},
                               {"epoch", epoch + 1},
                               {"loss", loss},
@@ -236,14 +239,10 @@ std::vector<int32_t> classify(Model& model, const ClassificationSet& set, int64_
   for (const Rows& piece : cut_by_tokens(set, rows, tokens_per_batch)) {
     model.logits(make_classification_batch(set, piece, 0, pad_id), logits);
     for (size_t i = 0; i < piece.size(); ++i) {
-      const float* row = logits.data() + i * labels;
-      const float* top = std::max_element(row, row + labels);
-      predicted[size_t(piece[i])] = int32_t(top - row);
-      if (!probabilities) continue;
-      double sum = 0;
-      for (size_t c = 0; c < labels; ++c) sum += std::exp(double(row[c]) - *top);
-      for (size_t c = 0; c < labels; ++c)
-        (*probabilities)[size_t(piece[i]) * labels + c] = float(std::exp(double(row[c]) - *top) / sum);
+      const Softmax softmax({logits.data() + i * labels, labels});
+      predicted[size_t(piece[i])] = int32_t(softmax.argmax());
+      for (size_t c = 0; probabilities && c < labels; ++c)
+        (*probabilities)[size_t(piece[i]) * labels + c] = float(softmax[c]);
     }
   }
   return predicted;

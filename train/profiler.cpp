@@ -1,19 +1,15 @@
 #include "train/profiler.h"
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 
 #include "kernels/base/atomic_file.h"
+#include "kernels/base/clock.h"
 
 namespace encore {
 namespace {
 
 constexpr size_t kMostEvents = 100'000;  // 13 MB of trace
-
-double steady_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 // Keeps alive what it forwards to.
 struct Owned {

@@ -9,6 +9,7 @@
 #include "apps/program/training_flags.h"
 #include "data/readers/corpus_reader.h"
 #include "data/sequences/sequence_sample.h"
+#include "kernels/base/human.h"
 #include "train/signals.h"
 
 namespace encore {

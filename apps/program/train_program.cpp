@@ -10,6 +10,7 @@
 
 #include "data/tokenizer/tokenizer.h"
 #include "kernels/base/atomic_file.h"
+#include "kernels/base/human.h"
 #include "kernels/base/program_path.h"
 #include "model/checkpoint.h"
 #include "optim/device_communicator.h"

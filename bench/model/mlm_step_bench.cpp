@@ -3,7 +3,6 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <chrono>
 #include <ctime>
 #include <cxxopts.hpp>
 #include <memory>
@@ -11,6 +10,7 @@
 
 #include "kernels/backend_factory.h"
 #include "kernels/base/atomic_file.h"
+#include "kernels/base/clock.h"
 #include "kernels/graphed_calls.h"
 #include "model/model.h"
 #include "optim/optimizer.h"
@@ -25,7 +25,7 @@ int cpu_clock_threads = 0;
 
 double now() {
   if (cpu_clock_threads > 0) return double(std::clock()) / CLOCKS_PER_SEC / cpu_clock_threads;
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return steady_seconds();
 }
 
 EncoderConfig shape(const std::string& name) {

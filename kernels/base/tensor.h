@@ -27,7 +27,6 @@ struct Tensor {
   int64_t size() const { return rows * cols; }
   size_t bytes() const { return size_t(size()) * size_of(dtype); }
   bool contiguous() const { return ld == cols || rows <= 1; }
-  bool same_shape(const Tensor& o) const { return rows == o.rows && cols == o.cols; }
 
   // REQUIRES: T is the element type that dtype names.
   template <class T>
@@ -67,10 +66,6 @@ inline void check_shape(const Tensor& t, const char* name, int64_t rows, int64_t
 }
 inline void check_dtype(const Tensor& t, const char* name, DType dtype) {
   check(t.dtype == dtype, "{} is {}, not {}", name, t.str(), name_of(dtype));
-}
-inline void check_tensor(const Tensor& t, const char* name, DType dtype, int64_t rows, int64_t cols) {
-  check_shape(t, name, rows, cols);
-  check_dtype(t, name, dtype);
 }
 
 }  // namespace encore

@@ -7,6 +7,8 @@
 
 #include "kernels/base/rng.h"
 #include "kernels/cpu/cpu_backend.h"
+#include "kernels/cpu/rows.h"
+#include "kernels/ops/list_checks.h"
 
 namespace encore {
 
@@ -59,28 +61,14 @@ struct Lengths {
   }
 };
 
-void check_starts(const Tensor& starts, const char* name, int64_t rows) {
-  const int32_t* s = starts.ptr<int32_t>();
-  const int64_t n = starts.cols - 1;
-  check(s[0] == 0 && s[n] == rows, "attention: {} runs from {} to {}, not from 0 to {}", name, s[0], s[n], rows);
-  for (int64_t i = 0; i < n; ++i)
-    check(s[i] <= s[i + 1], "attention: {} falls from {} to {} at sequence {}", name, s[i], s[i + 1], i);
-}
-
 Lengths lengths_of(const AttentionShape& shape, int64_t queries, int64_t keys) {
-  check_starts(shape.cu_seqlens, "cu_seqlens", keys);
+  check_sequences("attention",
+                  {.cu_seqlens = cpu::values(shape.cu_seqlens),
+                   .cu_seqlens_q = cpu::values(shape.cu_seqlens_q),
+                   .q_position = cpu::values(shape.q_position)},
+                  {.tokens = keys, .queries = queries});
   Lengths l{shape.cu_seqlens.ptr<int32_t>(), shape.cu_seqlens.ptr<int32_t>(), shape.cu_seqlens.cols - 1};
-  if (!shape.cu_seqlens_q) return l;
-  check_starts(shape.cu_seqlens_q, "cu_seqlens_q", queries);
-  l.queries = shape.cu_seqlens_q.ptr<int32_t>();
-  const int32_t* position = shape.q_position.ptr<int32_t>();
-  for (int64_t n = 0; n < l.count; ++n)
-    for (int32_t r = l.queries[n]; r < l.queries[n + 1]; ++r) {
-      const int32_t before = r > l.queries[n] ? position[r - 1] : -1;
-      check(position[r] > before && position[r] < l.key_count(n),
-            "attention: q_position[{}] is {}: it must rise from 0 to below {} within sequence {}", r, position[r],
-            l.key_count(n), n);
-    }
+  if (shape.cu_seqlens_q) l.queries = shape.cu_seqlens_q.ptr<int32_t>();
   return l;
 }
 

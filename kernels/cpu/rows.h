@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <span>
 
 #include "kernels/cpu/vec/matrix.h"
 #include "kernels/ops/dropout.h"
@@ -10,6 +11,11 @@ namespace encore::cpu {
 
 inline VecMatrix vec(const Tensor& t) {
   return {t.data, t.ld};
+}
+
+// The values of a list [1, n] of i32; none where it is absent.
+inline std::span<const int32_t> values(const Tensor& list) {
+  return {list.ptr<const int32_t>(), size_t(list ? list.cols : 0)};
 }
 
 inline VecDropout vec(const RowDropout& d) {
