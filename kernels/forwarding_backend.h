@@ -1,4 +1,5 @@
-// A backend that hands every call to another one, past a hook: tests count, profiles time.
+// A backend that passes every call on to another one through a hook, in which tests count calls and profilers time
+// them.
 #pragma once
 
 #include <functional>
@@ -13,11 +14,11 @@ namespace encore {
 class ForwardingBackend : public Backend {
  public:
   using Call = std::function<void()>;
-  // Runs call(); name is the method's.
+  // Must run call(). name: of the method.
   using Around = std::function<void(const char* name, const Call& call)>;
   ForwardingBackend(Backend& to, Around around) : to_(to), around_(std::move(around)) {}
 
-  // What the call under way does; REQUIRES: called from the hook.
+  // The cost of the current call. REQUIRES: called from the hook.
   OpCost cost() const { return cost_(); }
 
   size_t live_bytes() const { return live_bytes_; }  // allocated and not freed
@@ -138,7 +139,7 @@ class ForwardingBackend : public Backend {
 
   Backend& to_;
   Around around_;
-  std::function<OpCost()> cost_;  // counted when asked for: some of it lies in backend memory
+  std::function<OpCost()> cost_;  // computed on demand, because attention's cost is read from backend memory
   std::map<void*, size_t> live_;
   size_t live_bytes_ = 0;
   int64_t allocations_ = 0;

@@ -21,7 +21,7 @@ struct Tensor {
   Tensor(T* data, int64_t rows, int64_t cols)
       : Tensor(const_cast<std::remove_const_t<T>*>(data), dtype_of<std::remove_const_t<T>>, rows, cols) {}
 
-  // False for the absent tensor that an optional field holds.
+  // False: absent, as an optional field may be.
   explicit operator bool() const { return data != nullptr; }
 
   int64_t size() const { return rows * cols; }
@@ -57,15 +57,5 @@ struct Tensor {
   // "bf16 [40, 768]"
   std::string str() const { return fmt::format("{} [{}, {}]", name_of(dtype), rows, cols); }
 };
-
-// Throws Error naming the tensor, its shape and the shape wanted. -1 accepts any extent.
-inline void check_shape(const Tensor& t, const char* name, int64_t rows, int64_t cols) {
-  check(t.data != nullptr || t.size() == 0, "{} is missing", name);
-  check((rows < 0 || t.rows == rows) && (cols < 0 || t.cols == cols), "{} is {}, not [{}, {}]", name, t.str(), rows,
-        cols);
-}
-inline void check_dtype(const Tensor& t, const char* name, DType dtype) {
-  check(t.dtype == dtype, "{} is {}, not {}", name, t.str(), name_of(dtype));
-}
 
 }  // namespace encore

@@ -24,7 +24,7 @@ int64_t round_up(int64_t n, int64_t unit) {
 
 }  // namespace
 
-// The tiles of one worker in fp32, then what grows with the sequence.
+// The fp32 tiles of one worker, then the arrays whose size grows with the sequence.
 size_t attention_forward_scratch(int64_t keys, int head_size) {
   return sizeof(float) * size_t(3 * kTile * head_size + 2 * kTile * kTile + 3 * round_up(keys, kTile) * head_size);
 }
@@ -45,7 +45,7 @@ struct Work {
   int64_t sequence;
   int head;
   int64_t first, last;
-  int64_t part;  // place of the share's part of dq in the scratch, in rows; -1: none
+  int64_t part;  // first row in the scratch of this share's part of dq; -1: the share writes dq itself
 };
 
 struct Lengths {
@@ -72,7 +72,7 @@ Lengths lengths_of(const AttentionShape& shape, int64_t queries, int64_t keys) {
   return l;
 }
 
-// Shares of `lengths`, in whole tiles, so that every worker has some: short lists of heads are cut.
+// The heads of all sequences. Where they are too few for the threads, each is cut into several shares of whole tiles.
 std::vector<Work> share_out(const Lengths& l, const int32_t* starts, int heads, int threads) {
   int64_t busy = 0;
   for (int64_t n = 0; n < l.count; ++n) busy += starts[n + 1] > starts[n];
@@ -93,7 +93,7 @@ HeadRows rows_of(const Tensor& t, int64_t row, int head, int head_size) {
   return {static_cast<char*>(t.data) + size_t(offset) * size_of(t.dtype), t.ld};
 }
 
-// What forward and backward have in common; all queries of the sequence.
+// The arguments that forward and backward share, for all queries of the sequence.
 template <class Arguments>
 AttentionHead head_of(const Arguments& a, const Lengths& l, int64_t n, int head) {
   const AttentionShape& s = a.shape;

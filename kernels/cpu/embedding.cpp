@@ -8,7 +8,7 @@
 namespace encore {
 namespace {
 
-// The data path refuses such ids with file and line; here they would read past a table.
+// An id out of range would read past its table. (The readers refuse such ids earlier, with file and line.)
 void check_ids(const Tensor& ids, int64_t limit, const char* name) {
   const int32_t* id = ids.ptr<int32_t>();
   for (int64_t t = 0; t < ids.cols; ++t)
