@@ -1,11 +1,11 @@
 // fill_mask: the likeliest words for each <mask> of a text.
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 #include "apps/program/open_model.h"
 #include "apps/program/run_program.h"
 #include "kernels/base/program_path.h"
+#include "kernels/base/softmax.h"
 
 namespace encore {
 namespace {
@@ -16,17 +16,14 @@ struct Filled {
 };
 
 std::vector<Filled> top_k(const float* logits, int64_t vocab, int64_t k) {
-  const float top = *std::max_element(logits, logits + vocab);
-  double sum = 0;
-  for (int64_t v = 0; v < vocab; ++v) sum += std::exp(double(logits[v]) - top);
+  const Softmax softmax({logits, size_t(vocab)});
   std::vector<int32_t> order(static_cast<size_t>(vocab));
   std::iota(order.begin(), order.end(), 0);
   k = std::min(k, vocab);
   std::partial_sort(order.begin(), order.begin() + k, order.end(),
                     [&](int32_t a, int32_t b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
   std::vector<Filled> out;
-  for (int64_t i = 0; i < k; ++i)
-    out.push_back({order[size_t(i)], std::exp(double(logits[order[size_t(i)]]) - top) / sum});
+  for (int64_t i = 0; i < k; ++i) out.push_back({order[size_t(i)], softmax[size_t(order[size_t(i)])]});
   return out;
 }
 

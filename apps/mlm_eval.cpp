@@ -5,6 +5,7 @@
 #include "apps/program/run_program.h"
 #include "apps/program/text_flags.h"
 #include "data/sequences/sequence_sample.h"
+#include "kernels/base/human.h"
 #include "train/evaluator.h"
 #include "train/progress.h"
 #include "train/shared_text.h"

@@ -4,6 +4,7 @@
 #include "apps/program/open_model.h"
 #include "apps/program/run_program.h"
 #include "apps/program/text_flags.h"
+#include "kernels/base/human.h"
 #include "train/classifier_memory.h"
 #include "train/memory_plan.h"
 #include "train/memory_use.h"

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/base/hash.h"
+
 namespace encore {
 namespace {
 
@@ -29,6 +31,12 @@ LossTensors loss_at(void* totals, Tensor row_loss) {
   return {.row_loss = row_loss,
           .loss_sum = Tensor(base, DType::kF64, 1, 1),
           .correct = Tensor(base + sizeof(double), DType::kI64, 1, 1)};
+}
+
+// The key of GraphedCalls::run for the passes over a batch: the seed is an argument of their kernels, and the optional
+// lists that the batch has decide which calls are made.
+uint64_t graph_key(uint64_t seed, const DeviceBatch& b) {
+  return Hasher().add(seed).add(uint64_t(bool(b.type_ids))).add(uint64_t(bool(b.rows.example_keys))).digest();
 }
 
 }  // namespace
@@ -123,7 +131,7 @@ void EncoderModel::begin(const PackedBatch& b, const Pass& pass) {
 }
 
 EncoderModel::Recorded* EncoderModel::shape_for(const PackedBatch& b) {
-  if (!backend_.keeps_shapes() || compute_all_rows_ || !memory_ || b.tokens() == 0) return nullptr;
+  if (!backend_.pads_batches() || compute_all_rows_ || !memory_ || b.tokens() == 0) return nullptr;
   if (shapes_.empty()) plan_shapes(b);
   const int64_t read = head_->read_rows() == ReadRows::kTargets ? b.targets() : b.sequences();
   for (Recorded& r : shapes_)
@@ -171,15 +179,14 @@ void EncoderModel::forward_backward(const PackedBatch& b, float grad_scale, uint
   if (batch_.read == 0) return;
   const TrustedIndices trusted(backend_);
   Step step{.backend = backend_, .scratch = scratch_, .batch = batch_, .seed = seed, .dropout = true};
-  RecordedCalls calls_alone;
-  RecordedCalls& calls = !recorded ? calls_alone : listener_ ? recorded->told : recorded->passes;
+  GraphedCalls calls_alone;
+  GraphedCalls& calls = !recorded ? calls_alone : listener_ ? recorded->told : recorded->passes;
   const std::function<void(int64_t)> tell = [&](int64_t from) {
     if (listener_->wants(from)) calls.between([this, from] { listener_->final_from(from); });
   };
   if (listener_) step.gradients_final = &tell;
   if (recorded) {
-    const uint64_t key = seed << 2 | uint64_t(bool(batch_.type_ids)) << 1 | uint64_t(bool(batch_.rows.example_keys));
-    calls.run(backend_, key, [&] { pass_over(step); });
+    calls.run(backend_, graph_key(seed, batch_), [&] { pass_over(step); });
   } else {
     pass_over(step);
   }

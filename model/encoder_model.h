@@ -1,7 +1,7 @@
 // What the whole models share: an encoder with a head, their planned memory, and the passes over a micro-batch.
 #pragma once
 
-#include "kernels/recorded_calls.h"
+#include "kernels/graphed_calls.h"
 #include "model/encoder.h"
 #include "model/head.h"
 #include "model/model.h"
@@ -54,7 +54,7 @@ class EncoderModel : public Model {
   // those that nobody listens to, and those with calls of the listener in between.
   struct Recorded {
     BatchShape shape;
-    RecordedCalls passes, told;
+    GraphedCalls passes, told;
   };
   struct Sizes {
     size_t batch = 0, saved = 0, stream = 0, scratch = 0;

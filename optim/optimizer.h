@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "kernels/recorded_calls.h"
+#include "kernels/graphed_calls.h"
 #include "model/param_store.h"
 
 namespace encore {
@@ -63,7 +63,7 @@ class Optimizer {
     AdamWScalars* memory = nullptr;
     std::unique_ptr<Event> sent;
   } staging_[2];
-  RecordedCalls recorded_;
+  GraphedCalls recorded_;
 };
 
 }  // namespace encore

@@ -7,7 +7,7 @@
 #include <iterator>
 #include <limits>
 
-#include "train/progress.h"
+#include "kernels/base/human.h"
 
 namespace encore {
 namespace {

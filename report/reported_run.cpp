@@ -1,6 +1,5 @@
 #include "report/reported_run.h"
 
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -8,16 +7,13 @@
 #include "data/sequences/ledger_json.h"
 #include "kernels/base/atomic_file.h"
 #include "kernels/base/check.h"
+#include "kernels/base/clock.h"
 #include "report/finetune_page.h"
 
 namespace fs = std::filesystem;
 
 namespace encore {
 namespace {
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 // Runs whose folders have the same name are shown by their paths.
 template <class AnyRun>
@@ -105,7 +101,7 @@ std::string report_of_folders(const std::vector<std::string>& folders) {
 }
 
 std::string RunReport::refresh(bool last) {
-  const double start = now();
+  const double start = steady_seconds();
   if (first_ < 0) first_ = start;
   if (!last && spent_ * 50 > start - first_) return "";
   try {
@@ -116,7 +112,7 @@ std::string RunReport::refresh(bool last) {
   } catch (const std::exception& e) {
     return e.what();
   }
-  spent_ += now() - start;
+  spent_ += seconds_since(start);
   return "";
 }
 

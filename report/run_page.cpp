@@ -3,11 +3,11 @@
 
 #include <cmath>
 
+#include "kernels/base/human.h"
 #include "report/curves.h"
 #include "report/frame.h"
 #include "report/reported_run.h"
 #include "report/tables.h"
-#include "train/progress.h"
 
 namespace encore {
 namespace {

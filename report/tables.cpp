@@ -7,9 +7,8 @@
 #include <cstring>
 #include <set>
 
+#include "kernels/base/human.h"
 #include "report/chart.h"
-#include "train/memory_use.h"
-#include "train/progress.h"
 
 namespace encore {
 namespace {

@@ -16,7 +16,7 @@ Device open_device(const DeviceSpec& spec, int threads, int local_rank, int loca
   check(spec.dtype != "bf16" || d.backend->native_bf16(),
         "--dtype bf16: {} does not multiply bf16 natively; use --dtype fp32", d.backend->description());
   d.dtype = spec.dtype == "auto" ? auto_dtype(*d.backend) : spec.dtype == "fp32" ? DType::kF32 : DType::kBF16;
-  d.backend->allow_recording(spec.step_graphs);
+  d.backend->allow_capture(spec.step_graphs);
   return d;
 }
 

@@ -12,6 +12,8 @@
 #include <numeric>
 
 #include "data/sequences/sequence_sample.h"
+#include "kernels/base/clock.h"
+#include "kernels/base/human.h"
 #include "train/evaluator.h"
 #include "train/memory_use.h"
 #include "train/profiler.h"
@@ -25,9 +27,9 @@ constexpr double kLongStep = 20;  // seconds: in a step as long as this the firs
 
 template <class F>
 double seconds_of(const F& work) {
-  const auto start = std::chrono::steady_clock::now();
+  const double start = steady_seconds();
   work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return seconds_since(start);
 }
 
 double sum_of(const std::vector<double>& values) {

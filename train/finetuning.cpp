@@ -8,7 +8,9 @@
 #include "kernels/base/atomic_file.h"
 #include "kernels/base/atomic_folder.h"
 #include "kernels/base/check.h"
+#include "kernels/base/clock.h"
 #include "kernels/base/hash.h"
+#include "kernels/base/human.h"
 #include "model/checkpoint.h"
 #include "model/checksums.h"
 #include "optim/device_communicator.h"
@@ -72,7 +74,7 @@ class Finetuning {
   std::unique_ptr<StepLog> log_;     // likewise
   RunState state_;                   // state_.step is the seed's own
   FinetuneProgress progress_;
-  std::chrono::steady_clock::time_point saved_at_ = std::chrono::steady_clock::now();
+  double saved_at_ = steady_seconds();
   size_t planned_bytes_ = 0, peak_ = 0;
 };
 
@@ -254,7 +256,7 @@ bool Finetuning::stop_wanted() {
 }
 
 bool Finetuning::save_due() const {
-  const double minutes = std::chrono::duration<double>(std::chrono::steady_clock::now() - saved_at_).count() / 60;
+  const double minutes = seconds_since(saved_at_) / 60;
   return (spec_.run.save_every > 0 && progress_.steps % spec_.run.save_every == 0) || policy_.retry_due() ||
          (spec_.run.save_minutes > 0 && minutes >= spec_.run.save_minutes);
 }
@@ -262,7 +264,7 @@ bool Finetuning::save_due() const {
 // under_way: null between two seeds, of which nothing but the results is wanted.
 void Finetuning::save(SeedRun* under_way) {
   const Profiler::Phase phase(profiler_.get(), "saving");
-  saved_at_ = std::chrono::steady_clock::now();
+  saved_at_ = steady_seconds();
   folder_->check_in_place();
   if (log_) {
     log_->sync();

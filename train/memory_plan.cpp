@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "kernels/base/check.h"
-#include "train/memory_use.h"
+#include "kernels/base/human.h"
 
 namespace encore {
 namespace {

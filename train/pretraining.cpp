@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "kernels/base/atomic_file.h"
+#include "kernels/base/human.h"
 #include "model/checkpoint.h"
 #include "optim/device_communicator.h"
 #include "train/dry_run.h"

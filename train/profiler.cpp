@@ -1,19 +1,15 @@
 #include "train/profiler.h"
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 
 #include "kernels/base/atomic_file.h"
+#include "kernels/base/clock.h"
 
 namespace encore {
 namespace {
 
 constexpr size_t kMostEvents = 100'000;  // 13 MB of trace
-
-double steady_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 // Keeps alive what it forwards to.
 struct Owned {
@@ -25,7 +21,7 @@ class OwningBackend : private Owned, public ForwardingBackend {
       : Owned{std::move(inner)}, ForwardingBackend(*Owned::inner, std::move(around)) {}
   // Ops are seen when they are called, step by step.
   bool asynchronous() const override { return false; }
-  bool records() const override { return false; }
+  bool can_capture() const override { return false; }
 };
 
 std::string rate(double seconds, double flops, double bytes) {

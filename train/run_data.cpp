@@ -5,6 +5,7 @@
 #include "data/sequences/ledger_json.h"
 #include "data/sequences/sequence_sample.h"
 #include "kernels/base/check.h"
+#include "kernels/base/human.h"
 #include "train/progress.h"
 #include "train/shared_text.h"
 

@@ -1,8 +1,6 @@
 #include "train/scoring.h"
 
-#include <algorithm>
-#include <cmath>
-
+#include "kernels/base/softmax.h"
 #include "train/labelled_batches.h"
 
 namespace encore {
@@ -19,14 +17,10 @@ std::vector<int32_t> classify(Model& model, const ClassificationSet& set, int64_
     const Rows& piece = pieces[p];
     model.logits(make_classification_batch(set, piece, 0, pad_id), logits);
     for (size_t i = 0; i < piece.size(); ++i) {
-      const float* row = logits.data() + i * labels;
-      const float* top = std::max_element(row, row + labels);
-      predicted[size_t(piece[i])] = top - row;
-      if (!probabilities) continue;
-      double sum = 0;
-      for (size_t c = 0; c < labels; ++c) sum += std::exp(double(row[c]) - *top);
-      for (size_t c = 0; c < labels; ++c)
-        (*probabilities)[size_t(piece[i]) * labels + c] = float(std::exp(double(row[c]) - *top) / sum);
+      const Softmax softmax({logits.data() + i * labels, labels});
+      predicted[size_t(piece[i])] = int64_t(softmax.argmax());
+      for (size_t c = 0; probabilities && c < labels; ++c)
+        (*probabilities)[size_t(piece[i]) * labels + c] = float(softmax[c]);
     }
   }
   if (comm) {

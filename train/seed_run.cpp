@@ -1,17 +1,10 @@
 #include "train/seed_run.h"
 
 #include "kernels/base/check.h"
+#include "kernels/base/clock.h"
 #include "train/scoring.h"
 
 namespace encore {
-namespace {
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-}  // namespace
-
 nlohmann::json SeedResult::to_json(const std::vector<std::string>& labels, bool with_test) const {
   nlohmann::json out{{"seed", seed}, {"best_epoch", best_epoch}, {"dev", dev.to_json(labels)}};
   if (with_test) out["test"] = test.to_json(labels);
@@ -40,12 +33,12 @@ bool SeedRun::over() const {
 }
 
 StepResult SeedRun::step() {
-  const double start = now();
+  const double start = steady_seconds();
   const Profiler::Phase phase(shared_.profiler, "step");
   try {
     StepResult result = trainer_->run_step();
     if (result.skipped.empty()) progress_.epoch_loss += result.loss_sum;
-    progress_.epoch_seconds += now() - start;
+    progress_.epoch_seconds += seconds_since(start);
     return result;
   } catch (const NonFiniteError&) {
     throw;  // names its step
@@ -55,7 +48,7 @@ StepResult SeedRun::step() {
 }
 
 SeedRun::Epoch SeedRun::end_epoch() {
-  const double start = now();
+  const double start = steady_seconds();
   Epoch epoch{.number = ++progress_.epochs,
               .loss = progress_.epoch_loss / double(shared_.data.train.size()),
               .dev = evaluate(shared_.data.dev)};
@@ -66,7 +59,7 @@ SeedRun::Epoch SeedRun::end_epoch() {
     best_.resize(size_t(model_->params().length()));
     shared_.backend.copy_to_host(best_.data(), model_->params().weights().data, best_.size() * sizeof(float));
   }
-  epoch.seconds = progress_.epoch_seconds + now() - start;
+  epoch.seconds = progress_.epoch_seconds + seconds_since(start);
   progress_.epoch_loss = progress_.epoch_seconds = 0;
   return epoch;
 }

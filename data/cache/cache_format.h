@@ -8,8 +8,8 @@
 //   offsets        u64 [documents + 1], first token of each document
 //   hashes         u64 [documents], XXH64 of each document's text
 //   files          JSON: path, size, time, inode, content hash, documents and bytes of each file; blanks to the end
-//   sums           u64 [blocks], XXH64 of each stretch of kBlockBytes from the header's end to here; the last is
-//   shorter
+//   sums           u64 [blocks], XXH64 of each stretch of kBlockBytes from the header's end to here; the last
+//                  stretch is shorter
 #pragma once
 
 #include <atomic>

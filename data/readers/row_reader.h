@@ -1,9 +1,9 @@
 // Rows of a text, jsonl, csv or tsv file, one at a time, in bounded memory.
 //
 // The kind goes by the ending, under an optional .gz or .zst:
-//   .txt                     a line is a row with the one field "text" (or, on request, a run of lines up to a blank
-//   one) .jsonl .json .ndjson     a JSON object a line; blank lines are skipped .csv .tsv                RFC 4180
-//   (quotes, newlines inside quotes, CRLF); separated by commas or tabs; the first
+//   .txt                     a line is a row with the one field "text" (or, on request, the lines to a blank one are)
+//   .jsonl .json .ndjson     a line is a JSON object; blank lines are skipped
+//   .csv .tsv                RFC 4180 (quotes, newlines inside quotes, CRLF); separated by commas or tabs; the first
 //                            record names the columns; blank lines are skipped
 // A byte order mark at the start is skipped. Every byte is checked to be UTF-8.
 #pragma once

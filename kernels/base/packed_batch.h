@@ -15,7 +15,7 @@ struct HostSegments {
 };
 
 struct PackedBatch {
-  // Filled by whoever makes the batch.
+  // Filled by the caller.
   std::vector<int32_t> ids;            // [T] input ids, masks applied
   std::vector<int32_t> cu_seqlens;     // [N+1]
   std::vector<uint64_t> example_keys;  // [N] (kernels/base/rng.h); may stay empty where dropout is off

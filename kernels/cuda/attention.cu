@@ -7,6 +7,7 @@
 #include "kernels/cuda/attention_keep.cuh"
 #include "kernels/cuda/attention_kernels.h"
 #include "kernels/cuda/cuda_backend.h"
+#include "kernels/ops/list_checks.h"
 
 namespace encore {
 namespace {
@@ -49,28 +50,12 @@ std::vector<int32_t> values_of(Backend& backend, const Tensor& t) {
   if (!values.empty()) backend.copy_to_host(values.data(), t.data, t.bytes());
   return values;
 }
-void check_starts(const char* op, const char* name, const std::vector<int32_t>& s, int64_t rows, bool spare) {
-  check(s.front() == 0 && (spare ? s.back() <= rows : s.back() == rows), "{}: {} runs from {} to {}, not from 0 to {}",
-        op, name, s.front(), s.back(), rows);
-  for (size_t i = 0; i + 1 < s.size(); ++i)
-    check(s[i] <= s[i + 1], "{}: {} falls from {} to {} at sequence {}", op, name, s[i], s[i + 1], i);
-}
 // Reads the lists back, and so waits for the device.
 void check_lists(Backend& backend, const char* op, const AttentionShape& shape, int64_t queries, int64_t tokens) {
-  const std::vector<int32_t> keys = values_of(backend, shape.cu_seqlens);
-  check_starts(op, "cu_seqlens", keys, tokens, shape.spare_rows);
-  if (!shape.cu_seqlens_q) return;
-  const std::vector<int32_t> rows = values_of(backend, shape.cu_seqlens_q);
-  check_starts(op, "cu_seqlens_q", rows, queries, shape.spare_rows);
-  if (queries == 0) return;
-  const std::vector<int32_t> position = values_of(backend, shape.q_position);
-  for (size_t n = 0; n + 1 < rows.size(); ++n)
-    for (int32_t r = rows[n]; r < rows[n + 1]; ++r) {
-      const int32_t before = r > rows[n] ? position[size_t(r) - 1] : -1, length = keys[n + 1] - keys[n];
-      check(position[size_t(r)] > before && position[size_t(r)] < length,
-            "{}: q_position[{}] is {}: it must rise from 0 to below {} within sequence {}", op, r, position[size_t(r)],
-            length, n);
-    }
+  const std::vector<int32_t> keys = values_of(backend, shape.cu_seqlens), rows = values_of(backend, shape.cu_seqlens_q),
+                             position = values_of(backend, shape.q_position);
+  check_sequences(op, {.cu_seqlens = keys, .cu_seqlens_q = rows, .q_position = position},
+                  {.tokens = tokens, .queries = queries, .spare_rows = shape.spare_rows});
 }
 
 }  // namespace

@@ -52,10 +52,10 @@ class CudaBackend : public Backend {
   void copy_to_device_async(void* device, const void* staging, size_t bytes) override;
   void copy_to_host_async(void* staging, const void* device, size_t bytes) override;
   bool asynchronous() const override { return true; }
-  bool records() const override { return recording_allowed_; }
-  void allow_recording(bool allow) override { recording_allowed_ = allow; }
-  void begin_recording() override;
-  std::unique_ptr<StepGraph> end_recording() override;
+  bool can_capture() const override { return capture_allowed_; }
+  void allow_capture(bool allow) override { capture_allowed_ = allow; }
+  void begin_capture() override;
+  std::unique_ptr<StepGraph> end_capture() override;
 
   bool reads_live_rows() const override { return true; }
   void weights_changed() override {}
@@ -119,7 +119,7 @@ class CudaBackend : public Backend {
   std::map<int64_t, int64_t> loss_clusters_;
   std::unique_ptr<cuda::Gemm> gemm_;
   bool index_checks_ = true;
-  bool recording_allowed_ = true;
+  bool capture_allowed_ = true;
   cuda::KeptMemory scratch_;
   void* flag_ = nullptr;  // one int64 of the index checks, apart from the scratch
 };

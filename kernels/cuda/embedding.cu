@@ -3,6 +3,7 @@
 #include "kernels/base/check.h"
 #include "kernels/cuda/embedding.cuh"
 #include "kernels/cuda/launching.h"
+#include "kernels/ops/list_checks.h"
 
 namespace encore {
 namespace {
@@ -78,12 +79,8 @@ void CudaBackend::check_segments(const char* op, const char* name, const RowSegm
   if (!row.empty()) copy_to_host(row.data(), s.row.data, s.row.bytes());
   int32_t count = int32_t(tokens);
   if (live) copy_to_host(&count, live.data, sizeof count);
-  const size_t segments = size_t(std::find(row.begin(), row.end(), -1) - row.begin());
-  check(start[0] == 0 && start[segments] == count, "{}: {} segments span {} .. {}, not the {} tokens", op, name,
-        start[0], start[segments], count);
-  for (size_t i = 0; i < segments; ++i)
-    check(start[i] <= start[i + 1] && row[i] >= 0 && row[i] < rows && (i == 0 || row[i - 1] < row[i]),
-          "{}: {} segment {} of row {} spans {} .. {}", op, name, i, row[i], start[i], start[i + 1]);
+  row.erase(std::find(row.begin(), row.end(), -1), row.end());
+  encore::check_segments(op, name, start, row, {.tokens = count, .rows = rows});
   check_indices(op, "order", s.order, tokens, live);
 }
 

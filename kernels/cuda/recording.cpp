@@ -16,7 +16,7 @@ class Graph final : public StepGraph {
   }
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
-  void replay() override { check_cuda(cudaGraphLaunch(exec_, stream_), "recorded step"); }
+  void launch() override { check_cuda(cudaGraphLaunch(exec_, stream_), "recorded step"); }
 
  private:
   cudaGraphExec_t exec_;
@@ -50,11 +50,11 @@ void CudaBackend::copy_to_host_async(void* staging, const void* device, size_t b
 }
 
 // Of this thread's calls alone: NCCL's threads, which drive sums that are under way, may make any.
-void CudaBackend::begin_recording() {
+void CudaBackend::begin_capture() {
   check_cuda(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "recording of a step");
 }
 
-std::unique_ptr<StepGraph> CudaBackend::end_recording() {
+std::unique_ptr<StepGraph> CudaBackend::end_capture() {
   cudaGraph_t graph = nullptr;
   check_cuda(cudaStreamEndCapture(stream_, &graph), "recording of a step");
   cudaGraphExec_t exec = nullptr;

@@ -1,6 +1,6 @@
 // The memory plan is what is taken, and nothing is taken in the loop.
+#include "kernels/forwarding_backend.h"
 #include "tests/model/tiny_model.h"
-#include "tests/support/forwarding_backend.h"
 
 namespace encore::test {
 namespace {

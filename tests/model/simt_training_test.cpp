@@ -88,7 +88,7 @@ std::vector<Trained> train_on_ragged(Backend& inner, DType dtype, bool dropout, 
   const std::vector<std::vector<int>> lengths = {{17, 1, 9, 11, 2}, {33, 5}, {8, 8, 8, 8, 6}, {36}, {2, 30, 1, 1, 5},
                                                  {12, 12, 12},      {34},    {20, 19}};
   model->reserve({.tokens = 40, .sequences = 20, .targets = 40}, Mode::kTraining);
-  backend.allow_recording(recorded);
+  backend.allow_capture(recorded);
   Optimizer optimizer(model->params(), {.weight_decay = 0.01, .clip = 1});
   std::vector<Trained> steps;
   for (size_t s = 0; s < lengths.size(); ++s) {
@@ -169,7 +169,7 @@ TEST_P(SimtTraining, AListenerIsCalledBetweenReplays) {
       calls += std::string_view(name) == "linear_forward";
       call();
     });
-    counted.allow_recording(true);
+    counted.allow_capture(true);
     const auto model = make_mlm(config, counted, DType::kF32, Mode::kTraining);
     scramble(model->params(), 1);
     model->reserve({.tokens = 40, .sequences = 20, .targets = 40}, Mode::kTraining);
@@ -197,7 +197,7 @@ TEST_P(SimtTraining, ABatchThatOverflowsIsComputedAsItIs) {
   EncoderConfig config = tiny_config();
   if (!GetParam()) config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0;
   const auto gradients = [&](Backend& backend, const std::vector<int>& lengths, int before) {
-    backend.allow_recording(true);
+    backend.allow_capture(true);
     const auto model = make_mlm(config, backend, DType::kF32, Mode::kTraining);
     scramble(model->params(), 1);
     model->reserve({.tokens = 160, .sequences = 120, .targets = 160}, Mode::kTraining);

@@ -213,11 +213,11 @@ TEST_F(CudaBackendTest, RecordingsKeepTheirWorkingMemory) {
     bias_gradient(b, {.dy = dy.row_range(0, rows), .dbias = to});
   };
   add(small, sums);
-  b.begin_recording();
+  b.begin_capture();
   add(small, sums);
-  const std::unique_ptr<StepGraph> recording = b.end_recording();
+  const std::unique_ptr<StepGraph> recording = b.end_capture();
   add(large, others);
-  recording->replay();
+  recording->launch();
   float first = 0;
   b.copy_to_host(&first, sums.data, sizeof first);
   EXPECT_EQ(first, float(2 * small));
