@@ -50,14 +50,11 @@ void print_result(const EvalResult& r, bool json) {
 
 // The windows that are measured.
 std::shared_ptr<const SequenceSet> read_text(const Cli& cli, const OpenModel& open, Communicator& comm) {
-  CorpusOptions corpus = corpus_options(cli, "data");
-  corpus.files = spool_streams(corpus.files, cli.get("cache-dir"), comm);
-  const Dataset data = open_dataset({.corpus = corpus,
-                                     .mode = SequenceMode::kSplit,
-                                     .seq_length = open.max_length,
-                                     .cache_dir = cli.get("cache-dir"),
-                                     .threads = open.device.threads},
-                                    *open.tokenizer, comm);
+  DatasetOptions options{
+      .cache = {.corpus = corpus_options(cli, "data"), .dir = cli.get("cache-dir"), .threads = open.device.threads},
+      .layout = {.mode = SequenceMode::kSplit, .seq_length = open.max_length}};
+  options.cache.corpus.files = spool_streams(options.cache.corpus.files, options.cache.dir, comm);
+  const Dataset data = open_dataset(options, *open.tokenizer, comm);
   const int64_t asked = cli.get_integer("eval-tokens");
   return asked > 0 ? sample_of_tokens(data.train(), asked) : data.train();
 }
@@ -71,19 +68,20 @@ int mlm_eval(int argc, char** argv, Communicator& comm) {
   const int64_t tokens_per_batch = cli.get_integer("tokens-per-batch");
   check(tokens_per_batch >= open.max_length, "--tokens-per-batch {} has no room for one sequence of --seq-length {}",
         tokens_per_batch, open.max_length);
-  const MaskingOptions masking{.mlm_probability = cli.get_number("mlm-probability"),
-                               .whole_word = cli.get("masking") == "whole-word",
-                               .seed = uint64_t(cli.get_integer("seed"))};
+  const std::shared_ptr<const Objective> objective = make_masking({.mlm_probability = cli.get_number("mlm-probability"),
+                                                                   .whole_word = cli.get("masking") == "whole-word",
+                                                                   .seed = uint64_t(cli.get_integer("seed"))},
+                                                                  *open.tokenizer);
   const auto set = read_text(cli, open, comm);
   const auto [model, report] =
-      load_mlm(open, {.capacity = [&](int64_t tokens) { return plan_capacity(tokens, masking.mlm_probability); },
+      load_mlm(open, {.capacity = [&](int64_t tokens) { return plan_capacity(tokens, *objective); },
                       .tokens = tokens_per_batch,
                       .least = open.max_length,
                       .batches = int64_t(mean_example_tokens(*set) * double(set->examples())) / tokens_per_batch + 1});
   if (report.mlm_head_fresh && comm.root())
     fmt::print(stderr, "note: {} has no MLM head: the loss is that of a freshly initialised one\n", report.file);
-  Reservation reservation(*model, plan_capacity(tokens_per_batch, masking.mlm_probability), Mode::kInference);
-  const Evaluator evaluator(set, make_masker(masking, *open.tokenizer), tokens_per_batch);
+  Reservation reservation(*model, plan_capacity(tokens_per_batch, *objective), Mode::kInference);
+  const Evaluator evaluator(set, objective, tokens_per_batch);
   print_result(evaluator.run(reservation, comm, /*per_document=*/true), cli.get_flag("json"));
   if (!cli.get_flag("json")) fmt::print("computed by    {}\n", open.device.description());
   return 0;

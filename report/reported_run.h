@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "data/sequences/dataset.h"
+#include "data/sequences/ledger.h"
 #include "report/run_log.h"
 
 namespace encore {

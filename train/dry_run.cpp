@@ -43,7 +43,7 @@ void measure_evaluation(const DryRun& run, Rehearsal& r) {
   const double tokens = mean_example_tokens(*run.data.eval) * double(all);
   const double wanted = double(kMicroBatches * run.batches.tokens_per_batch * run.comm.size());
   const int64_t taken = std::clamp<int64_t>(int64_t(double(all) * std::min(1.0, wanted / tokens)), 1, all);
-  const Evaluator evaluator(spread_sample(run.data.eval, taken), run.eval_masker, run.batches.tokens_per_batch);
+  const Evaluator evaluator(spread_sample(run.data.eval, taken), run.eval_objective, run.batches.tokens_per_batch);
   const double whole = double(all) / double(taken);
   const Profiler::Phase phase(run.options.profiler, "evaluation");
   r.first_eval = whole * seconds_of([&] { evaluator.run(run.reservation, run.comm); });

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "data/sequences/masking.h"
+#include "data/sequences/objective.h"
 #include "train/run_data.h"
 #include "train/text_batches.h"
 #include "train/trainer.h"
@@ -37,7 +37,7 @@ struct DryRun {
   Trainer& trainer;
   Reservation& reservation;
   const RunData& data;
-  const Masker& eval_masker;
+  std::shared_ptr<const Objective> eval_objective;
   Communicator& comm;
   const TextBatchOptions& batches;
   const RunOptions& options;

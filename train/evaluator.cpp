@@ -61,8 +61,9 @@ void add_document_loss(const Documents& mine, Communicator& comm, EvalResult& re
 
 }  // namespace
 
-Evaluator::Evaluator(std::shared_ptr<const SequenceSet> set, const Masker& fixed, int64_t tokens_per_batch)
-    : set_(std::move(set)), masker_(fixed), tokens_per_batch_(tokens_per_batch) {}
+Evaluator::Evaluator(std::shared_ptr<const SequenceSet> set, std::shared_ptr<const Objective> fixed,
+                     int64_t tokens_per_batch)
+    : set_(std::move(set)), objective_(std::move(fixed)), tokens_per_batch_(tokens_per_batch) {}
 
 EvalResult Evaluator::run(Reservation& reservation, Communicator& comm, bool per_document) const {
   Model& model = reservation.model();
@@ -76,7 +77,7 @@ EvalResult Evaluator::run(Reservation& reservation, Communicator& comm, bool per
   std::vector<float> target_loss;
   int64_t tokens = 0;
   for (size_t b = first; b < last; ++b) {
-    const PackedBatch batch = make_batch(batches[b], *set_, masker_, model.config().pad_token_id);
+    const PackedBatch batch = make_batch(batches[b], *set_, *objective_, model.config().pad_token_id);
     tokens += batch.tokens();
     if (batch.targets() == 0) continue;
     reservation.fit(batch);

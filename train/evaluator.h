@@ -24,7 +24,7 @@ struct EvalResult {
 
 class Evaluator {
  public:
-  Evaluator(std::shared_ptr<const SequenceSet>, const Masker& fixed, int64_t tokens_per_batch);
+  Evaluator(std::shared_ptr<const SequenceSet>, std::shared_ptr<const Objective> fixed, int64_t tokens_per_batch);
 
   // The batches are those of one process, dealt out among the ranks; every rank gets the result, which differs from
   // that of one process by the rounding of double-precision sums alone.
@@ -34,7 +34,7 @@ class Evaluator {
 
  private:
   std::shared_ptr<const SequenceSet> set_;
-  Masker masker_;
+  std::shared_ptr<const Objective> objective_;
   int64_t tokens_per_batch_;
 };
 

@@ -57,12 +57,12 @@ RunEnd Pretraining::run() {
   spool_streams(spec_.text, comm_);
   const RunData data = open_data(spec_.text, tokenizer_, comm_, device_.threads, opening_);
   spec_.batches.total_examples = total_examples(spec_.length, data.train->examples(), spec_.batches.batch_sequences);
-  const Masker masker = make_masker(spec_.masking, tokenizer_);
-  const TextBatches source(data.train, masker, spec_.model.pad_token_id, spec_.batches, comm_.size());
+  const std::shared_ptr<const Objective> objective = make_masking(spec_.masking, tokenizer_);
+  const TextBatches source(data.train, objective, spec_.model.pad_token_id, spec_.batches, comm_.size());
 
   // Before the model is made: what does not fit is refused here.
   const RunMemory memory =
-      plan_memory(spec_.model, spec_.model_dir, device_, data, spec_.batches, masker, spec_.step.reduce_dtype, comm_);
+      plan_memory(spec_.model, spec_.model_dir, device_, data, spec_.batches, objective, spec_.step.reduce_dtype, comm_);
   opening_.say("\nMemory plan, micro-batches of {} tokens\n{}", with_commas(memory.capacity.tokens),
                to_text(memory.plan));
   const std::unique_ptr<Model> model = make_mlm(spec_.model, *device_.backend, device_.dtype, Mode::kTraining);
@@ -75,8 +75,8 @@ RunEnd Pretraining::run() {
 RunEnd Pretraining::train(const RunData& data, Reservation& reservation, const TextBatches& source,
                           const RunMemory& memory) {
   Trainer trainer(reservation, source, comm_, spec_.step);
-  const Masker eval_masker = make_masker(spec_.eval_masking, tokenizer_);
-  const Evaluator evaluator(data.eval, eval_masker, std::min(spec_.batches.tokens_per_batch, memory.capacity.tokens));
+  const std::shared_ptr<const Objective> eval_objective = make_masking(spec_.eval_masking, tokenizer_);
+  const Evaluator evaluator(data.eval, eval_objective, std::min(spec_.batches.tokens_per_batch, memory.capacity.tokens));
   if (spec_.run.eval_every == 0) spec_.run.eval_every = std::max<int64_t>(1, (trainer.steps() + 9) / 10);
   spec_.run.eval_name = data.eval_name;
   spec_.run.planned_bytes = memory.plan.total();
@@ -88,7 +88,7 @@ RunEnd Pretraining::train(const RunData& data, Reservation& reservation, const T
   dry_run({.trainer = trainer,
            .reservation = reservation,
            .data = data,
-           .eval_masker = eval_masker,
+           .eval_objective = eval_objective,
            .comm = comm_,
            .batches = spec_.batches,
            .options = spec_.run,

@@ -1,15 +1,12 @@
 #include "train/reservation.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace encore {
-BatchCapacity plan_capacity(int64_t tokens, double mlm_probability) {
-  const double mean = mlm_probability * double(tokens);
-  const double spread = 6 * std::sqrt(mean * (1 - mlm_probability));
-  const int64_t targets = int64_t(std::ceil(mean + spread)) + 64;
+
+BatchCapacity plan_capacity(int64_t tokens, const Objective& objective) {
   // The shortest sequence is <s> </s>.
-  return {.tokens = tokens, .sequences = tokens / 2 + 1, .targets = std::min(tokens, targets)};
+  return {.tokens = tokens, .sequences = tokens / 2 + 1, .targets = objective.target_bound(tokens)};
 }
 
 Reservation::Reservation(Model& model, const BatchCapacity& capacity, Mode mode)

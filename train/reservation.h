@@ -1,13 +1,13 @@
 // The activation memory of a run: planned once for a token budget, grown in the rare case that a batch does not fit.
 #pragma once
 
+#include "data/sequences/objective.h"
 #include "model/model.h"
 
 namespace encore {
 
-// Room for batches of `tokens` tokens: the target count is binomial with probability p (for whole words: of the same
-// mean), so six standard deviations above its mean are passed less often than once in 10^9 batches.
-BatchCapacity plan_capacity(int64_t tokens, double mlm_probability);
+// Room for batches of `tokens` tokens with the objective's bound of targets.
+BatchCapacity plan_capacity(int64_t tokens, const Objective&);
 
 class Reservation {
  public:

@@ -32,15 +32,15 @@ void sample_eval(int64_t tokens, RunData& data, Opening& opening) {
 }  // namespace
 
 void spool_streams(TextSpec& text, Communicator& comm) {
-  for (CorpusOptions* corpus : {&text.train.corpus, &text.eval.corpus})
-    corpus->files = spool_streams(corpus->files, text.train.cache_dir, comm);
+  for (CorpusOptions* corpus : {&text.train.cache.corpus, &text.eval.cache.corpus})
+    corpus->files = spool_streams(corpus->files, text.train.cache.dir, comm);
 }
 
 RunData open_data(const TextSpec& text, const Tokenizer& tokenizer, Communicator& comm, int threads, Opening& opening) {
   RunData data;
   DatasetOptions train_options = text.train, eval_options = text.eval;
-  train_options.threads = eval_options.threads = threads;
-  if (!text.own_eval()) eval_options.corpus.files = text.train.corpus.files;
+  train_options.cache.threads = eval_options.cache.threads = threads;
+  if (!text.own_eval()) eval_options.cache.corpus.files = text.train.cache.corpus.files;
   const Dataset train = open_dataset(train_options, tokenizer, comm);
   opening.say("\nTraining text\n{}", trimmed(train.ledger().str()));
   data.train = train.train();
@@ -56,9 +56,9 @@ RunData open_data(const TextSpec& text, const Tokenizer& tokenizer, Communicator
   data.eval_name = own_eval ? "eval" : "held-out";
   if (own_eval)
     opening.say("\nEvaluation text\n{}", trimmed(eval.ledger().str()));
-  else if (text.train.held_out > 0)
+  else if (text.train.layout.held_out > 0)
     opening.say("No --eval: {} of {} documents ({:g} %) are held out, chosen by hash of their text",
-                train.ledger().documents_held_out, train.ledger().documents_in, 100 * text.train.held_out);
+                train.ledger().documents_held_out, train.ledger().documents_in, 100 * text.train.layout.held_out);
   sample_eval(text.eval_tokens, data, opening);
   if (!data.eval || data.eval->examples() == 0)
     opening.say("note: nothing is held out: the loss is measured on training text alone");

@@ -13,11 +13,11 @@ namespace encore {
 
 // Which text, and how it is read and cut.
 struct TextSpec {
-  DatasetOptions train;     // held_out: share of the documents that is kept out, where `eval` names no files
+  DatasetOptions train;     // layout.held_out: share of the documents that is kept out, where `eval` names no files
   DatasetOptions eval;      // files empty: the held-out side of `train`'s
   int64_t eval_tokens = 0;  // an evaluation of more text takes windows spread over it; 0: all
 
-  bool own_eval() const { return !eval.corpus.files.empty(); }
+  bool own_eval() const { return !eval.cache.corpus.files.empty(); }
 };
 
 struct RunData {

@@ -21,8 +21,8 @@ int64_t longest_example(const SequenceSet* set) {
 }
 
 // Walks the order of the whole run; where that is longer than a few million examples, what the options allow.
-LargestStep largest_step(const RunData& data, const TextBatchOptions& options, const Masker& masker, int ranks) {
-  if (options.total_examples <= kMostWalked) return largest_step(TextBatches(data.train, masker, 0, options), ranks);
+LargestStep largest_step(const RunData& data, const TextBatchOptions& options, const std::shared_ptr<const Objective>& objective, int ranks) {
+  if (options.total_examples <= kMostWalked) return largest_step(TextBatches(data.train, objective, 0, options), ranks);
   const int64_t step_tokens = ceil_div(options.batch_sequences, ranks) * data.train->seq_length();
   return {.tokens = std::min(options.tokens_per_batch, step_tokens),
           .step_tokens = step_tokens,
@@ -32,7 +32,8 @@ LargestStep largest_step(const RunData& data, const TextBatchOptions& options, c
 }  // namespace
 
 RunMemory plan_memory(const EncoderConfig& config, const std::string& model_dir, const Device& device,
-                      const RunData& data, const TextBatchOptions& options, const Masker& masker, DType reduce_dtype,
+                      const RunData& data, const TextBatchOptions& options, std::shared_ptr<const Objective> objective,
+                      DType reduce_dtype,
                       Communicator& comm) {
   const size_t before = memory_use().anonymous;
   const auto outline = outline_mlm(config, *device.backend, device.dtype, Mode::kTraining);
@@ -40,9 +41,9 @@ RunMemory plan_memory(const EncoderConfig& config, const std::string& model_dir,
   const auto plan = [&](int64_t tokens_per_batch) {
     TextBatchOptions tried = options;
     tried.tokens_per_batch = tokens_per_batch;
-    const LargestStep largest = largest_step(data, tried, masker, comm.size());
+    const LargestStep largest = largest_step(data, tried, objective, comm.size());
     RunMemory memory;
-    memory.capacity = plan_capacity(std::max(largest.tokens, longest_eval), masker.options().mlm_probability);
+    memory.capacity = plan_capacity(std::max(largest.tokens, longest_eval), *objective);
     memory.plan = plan_run(*outline, {.capacity = memory.capacity,
                                       .steps = ceil_div(options.total_examples, options.batch_sequences),
                                       .largest = largest,

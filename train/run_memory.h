@@ -14,6 +14,6 @@ struct RunMemory {
 };
 // Throws Error in one line when the plan does not fit (train/memory_limit.h). Every rank calls it.
 RunMemory plan_memory(const EncoderConfig&, const std::string& model_dir, const Device&, const RunData&,
-                      const TextBatchOptions&, const Masker&, DType reduce_dtype, Communicator&);
+                      const TextBatchOptions&, std::shared_ptr<const Objective>, DType reduce_dtype, Communicator&);
 
 }  // namespace encore

@@ -34,8 +34,8 @@ nlohmann::json RunSpec::config_in_force(DType dtype) const {
   nlohmann::json config = output.config;
   config["dtype"] = std::string(name_of(dtype));
   config["output"] = absolute(output.folder);
-  config["train"] = absolute(text.train.corpus.files);
-  config["eval"] = absolute(text.eval.corpus.files);
+  config["train"] = absolute(text.train.cache.corpus.files);
+  config["eval"] = absolute(text.eval.cache.corpus.files);
   return config;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "data/sequences/masking.h"
 #include "model/config.h"
 #include "train/device.h"
 #include "train/output_spec.h"

@@ -38,10 +38,10 @@ std::vector<std::string> spool_streams(const std::vector<std::string>& files, co
 
 Dataset open_dataset(DatasetOptions options, const Tokenizer& tokenizer, Communicator& comm) {
   if (comm.root()) {
-    options.threads *= comm.local_size();
-    options.say = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+    options.cache.threads *= comm.local_size();
+    options.cache.say = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   }
-  options.stop = [] { return stop_signal() != 0; };
+  options.cache.stop = [] { return stop_signal() != 0; };
   if (!comm.root()) comm.barrier();
   Dataset dataset = Dataset::open(options, tokenizer);
   if (comm.root()) comm.barrier();

@@ -11,7 +11,7 @@
 namespace encore {
 
 // The files with streams among them (standard input, pipes) replaced by copies, which rank 0 makes in the cache folder.
-// Every rank gets the same list. cache_dir: as in DatasetOptions.
+// Every rank gets the same list. cache_dir: as TokenCacheOptions::dir.
 std::vector<std::string> spool_streams(const std::vector<std::string>& files, const std::string& cache_dir,
                                        Communicator&);
 

@@ -1,9 +1,10 @@
-// Steps of masked-LM training: examples of a corpus in shuffled epochs, with dynamic masks.
+// Steps of masked-LM training: examples of a corpus in shuffled epochs, with the targets of an objective.
 #pragma once
 
 #include <memory>
 
 #include "data/sequences/batching.h"
+#include "data/sequences/objective.h"
 #include "train/batch_source.h"
 
 namespace encore {
@@ -19,8 +20,8 @@ class TextBatches final : public BatchSource {
  public:
   // Throws Error when the values cannot hold together: fewer examples a step than ranks, an example that may be longer
   // than tokens_per_batch.
-  TextBatches(std::shared_ptr<const SequenceSet>, const Masker&, int32_t pad_id, const TextBatchOptions&,
-              int ranks = 1);
+  TextBatches(std::shared_ptr<const SequenceSet>, std::shared_ptr<const Objective>, int32_t pad_id,
+              const TextBatchOptions&, int ranks = 1);
 
   int64_t steps() const override { return order_.steps(); }
   double epochs_after(int64_t steps) const override;
@@ -30,7 +31,7 @@ class TextBatches final : public BatchSource {
 
  private:
   std::shared_ptr<const SequenceSet> set_;
-  Masker masker_;
+  std::shared_ptr<const Objective> objective_;
   int32_t pad_id_;
   TextBatchOptions options_;
   StepOrder order_;

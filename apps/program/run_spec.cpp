@@ -49,25 +49,25 @@ TextSpec text_spec(const Cli& cli) {
                                                              {"pack", SequenceMode::kPack},
                                                              {"full", SequenceMode::kFull}};
   TextSpec text{.eval_tokens = cli.get_integer("eval-tokens")};
-  DatasetOptions& o = text.train;
-  o.corpus = corpus_options(cli, "train");
-  o.mode = kModes.at(cli.get("mode"));
-  o.seq_length = cli.get_integer("seq-length");
-  o.stride = cli.get_integer("stride");
-  o.cross_document_attention = cli.get_flag("cross-document-attention");
-  o.held_out = cli.get_list("eval").empty() ? cli.get_number("held-out") : 0;
-  o.cache_dir = cli.get("cache-dir");
-  o.verify_cache = cli.get_flag("verify-cache");
-  check(o.stride == 0 || o.mode == SequenceMode::kSplit, "--stride is for --mode split, not {}", cli.get("mode"));
-  check(!o.cross_document_attention || o.mode == SequenceMode::kFull,
+  text.train.cache = {.corpus = corpus_options(cli, "train"),
+                      .dir = cli.get("cache-dir"),
+                      .verify = cli.get_flag("verify-cache")};
+  text.train.layout = {.mode = kModes.at(cli.get("mode")),
+                       .seq_length = cli.get_integer("seq-length"),
+                       .stride = cli.get_integer("stride"),
+                       .cross_document_attention = cli.get_flag("cross-document-attention"),
+                       .held_out = cli.get_list("eval").empty() ? cli.get_number("held-out") : 0};
+  const LayoutOptions& layout = text.train.layout;
+  check(layout.stride == 0 || layout.mode == SequenceMode::kSplit, "--stride is for --mode split, not {}",
+        cli.get("mode"));
+  check(!layout.cross_document_attention || layout.mode == SequenceMode::kFull,
         "--cross-document-attention is for --mode full, not {}", cli.get("mode"));
-  // Evaluated are whole documents, cut into windows whatever --mode says: what mlm_eval measures, comparable among
-  // runs.
-  text.eval = o;
-  text.eval.mode = SequenceMode::kSplit;
-  text.eval.stride = 0;
-  text.eval.cross_document_attention = false;
-  text.eval.corpus.files = cli.get_list("eval");
+  // Evaluated are whole documents, cut into windows whatever --mode says: what mlm_eval measures, comparable among runs.
+  text.eval = text.train;
+  text.eval.cache.corpus.files = cli.get_list("eval");
+  text.eval.layout.mode = SequenceMode::kSplit;
+  text.eval.layout.stride = 0;
+  text.eval.layout.cross_document_attention = false;
   return text;
 }
 

@@ -30,13 +30,13 @@ const Tokenizer& tokenizer() {
 
 struct Corpus {
   std::string cache_dir = (std::filesystem::temp_directory_path() / "encore-cache-bench").string();
-  DatasetOptions options;
+  TokenCacheOptions options;
   std::vector<std::string> texts;
   int64_t bytes = 0;
 
   Corpus() {
     options.corpus.files = {setting("ENCORE_BENCH_TEXT", "examples/gene_ontology/train.txt")};
-    options.cache_dir = cache_dir;
+    options.dir = cache_dir;
     CorpusReader reader(options.corpus.files, options.corpus);
     for (std::string text; reader.next(text); bytes += int64_t(texts.back().size())) texts.push_back(std::move(text));
   }

@@ -13,8 +13,6 @@
 
 #include "data/cache/cache_lock.h"
 #include "data/readers/byte_stream.h"
-#include "data/readers/corpus_reader.h"
-#include "data/tokenizer/tokenizer.h"
 #include "kernels/base/cache_folder.h"
 #include "kernels/base/check.h"
 #include "kernels/base/hash.h"
@@ -26,7 +24,7 @@ namespace {
 // since runs that are resumed compare what they train on.
 constexpr uint64_t kReadingVersion = 1;
 
-uint64_t options_fingerprint(const DatasetOptions& options, const Tokenizer& tokenizer) {
+uint64_t options_fingerprint(const TokenCacheOptions& options, const Tokenizer& tokenizer) {
   Hasher hash;
   hash.add(kReadingVersion).add(tokenizer.fingerprint()).add(uint64_t(tokenizer.vocab_size()));
   hash.add_text(options.corpus.text_field).add(uint64_t(options.corpus.blank_line_documents));
@@ -166,8 +164,8 @@ void TokenCache::check_lines() const {
   check_bytes(header_->at_lines, header_->at_offsets);
 }
 
-std::shared_ptr<const TokenCache> TokenCache::open(const DatasetOptions& options, const Tokenizer& tokenizer) {
-  const std::string folder = cache_folder(options.cache_dir);
+std::shared_ptr<const TokenCache> TokenCache::open(const TokenCacheOptions& options, const Tokenizer& tokenizer) {
+  const std::string folder = cache_folder(options.dir);
   const std::vector<CachedFile> files = stat_files(resolve_files(options.corpus.files, folder));
   const uint64_t fingerprint = options_fingerprint(options, tokenizer);
   Hasher hash;
@@ -181,7 +179,7 @@ std::shared_ptr<const TokenCache> TokenCache::open(const DatasetOptions& options
     std::shared_ptr<TokenCache> cache(new TokenCache);
     std::string fault = cache->map(path);
     if (fault.empty() && cache->header_->key != key) fault = "belongs to other files";
-    if (fault.empty()) fault = cache->outdated(files, options.verify_cache && !fresh, options.cache_checked_bytes);
+    if (fault.empty()) fault = cache->outdated(files, options.verify && !fresh, options.checked_bytes);
     if (fresh && !fault.empty()) fail_io("{}: the token cache {} right after it was written", path, fault);
     if (!fault.empty()) return nullptr;
     cache->reused_ = !fresh;

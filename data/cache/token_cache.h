@@ -8,14 +8,32 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "data/cache/cache_format.h"
-#include "data/sequences/dataset.h"
+#include "data/readers/corpus_reader.h"
+#include "data/tokenizer/tokenizer.h"
 
 namespace encore {
+
+struct TokenCacheOptions {
+  CorpusOptions corpus;
+  std::string dir;      // where token caches lie; empty: $ENCORE_CACHE, else ~/.cache/encore
+  bool verify = false;  // hash the source files again instead of trusting path, size, time and inode
+  int threads = 0;      // that read, encode and write; 0: one for each core
+  // Gets a line for the user when something takes long for a reason that is not visible: another process builds the
+  // same cache.
+  std::function<void(const std::string&)> say;
+  // Called while a cache is built. True: the finished part is saved, and Error with exit code 75 is thrown.
+  std::function<bool()> stop;
+  double save_seconds = 1;  // least time between two savings of a build
+  // Caches up to this size are compared with their checksums at every start (a quarter of a second at most), larger
+  // ones a block at a time when the block is first used.
+  uint64_t checked_bytes = uint64_t(256) << 20;
+};
 
 struct CachedFile {
   std::string path;
@@ -32,7 +50,7 @@ class TokenCache {
  public:
   // Opens the cache of these files or makes it. Throws Error for bad input as CorpusReader does, and for files that
   // change while they are read; IoError when the cache cannot be written.
-  static std::shared_ptr<const TokenCache> open(const DatasetOptions&, const Tokenizer&);
+  static std::shared_ptr<const TokenCache> open(const TokenCacheOptions&, const Tokenizer&);
   ~TokenCache();
   TokenCache(const TokenCache&) = delete;
   TokenCache& operator=(const TokenCache&) = delete;
@@ -44,7 +62,7 @@ class TokenCache {
   // The document that holds a token.
   int64_t document_of(int64_t token) const;
 
-  // What open() has not compared with the checksums (bodies above DatasetOptions::cache_checked_bytes) is compared
+  // What open() has not compared with the checksums (bodies above TokenCacheOptions::checked_bytes) is compared
   // before it is used, a block at a time: callers of token(), starts_word() and starts_line() ask for it. Throws
   // IoError that names the file when it is damaged, and removes it, so that the next start makes it anew.
   void check_tokens(int64_t begin, int64_t end) const;  // of token() and starts_word()
@@ -89,7 +107,7 @@ class TokenCache {
 // that were tokenized already.
 // All threads read, encode and write; memory stays bounded whatever the size of the corpus.
 int64_t write_token_cache(const std::string& path, uint64_t key, const std::vector<CachedFile>& files, bool shared,
-                          const DatasetOptions&, const Tokenizer&);
+                          const TokenCacheOptions&, const Tokenizer&);
 
 // Path, size, time and inode of each file as they are now; hash and counts are 0.
 std::vector<CachedFile> stat_files(const std::vector<std::string>& paths);

@@ -7,8 +7,6 @@
 
 #include "data/cache/cache_build.h"
 #include "data/cache/ordered_workers.h"
-#include "data/readers/corpus_reader.h"
-#include "data/tokenizer/tokenizer.h"
 #include "kernels/base/check.h"
 
 namespace encore {
@@ -137,7 +135,7 @@ std::vector<CachedFile> read_files(const std::vector<CachedFile>& files, const s
 }  // namespace
 
 int64_t write_token_cache(const std::string& path, uint64_t key, const std::vector<CachedFile>& files, bool shared,
-                          const DatasetOptions& options, const Tokenizer& tokenizer) {
+                          const TokenCacheOptions& options, const Tokenizer& tokenizer) {
   std::vector<std::string> paths;
   for (const CachedFile& file : files) paths.push_back(file.path);
   CacheHeader header{};
@@ -145,7 +143,7 @@ int64_t write_token_cache(const std::string& path, uint64_t key, const std::vect
   header.version = kCacheVersion;
   header.token_bytes = tokenizer.vocab_size() <= 65536 ? 2 : 4;
   header.key = key;
-  CacheBuild build(path, header, files, shared, options.cache_save_seconds);
+  CacheBuild build(path, header, files, shared, options.save_seconds);
   const int64_t continued = build.documents();
   const int threads = options.threads > 0 ? options.threads : int(std::max(1u, std::thread::hardware_concurrency()));
   try {

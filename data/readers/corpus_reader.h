@@ -2,15 +2,19 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "data/readers/row_reader.h"
-#include "data/sequences/dataset.h"
 
 namespace encore {
+
+struct CorpusOptions {
+  std::vector<std::string> files;     // paths and globs; "-" is standard input (copied to the cache folder)
+  std::string text_field = "text";    // jsonl key, csv/tsv column name
+  bool blank_line_documents = false;  // txt: documents end at a blank line (default: each line is one)
+};
 
 // Paths and globs as plain paths: in the order given, the matches of a glob sorted by bytes. A name that exists is
 // taken as it is, whatever signs it holds. "-" and pipes are copied to cache_folder(cache_dir) under a name made from

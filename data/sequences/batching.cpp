@@ -75,20 +75,20 @@ std::vector<std::vector<ExampleRef>> micro_batches(const std::vector<ExampleRef>
   return batches;
 }
 
-PackedBatch make_batch(const std::vector<ExampleRef>& examples, const SequenceSet& set, const Masker& masker,
+PackedBatch make_batch(const std::vector<ExampleRef>& examples, const SequenceSet& set, const Objective& objective,
                        int32_t pad_id) {
   PackedBatch batch;
-  for (const ExampleRef& ref : examples) set.append(ref.example, ref.epoch, masker, batch);
+  for (const ExampleRef& ref : examples) set.append(ref.example, ref.epoch, objective, batch);
   batch.finish(pad_id);
   return batch;
 }
 
-int64_t count_targets(const std::vector<ExampleRef>& examples, const SequenceSet& set, const Masker& masker) {
+int64_t count_targets(const std::vector<ExampleRef>& examples, const SequenceSet& set, const Objective& objective) {
   PackedBatch scratch;
   int64_t targets = 0;
   for (const ExampleRef& ref : examples) {
     scratch.clear();
-    set.append(ref.example, ref.epoch, masker, scratch);
+    set.append(ref.example, ref.epoch, objective, scratch);
     targets += scratch.targets();
   }
   return targets;

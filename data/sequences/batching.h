@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "data/sequences/dataset.h"
+#include "data/sequences/sequence_set.h"
 
 namespace encore {
 
@@ -48,9 +48,9 @@ std::vector<std::vector<ExampleRef>> micro_batches(const std::vector<ExampleRef>
                                                    int64_t tokens_per_batch);
 
 // The finished micro-batch.
-PackedBatch make_batch(const std::vector<ExampleRef>&, const SequenceSet&, const Masker&, int32_t pad_id);
+PackedBatch make_batch(const std::vector<ExampleRef>&, const SequenceSet&, const Objective&, int32_t pad_id);
 
 // Number of targets in a rank's examples without keeping the batches (for the global target count).
-int64_t count_targets(const std::vector<ExampleRef>&, const SequenceSet&, const Masker&);
+int64_t count_targets(const std::vector<ExampleRef>&, const SequenceSet&, const Objective&);
 
 }  // namespace encore

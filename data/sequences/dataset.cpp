@@ -2,9 +2,6 @@
 
 #include <algorithm>
 
-#include "data/cache/token_cache.h"
-#include "data/sequences/sequence_layout.h"
-#include "data/tokenizer/tokenizer.h"
 #include "kernels/base/check.h"
 #include "kernels/base/hash.h"
 #include "kernels/base/rng.h"
@@ -15,15 +12,14 @@ namespace {
 class CachedSequences final : public SequenceSet {
  public:
   CachedSequences(std::shared_ptr<const TokenCache> cache, const HeldOutChoice& choice, bool held_out,
-                  SequenceLayout layout, const DatasetOptions& options, int32_t bos, int32_t eos)
+                  SequenceLayout layout, const LayoutOptions& options, SpecialsTemplate::Single around)
       : cache_(std::move(cache)),
         choice_(choice),
         held_out_(held_out),
         layout_(std::move(layout)),
         seq_length_(options.seq_length),
         across_(options.cross_document_attention),
-        bos_(bos),
-        eos_(eos) {}
+        around_(std::move(around)) {}
 
   int64_t examples() const override { return layout_.examples(); }
   int64_t sequences() const override { return int64_t(layout_.sequences.size()); }
@@ -43,17 +39,18 @@ class CachedSequences final : public SequenceSet {
     const int64_t first = first_sequence(example);
     for (int64_t s = first; s < first + example_sequences(example); ++s) {
       const TokenRun run = layout_.sequences[s];
-      tokens += int64_t(run.length) + 1;
-      if (!across_) tokens += 1;
-      if (across_) for_pieces(run, [&](int64_t, int64_t) { tokens += 1; });
+      const int64_t after = int64_t(around_.after.size());
+      tokens += int64_t(around_.before.size() + run.length);
+      if (!across_) tokens += after;
+      if (across_) for_pieces(run, [&](int64_t, int64_t) { tokens += after; });
     }
     return tokens;
   }
 
-  void append(int64_t example, uint64_t epoch, const Masker& masker, PackedBatch& batch) const override {
+  void append(int64_t example, uint64_t epoch, const Objective& objective, PackedBatch& batch) const override {
     const int64_t first = first_sequence(example);
     for (int64_t s = first; s < first + example_sequences(example); ++s)
-      append_sequence(s, example_key(epoch, uint64_t(s)), masker, batch);
+      append_sequence(s, example_key(epoch, uint64_t(s)), objective, batch);
   }
 
  private:
@@ -70,26 +67,30 @@ class CachedSequences final : public SequenceSet {
     }
   }
 
-  void append_sequence(int64_t sequence, uint64_t key, const Masker& masker, PackedBatch& batch) const {
+  void append_sequence(int64_t sequence, uint64_t key, const Objective& objective, PackedBatch& batch) const {
     if (batch.cu_seqlens.empty()) batch.cu_seqlens.push_back(0);
     const size_t row0 = batch.ids.size(), target0 = batch.target_rows.size();
-    std::vector<uint8_t> word_start{1};
-    batch.ids.push_back(bos_);
+    std::vector<uint8_t> word_start;
+    const auto add_specials = [&](const std::vector<int32_t>& ids) {
+      batch.ids.insert(batch.ids.end(), ids.begin(), ids.end());
+      word_start.resize(word_start.size() + ids.size(), 1);
+    };
+    add_specials(around_.before);
     const auto add_piece = [&](int64_t begin, int64_t end) {
       cache_->check_tokens(begin, end);
       for (int64_t i = begin; i < end; ++i) {
         batch.ids.push_back(cache_->token(i));
         word_start.push_back(cache_->starts_word(i));
       }
-      batch.ids.push_back(eos_);
-      word_start.push_back(1);
+      add_specials(around_.after);
     };
     const TokenRun run = layout_.sequences[sequence];
     if (across_)
       for_pieces(run, add_piece);
     else
       add_piece(int64_t(run.start), int64_t(run.start + run.length));
-    masker.apply(std::span(batch.ids).subspan(row0), word_start, key, batch.target_rows, batch.target_labels);
+    objective.apply({.ids = std::span(batch.ids).subspan(row0), .word_starts = word_start, .key = key},
+                    batch.target_rows, batch.target_labels);
     for (size_t t = target0; t < batch.target_rows.size(); ++t) batch.target_rows[t] += int32_t(row0);
     batch.cu_seqlens.push_back(int32_t(batch.ids.size()));
     batch.example_keys.push_back(key);
@@ -101,7 +102,7 @@ class CachedSequences final : public SequenceSet {
   SequenceLayout layout_;
   int64_t seq_length_;
   bool across_;
-  int32_t bos_, eos_;
+  SpecialsTemplate::Single around_;
 };
 
 Ledger make_ledger(const TokenCache& cache, const SequenceLayout& train, const SequenceLayout& held_out) {
@@ -130,24 +131,23 @@ Ledger make_ledger(const TokenCache& cache, const SequenceLayout& train, const S
 }  // namespace
 
 Dataset Dataset::open(const DatasetOptions& options, const Tokenizer& tokenizer) {
-  check_layout_options(options);
-  check(tokenizer.bos_id() >= 0 && tokenizer.eos_id() >= 0,
-        "the tokenizer has no <s> and </s>; sequences cannot be made with it");
-  const auto cache = TokenCache::open(options, tokenizer);
-  const HeldOutChoice choice(*cache, options.held_out);
-  SequenceLayout train = lay_out(*cache, choice, false, options);
-  SequenceLayout held_out = lay_out(*cache, choice, true, options);
+  const LayoutOptions& o = options.layout;
+  check_layout_options(o, tokenizer);
+  const auto cache = TokenCache::open(options.cache, tokenizer);
+  const HeldOutChoice choice(*cache, o.held_out);
+  const SpecialsTemplate::Single& around = tokenizer.specials().single;
+  SequenceLayout train = lay_out(*cache, choice, false, o, around);
+  SequenceLayout held_out = lay_out(*cache, choice, true, o, around);
 
   Dataset dataset;
   dataset.ledger_ = make_ledger(*cache, train, held_out);
   Hasher hash;
-  hash.add(cache->content_fingerprint()).add(uint64_t(options.mode)).add(uint64_t(options.seq_length));
-  hash.add(uint64_t(options.stride)).add(uint64_t(options.cross_document_attention));
-  hash.add(&options.held_out, sizeof options.held_out);
+  hash.add(cache->content_fingerprint()).add(uint64_t(o.mode)).add(uint64_t(o.seq_length));
+  hash.add(uint64_t(o.stride)).add(uint64_t(o.cross_document_attention));
+  hash.add(&o.held_out, sizeof o.held_out);
   dataset.fingerprint_ = hash.digest();
   const auto side = [&](bool out, SequenceLayout&& layout) {
-    return std::make_shared<CachedSequences>(cache, choice, out, std::move(layout), options, tokenizer.bos_id(),
-                                             tokenizer.eos_id());
+    return std::make_shared<CachedSequences>(cache, choice, out, std::move(layout), o, around);
   };
   dataset.train_ = side(false, std::move(train));
   dataset.held_out_ = side(true, std::move(held_out));

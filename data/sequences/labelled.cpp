@@ -152,7 +152,9 @@ ClassificationSet tokenize_rows(const std::vector<LabelledRow>& rows, const std:
       const std::vector<int32_t> b = tokenizer.encode(rows[i].text_pair);
       inputs[i] = rows[i].pair ? tokenizer.build_inputs(a, b, size_t(max_length))
                                : tokenizer.build_inputs(a, size_t(max_length));
-      truncated += inputs[i].size() < a.size() + b.size() + (rows[i].pair ? 4 : 2);
+      const SpecialsTemplate& specials = tokenizer.specials();
+      const size_t around = rows[i].pair ? specials.pair.size() : specials.single.size();
+      truncated += inputs[i].size() < a.size() + b.size() + around;
     } catch (...) {
 #pragma omp critical
       error = std::current_exception();

@@ -1,8 +1,8 @@
+#include "data/sequences/ledger.h"
+
 #include <fmt/format.h>
 
 #include <iterator>
-
-#include "data/sequences/dataset.h"
 
 namespace encore {
 namespace {

@@ -1,11 +1,11 @@
 // A corpus's ledger as JSON, for ledger.json of a run folder and the reports made from it. Its keys are the names of
-// the counts in data/sequences/dataset.h.
+// the counts in data/sequences/ledger.h.
 #pragma once
 
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "data/sequences/dataset.h"
+#include "data/sequences/ledger.h"
 
 namespace encore {
 

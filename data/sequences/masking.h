@@ -1,13 +1,12 @@
-// Dynamic masking for masked-LM training: a pure function of (seed, epoch, sequence, position).
+// Dynamic masking: the objectives whose targets are hidden, replaced or kept.
 //
 // BERT's 80/10/10 (Devlin et al., 2019) as Hugging Face's DataCollatorForLanguageModeling does it: each token that is
 // not special is a target with probability p; a target becomes <mask> (0.8), a random id (0.1) or stays (0.1).
-// Whole-word masking: the draw and the 80/10/10 decision are one per word (a GPT-2 pre-token), random ids per token.
 #pragma once
 
-#include <cstdint>
-#include <span>
-#include <vector>
+#include <memory>
+
+#include "data/sequences/objective.h"
 
 namespace encore {
 
@@ -17,32 +16,64 @@ struct MaskingOptions {
   double mlm_probability = 0.15;
   double mask_share = 0.8;    // of the targets
   double random_share = 0.1;  // of the targets; the rest is kept
-  bool whole_word = false;
+  bool whole_word = false;    // WholeWordMasking instead of TokenMasking
   uint64_t seed = 0;
 };
 
-class Masker {
+// The draws that both ways of masking share.
+class MaskDraws {
  public:
-  // special: [vocab_size] 1 = never masked, never drawn as a random id. Throws Error for probabilities out of range.
-  Masker(const MaskingOptions&, int32_t mask_id, std::vector<uint8_t> special);
+  // special: [vocab_size] 1 = never a target, never drawn as a random id. Throws Error for probabilities out of range.
+  MaskDraws(const MaskingOptions&, int32_t mask_id, std::vector<uint8_t> special);
 
-  // Masks one sequence in place (ids with their specials). For each target its position and true id are appended.
-  // word_start: [ids.size()] 1 = a word begins here; read only for whole_word.
-  // key: example_key(epoch, sequence number).
-  void apply(std::span<int32_t> ids, std::span<const uint8_t> word_start, uint64_t key, std::vector<int32_t>& positions,
-             std::vector<int32_t>& labels) const;
-
-  const MaskingOptions& options() const { return options_; }
+  struct Draw {
+    bool target = false;
+    double fate = 0;  // uniform in [0, 1): which of <mask>, random and kept
+  };
+  // Of the token, or of the word that begins, at `position` of the sequence.
+  Draw draw_at(uint64_t key, size_t position) const;
+  // Makes the token at `position` a target.
+  void add_target(const Objective::Sequence&, size_t position, double fate, std::vector<int32_t>& positions,
+                  std::vector<int32_t>& labels) const;
+  // Throws Error for an id outside of the vocabulary.
+  bool is_special(int32_t id) const;
+  double probability() const { return options_.mlm_probability; }
 
  private:
+  int32_t shown(int32_t id, double fate, uint64_t key, size_t position) const;
+
   MaskingOptions options_;
   int32_t mask_id_;
   std::vector<uint8_t> special_;
-  std::vector<int32_t> ordinary_ids_;  // what random replacement draws from
+  std::vector<int32_t> ordinary_ids_;  // the candidates of random replacement
 };
 
-// With the tokenizer's <mask>; its special tokens, and holes in its numbering, are special. Throws Error without
-// <mask>.
-Masker make_masker(const MaskingOptions&, const Tokenizer&);
+// Each token is drawn for itself.
+class TokenMasking final : public Objective {
+ public:
+  explicit TokenMasking(MaskDraws draws) : draws_(std::move(draws)) {}
+  void apply(const Sequence&, std::vector<int32_t>& positions, std::vector<int32_t>& labels) const override;
+  int64_t target_bound(int64_t tokens) const override;
+
+ private:
+  MaskDraws draws_;
+};
+
+// One draw and one of the three fates a word (a GPT-2 pre-token); random ids are drawn for each token.
+class WholeWordMasking final : public Objective {
+ public:
+  explicit WholeWordMasking(MaskDraws draws) : draws_(std::move(draws)) {}
+  // Throws Error where word_starts has another size than ids.
+  void apply(const Sequence&, std::vector<int32_t>& positions, std::vector<int32_t>& labels) const override;
+  int64_t target_bound(int64_t tokens) const override;
+
+ private:
+  MaskDraws draws_;
+};
+
+// The objective that the options name. special: as for MaskDraws.
+std::shared_ptr<const Objective> make_masking(const MaskingOptions&, int32_t mask_id, std::vector<uint8_t> special);
+// With the tokenizer's <mask>. Its special tokens, and ids without a token, are special. Throws Error without <mask>.
+std::shared_ptr<const Objective> make_masking(const MaskingOptions&, const Tokenizer&);
 
 }  // namespace encore

@@ -15,8 +15,12 @@ double held_out_draw(uint64_t text_hash) {
 
 class Layouter {
  public:
-  Layouter(const TokenCache& cache, const DatasetOptions& options)
-      : cache_(cache), options_(options), room_(options.seq_length - 2) {
+  Layouter(const TokenCache& cache, const LayoutOptions& options, const SpecialsTemplate::Single& around)
+      : cache_(cache),
+        options_(options),
+        before_(int64_t(around.before.size())),
+        after_(int64_t(around.after.size())),
+        room_(options.seq_length - before_ - after_) {
     if (options.mode == SequenceMode::kPack) cache.check_lines();
   }
 
@@ -44,7 +48,7 @@ class Layouter {
   void push(int64_t start, int64_t length) {
     out_.sequences.push_back({uint64_t(start), uint64_t(length)});
     out_.tokens += length;
-    out_.specials += 2;
+    out_.specials += before_ + after_;
   }
 
   void truncate(int64_t begin, int64_t end) {
@@ -77,52 +81,66 @@ class Layouter {
     if (start < end) push(start, end - start);
   }
 
-  // An example takes pieces while there is room for <s>, one token and </s>.
+  // An example takes pieces while there is room for one token with its special tokens.
   void fill(int64_t begin, int64_t end) {
     while (begin < end) {
-      if (left_ < 3) {
+      if (left_ < before_ + 1 + after_) {
         out_.example_start.push_back(out_.sequences.size());
         left_ = options_.seq_length;
       }
-      const int64_t length = std::min(left_ - 2, end - begin);
+      const int64_t length = std::min(left_ - before_ - after_, end - begin);
       push(begin, length);
       begin += length;
-      left_ -= length + 2;
+      left_ -= before_ + length + after_;
     }
   }
 
-  // <s> piece </s> piece </s> ...: every piece costs one </s>, the sequence one <s>.
+  // <s> piece </s> piece </s> ...: the sequence has one <s>, every piece its </s>.
   void fill_across(int64_t begin, int64_t end) {
     while (begin < end) {
-      if (left_ < 2) {
+      if (left_ < 1 + after_) {
         out_.sequences.push_back({uint64_t(begin), 0});
-        out_.specials += 1;
-        left_ = options_.seq_length - 1;
+        out_.specials += before_;
+        left_ = options_.seq_length - before_;
       }
-      const int64_t length = std::min(left_ - 1, end - begin);
+      const int64_t length = std::min(left_ - after_, end - begin);
       out_.sequences.back().length += uint64_t(length);
       out_.tokens += length;
-      out_.specials += 1;
+      out_.specials += after_;
       begin += length;
-      left_ -= length + 1;
+      left_ -= length + after_;
     }
   }
 
   const TokenCache& cache_;
-  const DatasetOptions& options_;
-  int64_t room_;
-  int64_t left_ = 0;  // of the example in work
+  const LayoutOptions& options_;
+  int64_t before_, after_;  // special tokens of a sequence
+  int64_t room_;            // for tokens of the text
+  int64_t left_ = 0;        // of the example in work
   SequenceLayout out_;
 };
 
+// "<s>, a token, </s>"
+std::string shortest_sequence(const SpecialsTemplate::Single& around, const Tokenizer& tokenizer) {
+  std::vector<std::string> names;
+  for (const int32_t id : around.before) names.push_back(tokenizer.token(id));
+  names.push_back("a token");
+  for (const int32_t id : around.after) names.push_back(tokenizer.token(id));
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
 }  // namespace
 
-void check_layout_options(const DatasetOptions& o) {
-  check(o.seq_length >= 3 && o.seq_length < (int64_t(1) << TokenRun::kLengthBits),
-        "--seq-length {}: must be at least 3 (<s>, a token, </s>) and below {}", o.seq_length,
-        int64_t(1) << TokenRun::kLengthBits);
-  check(o.stride >= 0 && o.stride < o.seq_length - 2,
-        "--stride {}: must be at least 0 and less than --seq-length - 2 = {}", o.stride, o.seq_length - 2);
+void check_layout_options(const LayoutOptions& o, const Tokenizer& tokenizer) {
+  const SpecialsTemplate::Single& around = tokenizer.specials().single;
+  check(!tokenizer.specials().empty(), "the tokenizer has no <s> and </s>; sequences cannot be made with it");
+  const int64_t specials = int64_t(around.size());
+  check(o.seq_length > specials && o.seq_length < (int64_t(1) << TokenRun::kLengthBits),
+        "--seq-length {}: must be at least {} ({}) and below {}", o.seq_length, specials + 1,
+        shortest_sequence(around, tokenizer), int64_t(1) << TokenRun::kLengthBits);
+  check(o.stride >= 0 && o.stride < o.seq_length - specials,
+        "--stride {}: must be at least 0 and less than --seq-length - {} = {}", o.stride, specials,
+        o.seq_length - specials);
   check(o.stride == 0 || o.mode == SequenceMode::kSplit, "--stride {}: only --mode split knows an overlap", o.stride);
   check(!o.cross_document_attention || o.mode == SequenceMode::kFull,
         "--cross-document-attention: only --mode full joins documents");
@@ -151,8 +169,8 @@ bool HeldOutChoice::operator()(int64_t document) const {
 }
 
 SequenceLayout lay_out(const TokenCache& cache, const HeldOutChoice& choice, bool held_out,
-                       const DatasetOptions& options) {
-  Layouter layouter(cache, options);
+                       const LayoutOptions& options, const SpecialsTemplate::Single& around) {
+  Layouter layouter(cache, options, around);
   if (held_out && !choice.any()) return layouter.finish();
   for (int64_t d = 0; d < cache.documents(); ++d)
     if (choice(d) == held_out) layouter.add(d);

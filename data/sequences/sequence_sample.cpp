@@ -21,8 +21,8 @@ class SpreadSample final : public SequenceSet {
   int64_t seq_length() const override { return set_->seq_length(); }
   int64_t example_tokens(int64_t e) const override { return set_->example_tokens(at(e)); }
   int64_t example_sequences(int64_t e) const override { return set_->example_sequences(at(e)); }
-  void append(int64_t e, uint64_t epoch, const Masker& masker, PackedBatch& batch) const override {
-    set_->append(at(e), epoch, masker, batch);
+  void append(int64_t e, uint64_t epoch, const Objective& objective, PackedBatch& batch) const override {
+    set_->append(at(e), epoch, objective, batch);
   }
   int64_t document_of(int64_t sequence) const override { return set_->document_of(sequence); }
   int64_t first_sequence(int64_t e) const override { return set_->first_sequence(at(e)); }

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "data/sequences/dataset.h"
+#include "data/sequences/sequence_set.h"
 
 namespace encore {
 

@@ -12,6 +12,8 @@
 #include <optional>
 #include <thread>
 
+#include "kernels/base/check.h"
+
 namespace encore {
 namespace {
 
@@ -24,8 +26,8 @@ class Pass {
        const std::function<bool(std::string&&)>& take)
       : reader_(reader), tokenizer_(tokenizer), writer_(writer), options_(options), take_(take) {
     if (!options.special) return;
-    const auto around = tokenizer.build_inputs({});
-    first_ = around.front(), last_ = around.back();
+    check(!tokenizer.specials().empty(), "the tokenizer has no <s> and </s>");
+    around_ = tokenizer.specials().single;
   }
 
   // Until the corpus ends or `take` returns false for a piece; then some further pieces may have been read: they have
@@ -55,7 +57,7 @@ class Pass {
         for (const std::string& text : texts) {
           ids.clear();
           tokenizer_.encode(text, ids);
-          writer_.append(ids, first_, last_, lines);
+          writer_.append(around_.before, ids, around_.after, lines);
         }
         give(piece, std::move(lines));
       }
@@ -116,7 +118,7 @@ class Pass {
   const IdListWriter& writer_;
   const TokenLinesOptions& options_;
   const std::function<bool(std::string&&)>& take_;
-  int32_t first_ = -1, last_ = -1;
+  SpecialsTemplate::Single around_;  // empty: none are written
   int threads_ = 1;
 
   std::mutex input_;  // of the reader and documents_
@@ -150,7 +152,8 @@ inline char* IdListWriter::put(int32_t id, char* out) const {
   return std::to_chars(out, out + 11, id).ptr;
 }
 
-void IdListWriter::append(std::span<const int32_t> ids, int32_t first, int32_t last, std::string& out) const {
+void IdListWriter::append(std::span<const int32_t> before, std::span<const int32_t> ids, std::span<const int32_t> after,
+                          std::string& out) const {
   constexpr size_t kRoom = 16384, kMostOfAnId = 16;
   char buffer[kRoom + 4 * kMostOfAnId];
   const char* from = buffer + 1;  // the first id's ", " becomes " ["
@@ -163,12 +166,11 @@ void IdListWriter::append(std::span<const int32_t> ids, int32_t first, int32_t l
     out.append(from, size_t(at - from));
     from = at = buffer;
   };
-  if (first >= 0) at = put(first, at);
-  for (const int32_t id : ids) {
-    at = put(id, at);
-    if (at >= buffer + kRoom) flush();
-  }
-  if (last >= 0) at = put(last, at);
+  for (const std::span<const int32_t> part : {before, ids, after})
+    for (const int32_t id : part) {
+      at = put(id, at);
+      if (at >= buffer + kRoom) flush();
+    }
   flush();
   out += "]\n";
 }

@@ -18,8 +18,9 @@ class IdListWriter {
  public:
   explicit IdListWriter(int32_t vocab_size);  // ids in [0, vocab_size)
 
-  // Appends "[" first, ids..., last "]\n"; first and last are left out where negative.
-  void append(std::span<const int32_t> ids, int32_t first, int32_t last, std::string& out) const;
+  // Appends the three parts as one list, "[0, 31414, 2]\n".
+  void append(std::span<const int32_t> before, std::span<const int32_t> ids, std::span<const int32_t> after,
+              std::string& out) const;
 
  private:
   struct alignas(16) Decimal {

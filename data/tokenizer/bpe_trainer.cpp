@@ -8,8 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "data/tokenizer/byte_letters.h"
 #include "data/tokenizer/pretokenizer.h"
-#include "data/tokenizer/tokenizer_data.h"
+#include "data/tokenizer/vocabulary.h"
 #include "kernels/base/check.h"
 
 namespace encore {

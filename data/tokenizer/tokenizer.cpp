@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "data/tokenizer/byte_level_bpe.h"
 #include "data/tokenizer/pretokenizer.h"
 #include "data/tokenizer/tokenizer_data.h"
-#include "data/tokenizer/word_encoder.h"
 #include "kernels/base/check.h"
 
 namespace encore {
@@ -32,9 +32,18 @@ size_t next_candidate(const TokenizerData& data, std::string_view text, size_t a
   return at;
 }
 
+// The text between two added tokens.
+void encode_stretch(const TokenizerData& data, std::string_view text, std::vector<int32_t>& ids,
+                    std::vector<uint8_t>* word_starts) {
+  if (text.empty()) return;
+  if (data.add_prefix_space && text[0] != ' ')
+    data.model->encode(" " + std::string(text), ids, word_starts);
+  else
+    data.model->encode(text, ids, word_starts);
+}
+
 void encode_text(const TokenizerData& data, std::string_view text, std::vector<int32_t>& ids,
                  std::vector<uint8_t>* word_starts, SpecialText special) {
-  WordEncoder encoder(data, ids, word_starts);
   size_t done = 0;
   for (size_t at = next_candidate(data, text, 0); at < text.size(); at = next_candidate(data, text, at)) {
     const AddedToken* token = added_token_at(data, text, at, special);
@@ -44,14 +53,18 @@ void encode_text(const TokenizerData& data, std::string_view text, std::vector<i
     }
     const PreTokenizer& pre = PreTokenizer::instance();
     const size_t begin = token->lstrip ? pre.trailing_space_start(text, done, at) : at;
-    encoder.add_stretch(text.substr(done, begin - done));
-    encoder.add_special(token->id);
+    encode_stretch(data, text.substr(done, begin - done), ids, word_starts);
+    ids.push_back(token->id);
+    if (word_starts) word_starts->push_back(1);
     done = at + token->content.size();
     if (token->rstrip) done = pre.leading_space_end(text, done, text.size());
     at = done;
   }
-  encoder.add_stretch(text.substr(done));
-  encoder.finish();
+  encode_stretch(data, text.substr(done), ids, word_starts);
+}
+
+void append(std::vector<int32_t>& ids, std::span<const int32_t> more) {
+  ids.insert(ids.end(), more.begin(), more.end());
 }
 
 }  // namespace
@@ -65,13 +78,16 @@ Tokenizer Tokenizer::from_parts(std::vector<std::string> tokens,
   TokenizerParts parts;
   parts.source = "tokenizer";
   for (size_t id = 0; id < tokens.size(); ++id) parts.vocab.emplace_back(std::move(tokens[id]), int32_t(id));
-  parts.merges = std::move(merges);
+  parts.make_model = [&merges](const Vocabulary& vocabulary, int32_t unk) {
+    return std::make_unique<ByteLevelBpe>(vocabulary, merges, unk, "tokenizer");
+  };
   parts.bos = "<s>", parts.pad = "<pad>", parts.eos = "</s>", parts.unk = "<unk>", parts.mask = "<mask>";
   for (const std::string& name : {parts.bos, parts.pad, parts.eos, parts.unk, parts.mask})
     parts.added.push_back({-1, name, true, name == parts.mask, false});
   const size_t count = parts.vocab.size();
   auto data = make_tokenizer_data(std::move(parts));
-  check(data->tokens.size() == count, "tokenizer: one of <s>, <pad>, </s>, <unk>, <mask> is not among the tokens");
+  check(data->vocabulary.tokens.size() == count,
+        "tokenizer: one of <s>, <pad>, </s>, <unk>, <mask> is not among the tokens");
   return Tokenizer(std::move(data));
 }
 
@@ -101,22 +117,26 @@ std::vector<std::vector<int32_t>> Tokenizer::encode_batch(std::span<const std::s
 }
 
 std::vector<int32_t> Tokenizer::build_inputs(std::span<const int32_t> a, size_t max_length) const {
-  check(bos_id() >= 0 && eos_id() >= 0 && bos_id() != eos_id(), "the tokenizer has no <s> and </s>");
-  check(max_length >= 2, "a maximal length of {} has no room for <s> and </s>", max_length);
-  const size_t kept = std::min(a.size(), max_length - 2);
+  check(!specials().empty(), "the tokenizer has no <s> and </s>");
+  const SpecialsTemplate::Single& around = specials().single;
+  check(max_length >= around.size(), "a maximal length of {} has no room for the {} special tokens of a text",
+        max_length, around.size());
+  a = a.first(std::min(a.size(), max_length - around.size()));
   std::vector<int32_t> ids;
-  ids.reserve(kept + 2);
-  ids.push_back(bos_id());
-  ids.insert(ids.end(), a.begin(), a.begin() + ptrdiff_t(kept));
-  ids.push_back(eos_id());
+  ids.reserve(a.size() + around.size());
+  append(ids, around.before);
+  append(ids, a);
+  append(ids, around.after);
   return ids;
 }
 
 std::vector<int32_t> Tokenizer::build_inputs(std::span<const int32_t> a, std::span<const int32_t> b,
                                              size_t max_length) const {
-  check(bos_id() >= 0 && eos_id() >= 0 && bos_id() != eos_id(), "the tokenizer has no <s> and </s>");
-  check(max_length >= 4, "a maximal length of {} has no room for the four special tokens of a pair", max_length);
-  const size_t room = max_length - 4;
+  check(!specials().empty(), "the tokenizer has no <s> and </s>");
+  const SpecialsTemplate::Pair& around = specials().pair;
+  check(max_length >= around.size(), "a maximal length of {} has no room for the {} special tokens of a pair",
+        max_length, around.size());
+  const size_t room = max_length - around.size();
   if (a.size() > room || b.size() > room || a.size() + b.size() > room) {
     const bool a_longer = a.size() > b.size();
     size_t shorter = std::min(a.size(), b.size());
@@ -129,17 +149,17 @@ std::vector<int32_t> Tokenizer::build_inputs(std::span<const int32_t> a, std::sp
     b = b.first(a_longer ? shorter : longer);
   }
   std::vector<int32_t> ids;
-  ids.reserve(a.size() + b.size() + 4);
-  ids.push_back(bos_id());
-  ids.insert(ids.end(), a.begin(), a.end());
-  ids.insert(ids.end(), 2, eos_id());
-  ids.insert(ids.end(), b.begin(), b.end());
-  ids.push_back(eos_id());
+  ids.reserve(a.size() + b.size() + around.size());
+  append(ids, around.before);
+  append(ids, a);
+  append(ids, around.between);
+  append(ids, b);
+  append(ids, around.after);
   return ids;
 }
 
 int32_t Tokenizer::vocab_size() const {
-  return int32_t(data_->tokens.size());
+  return int32_t(data_->vocabulary.tokens.size());
 }
 int32_t Tokenizer::bos_id() const {
   return data_->bos;
@@ -157,7 +177,10 @@ int32_t Tokenizer::mask_id() const {
   return data_->mask;
 }
 size_t Tokenizer::merge_count() const {
-  return data_->merges.size();
+  return data_->model->merge_count();
+}
+const SpecialsTemplate& Tokenizer::specials() const {
+  return data_->specials;
 }
 bool Tokenizer::add_prefix_space() const {
   return data_->add_prefix_space;
@@ -171,29 +194,30 @@ bool Tokenizer::is_special(int32_t id) const {
 }
 
 bool Tokenizer::has_token(int32_t id) const {
-  return id >= 0 && size_t(id) < data_->tokens.size() && !data_->tokens[size_t(id)].empty();
+  const std::vector<std::string>& tokens = data_->vocabulary.tokens;
+  return id >= 0 && size_t(id) < tokens.size() && !tokens[size_t(id)].empty();
 }
 
 const std::string& Tokenizer::token(int32_t id) const {
   check(id >= 0 && id < vocab_size(), "token id {} is not in [0, {})", id, vocab_size());
-  return data_->tokens[size_t(id)];
+  return data_->vocabulary.tokens[size_t(id)];
 }
 
 int32_t Tokenizer::id_of(std::string_view token) const {
-  const auto found = data_->ids.find(token);
-  return found == data_->ids.end() ? -1 : found->second;
+  return data_->vocabulary.find(token);
 }
 
 std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special) const {
   std::string text;
-  for (const int32_t id : ids) {
-    const std::string& letters = token(id);
-    if (is_special(id)) {
-      if (!skip_special) text += letters;
-    } else if (!bytes_of_letters(letters, text)) {
-      text += letters;
-    }
+  size_t begin = 0;  // of the ids that wait for the model
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const std::string& content = token(ids[i]);
+    if (!is_special(ids[i])) continue;
+    data_->model->decode(ids.subspan(begin, i - begin), text);
+    if (!skip_special) text += content;
+    begin = i + 1;
   }
+  data_->model->decode(ids.subspan(begin), text);
   return text;
 }
 

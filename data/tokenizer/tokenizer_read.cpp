@@ -8,6 +8,9 @@
 #include <fstream>
 #include <optional>
 
+#include "data/tokenizer/bpe_files.h"
+#include "data/tokenizer/byte_level_bpe.h"
+#include "data/tokenizer/post_processor.h"
 #include "data/tokenizer/tokenizer_data.h"
 #include "data/tokenizer/tokenizer_json.h"
 #include "kernels/base/check.h"
@@ -38,60 +41,6 @@ std::string read_whole(const std::string& path) {
   return bytes;
 }
 
-std::vector<std::pair<std::string, int32_t>> read_vocab(const JsonFile& file, element vocab) {
-  object entries;
-  check(!vocab.get(entries), "{}: the vocabulary is not an object of token: id", file.path);
-  std::vector<std::pair<std::string, int32_t>> result;
-  for (const auto [token, id] : entries) result.emplace_back(token, file.id(id, token));
-  return result;
-}
-
-// "left right" -> both, or false.
-bool split_merge(std::string_view line, std::pair<std::string, std::string>& merge) {
-  const size_t blank = line.find(' ');
-  if (blank == std::string_view::npos || blank == 0 || blank + 1 == line.size()) return false;
-  if (line.find(' ', blank + 1) != std::string_view::npos) return false;
-  merge = {std::string(line.substr(0, blank)), std::string(line.substr(blank + 1))};
-  return true;
-}
-
-std::vector<std::pair<std::string, std::string>> read_merges_txt(const std::string& path, std::string_view bytes) {
-  std::vector<std::pair<std::string, std::string>> merges;
-  size_t number = 0;
-  for (size_t at = 0; at < bytes.size();) {
-    const size_t end = std::min(bytes.find('\n', at), bytes.size());
-    std::string_view line = bytes.substr(at, end - at);
-    at = end + 1;
-    ++number;
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (line.starts_with("#version") || (line.empty() && at >= bytes.size())) continue;
-    check(split_merge(line, merges.emplace_back()), "{}: line {}: \"{}\" is not two tokens with one blank between them",
-          path, number, line);
-  }
-  return merges;
-}
-
-std::vector<std::pair<std::string, std::string>> read_merges_json(const JsonFile& file, element value) {
-  array entries;
-  check(!value.get(entries), "{}: \"model.merges\" is not a list", file.path);
-  std::vector<std::pair<std::string, std::string>> merges;
-  for (const element entry : entries) {
-    const size_t number = merges.size();
-    auto& merge = merges.emplace_back();
-    std::string_view line;
-    array pair;
-    bool ok = false;
-    if (!entry.get(line)) {
-      ok = split_merge(line, merge);
-    } else if (!entry.get(pair) && pair.size() == 2) {
-      merge = {file.text(pair.at(0).value(), "model.merges"), file.text(pair.at(1).value(), "model.merges")};
-      ok = !merge.first.empty() && !merge.second.empty();
-    }
-    check(ok, "{}: \"model.merges\"[{}] is not a pair of tokens", file.path, number);
-  }
-  return merges;
-}
-
 AddedToken read_added_token(const JsonFile& file, element value, std::string_view key) {
   AddedToken token;
   if (value.is_string()) {
@@ -110,7 +59,7 @@ AddedToken read_added_token(const JsonFile& file, element value, std::string_vie
   return token;
 }
 
-// Adds the token, or takes its flags over for one that is there already.
+// Adds the token; of one that is there already, it replaces the flags.
 void merge_added(TokenizerParts& parts, const AddedToken& token) {
   for (AddedToken& known : parts.added) {
     if (known.content != token.content) continue;
@@ -145,12 +94,13 @@ class FolderReader {
       check(has("merges.txt"), "{}: holds vocab.json but no merges.txt", dir_);
       const JsonFile file(path("vocab.json"), parts_.files["vocab.json"]);
       parts_.vocab = read_vocab(file, file.root);
-      parts_.merges = read_merges_txt(path("merges.txt"), parts_.files["merges.txt"]);
+      use_bpe(read_merges_txt(path("merges.txt"), parts_.files["merges.txt"]));
     }
     set_defaults();
     if (has("added_tokens.json") && !has("tokenizer.json")) read_added_tokens_json();
     if (has("special_tokens_map.json")) read_names("special_tokens_map.json");
     if (has("tokenizer_config.json")) read_config();
+    if (!parts_.specials) use_cls_and_sep();
     add_named_specials();
     return std::move(parts_);
   }
@@ -158,6 +108,12 @@ class FolderReader {
  private:
   std::string path(std::string_view name) const { return fmt::format("{}/{}", dir_, name); }
   bool has(const std::string& name) const { return parts_.files.count(name) > 0; }
+
+  void use_bpe(ByteLevelBpe::Merges merges) {
+    parts_.make_model = [merges = std::move(merges), source = dir_](const Vocabulary& vocabulary, int32_t unk) {
+      return std::make_unique<ByteLevelBpe>(vocabulary, merges, unk, source);
+    };
+  }
 
   void read_tokenizer_json() {
     const JsonFile file(path("tokenizer.json"), parts_.files["tokenizer.json"]);
@@ -178,7 +134,12 @@ class FolderReader {
     const auto vocab = JsonFile::member(*model, "vocab"), merges = JsonFile::member(*model, "merges");
     check(vocab && merges, "{}: \"model\" lacks \"vocab\" or \"merges\"", file.path);
     parts_.vocab = read_vocab(file, *vocab);
-    parts_.merges = read_merges_json(file, *merges);
+    use_bpe(read_merges_json(file, *merges));
+    read_added_tokens(file);
+    parts_.specials = read_post_processor(file, [this](std::string_view token) { return id_of(token); });
+  }
+
+  void read_added_tokens(const JsonFile& file) {
     const auto added = JsonFile::member(file.root, "added_tokens");
     if (!added) return;
     array entries;
@@ -201,10 +162,17 @@ class FolderReader {
     parts_.add_prefix_space = file.flag(*pre, "add_prefix_space", false);
   }
 
+  // -1: no such token, or its id is not given.
+  int32_t id_of(std::string_view token) const {
+    for (const auto& [content, id] : parts_.vocab)
+      if (content == token) return id;
+    for (const AddedToken& added : parts_.added)
+      if (added.content == token) return added.id;
+    return -1;
+  }
   bool in_vocabulary(std::string_view token) const {
-    const auto is_it = [&](const auto& entry) { return entry.first == token; };
-    return std::any_of(parts_.vocab.begin(), parts_.vocab.end(), is_it) ||
-           std::any_of(parts_.added.begin(), parts_.added.end(), [&](const auto& a) { return a.content == token; });
+    return id_of(token) >= 0 || std::any_of(parts_.added.begin(), parts_.added.end(),
+                                            [&](const AddedToken& added) { return added.content == token; });
   }
 
   // The names that RoBERTa and GPT-2 have when no file says otherwise.
@@ -247,6 +215,23 @@ class FolderReader {
     read_name(file, "pad_token", parts_.pad);
     read_name(file, "unk_token", parts_.unk);
     read_name(file, "mask_token", parts_.mask);
+    read_content(file, "cls_token", cls_);
+    read_content(file, "sep_token", sep_);
+  }
+
+  // The name alone: these two are mostly <s> and </s> again, whose flags stand under bos_token and eos_token.
+  static void read_content(const JsonFile& file, const char* key, std::string& name) {
+    auto value = JsonFile::member(file.root, key);
+    if (value && value->is_object()) value = JsonFile::member(*value, "content");
+    std::string_view content;
+    if (value && !value->get(content)) name = content;
+  }
+
+  // cls_token and sep_token are put around a text in RoBERTa's form. GPT-2's folders may name tokens that their
+  // vocabulary lacks.
+  void use_cls_and_sep() {
+    if (cls_.empty() || sep_.empty() || cls_ == sep_ || !in_vocabulary(cls_) || !in_vocabulary(sep_)) return;
+    parts_.specials = SpecialNames::roberta(cls_, sep_);
   }
 
   void read_config() {
@@ -266,9 +251,14 @@ class FolderReader {
     }
   }
 
-  // Special tokens that only their names are known of: RoBERTa's <mask> takes the blank before it.
+  // Special tokens of which no flags are given: RoBERTa's <mask> takes the blank before it.
   void add_named_specials() {
-    for (const std::string* name : {&parts_.bos, &parts_.eos, &parts_.pad, &parts_.unk, &parts_.mask}) {
+    std::vector<const std::string*> names = {&parts_.bos, &parts_.eos, &parts_.pad, &parts_.unk, &parts_.mask};
+    const SpecialNames around = parts_.specials.value_or(SpecialNames());
+    for (const auto* part :
+         {&around.single.before, &around.single.after, &around.pair.before, &around.pair.between, &around.pair.after})
+      for (const std::string& name : *part) names.push_back(&name);
+    for (const std::string* name : names) {
       if (name->empty()) continue;
       AddedToken token;
       token.content = *name;
@@ -284,7 +274,7 @@ class FolderReader {
     }
   }
 
-  std::string dir_;
+  std::string dir_, cls_, sep_;
   TokenizerParts parts_;
 };
 

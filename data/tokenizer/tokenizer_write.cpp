@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <system_error>
+#include <utility>
 
 #include "data/tokenizer/tokenizer.h"
 #include "data/tokenizer/tokenizer_data.h"
@@ -15,12 +16,12 @@ namespace {
 using nlohmann::ordered_json;
 
 std::string name_of_id(const TokenizerData& data, int32_t id) {
-  return id < 0 ? "" : data.tokens[size_t(id)];
+  return id < 0 ? "" : data.vocabulary.tokens[size_t(id)];
 }
 
-// RoBERTa's kind: <s> and </s> are put around a text. GPT-2's has one token for every role, and puts nothing.
-bool is_roberta(const TokenizerData& data) {
-  return data.bos >= 0 && data.eos >= 0 && data.bos != data.eos;
+bool has_roberta_form(const SpecialsTemplate& specials) {
+  return specials.single.before.size() == 1 && specials.single.after.size() == 1 &&
+         specials == SpecialsTemplate::roberta(specials.single.before[0], specials.single.after[0]);
 }
 
 std::vector<const AddedToken*> added_by_id(const TokenizerData& data) {
@@ -38,28 +39,9 @@ ordered_json added_json(const AddedToken& token) {
           {"single_word", false}};
 }
 
-ordered_json vocab_json(const TokenizerData& data) {
-  // An object in id order; nlohmann's ordered_json looks keys up one by one on insertion, so the vector under it is
-  // filled.
-  ordered_json::object_t vocab;
-  vocab.reserve(data.tokens.size());
-  for (size_t id = 0; id < data.tokens.size(); ++id) {
-    if (data.tokens[id].empty()) continue;
-    static_cast<std::vector<ordered_json::object_t::value_type>&>(vocab).emplace_back(data.tokens[id], id);
-  }
-  return ordered_json(std::move(vocab));
-}
-
-std::vector<std::string> merge_lines(const TokenizerData& data) {
-  std::vector<std::string> lines;
-  lines.reserve(data.merges.size());
-  for (const auto& [left, right] : data.merges)
-    lines.push_back(data.tokens[size_t(left)] + " " + data.tokens[size_t(right)]);
-  return lines;
-}
-
 ordered_json special_map_json(const TokenizerData& data) {
   ordered_json map = ordered_json::object();
+  const SpecialsTemplate::Single& around = data.specials.single;
   const auto put = [&](const char* key, int32_t id) {
     if (id < 0) return;
     map[key] = name_of_id(data, id);
@@ -67,11 +49,11 @@ ordered_json special_map_json(const TokenizerData& data) {
       if (token.id == id && token.lstrip) map[key] = added_json(token);
   };
   put("bos_token", data.bos);
-  if (is_roberta(data)) put("cls_token", data.bos);
+  if (around.before.size() == 1) put("cls_token", around.before[0]);
   put("eos_token", data.eos);
   put("mask_token", data.mask);
   put("pad_token", data.pad);
-  if (is_roberta(data)) put("sep_token", data.eos);
+  if (around.after.size() == 1) put("sep_token", around.after[0]);
   put("unk_token", data.unk);
   return map;
 }
@@ -89,9 +71,63 @@ ordered_json config_json(const TokenizerData& data, int model_max_length) {
   config["clean_up_tokenization_spaces"] = false;
   config["errors"] = "replace";
   config["model_max_length"] = model_max_length;
-  config["tokenizer_class"] = is_roberta(data) ? "RobertaTokenizer" : "GPT2Tokenizer";
-  if (is_roberta(data)) config["trim_offsets"] = true;
+  // RobertaTokenizer puts its own template around a text, whatever tokenizer.json says.
+  const bool roberta = has_roberta_form(data.specials);
+  config["tokenizer_class"] = data.specials.empty() ? "GPT2Tokenizer"
+                              : roberta             ? "RobertaTokenizer"
+                                                    : "PreTrainedTokenizerFast";
+  if (roberta) config["trim_offsets"] = true;
   return config;
+}
+
+// One of the two templates of tokenizers' TemplateProcessing.
+class TemplateJson {
+ public:
+  explicit TemplateJson(const TokenizerData& data) : data_(data) {}
+
+  void add_specials(const std::vector<int32_t>& ids) {
+    for (const int32_t id : ids) {
+      const std::string name = name_of_id(data_, id);
+      pieces_.push_back({{"SpecialToken", {{"id", name}, {"type_id", 0}}}});
+      used_[name] = {{"id", name}, {"ids", ordered_json::array({id})}, {"tokens", ordered_json::array({name})}};
+    }
+  }
+  void add_text(const char* which) { pieces_.push_back({{"Sequence", {{"id", which}, {"type_id", 0}}}}); }
+  ordered_json take_pieces() { return std::exchange(pieces_, ordered_json::array()); }
+  const ordered_json& used() const { return used_; }
+
+ private:
+  const TokenizerData& data_;
+  ordered_json pieces_ = ordered_json::array(), used_ = ordered_json::object();
+};
+
+ordered_json post_processor_json(const TokenizerData& data) {
+  const SpecialsTemplate& specials = data.specials;
+  if (specials.empty())
+    return {{"type", "ByteLevel"},
+            {"add_prefix_space", data.add_prefix_space},
+            {"trim_offsets", true},
+            {"use_regex", true}};
+  if (has_roberta_form(specials)) {
+    const int32_t cls = specials.single.before[0], sep = specials.single.after[0];
+    return {{"type", "RobertaProcessing"},
+            {"sep", ordered_json::array({name_of_id(data, sep), sep})},
+            {"cls", ordered_json::array({name_of_id(data, cls), cls})},
+            {"trim_offsets", true},
+            {"add_prefix_space", data.add_prefix_space}};
+  }
+  TemplateJson json(data);
+  json.add_specials(specials.single.before);
+  json.add_text("A");
+  json.add_specials(specials.single.after);
+  const ordered_json single = json.take_pieces();
+  json.add_specials(specials.pair.before);
+  json.add_text("A");
+  json.add_specials(specials.pair.between);
+  json.add_text("B");
+  json.add_specials(specials.pair.after);
+  const ordered_json pair = json.take_pieces();
+  return {{"type", "TemplateProcessing"}, {"single", single}, {"pair", pair}, {"special_tokens", json.used()}};
 }
 
 ordered_json tokenizer_json(const TokenizerData& data) {
@@ -105,40 +141,28 @@ ordered_json tokenizer_json(const TokenizerData& data) {
                      {"normalized", false},
                      {"special", token->special}});
   }
-  const ordered_json byte_level = {
-      {"type", "ByteLevel"}, {"add_prefix_space", data.add_prefix_space}, {"trim_offsets", true}, {"use_regex", true}};
-  ordered_json post = byte_level;
-  if (is_roberta(data)) {
-    post = {{"type", "RobertaProcessing"},
-            {"sep", ordered_json::array({name_of_id(data, data.eos), data.eos})},
-            {"cls", ordered_json::array({name_of_id(data, data.bos), data.bos})},
-            {"trim_offsets", true},
-            {"add_prefix_space", data.add_prefix_space}};
-  }
-  ordered_json model = {{"type", "BPE"},
-                        {"dropout", nullptr},
-                        {"unk_token", nullptr},
-                        {"continuing_subword_prefix", ""},
-                        {"end_of_word_suffix", ""},
-                        {"fuse_unk", false},
-                        {"byte_fallback", false},
-                        {"vocab", vocab_json(data)},
-                        {"merges", merge_lines(data)}};
-  return {{"version", "1.0"},       {"truncation", nullptr}, {"padding", nullptr},
-          {"added_tokens", added},  {"normalizer", nullptr}, {"pre_tokenizer", byte_level},
-          {"post_processor", post}, {"decoder", byte_level}, {"model", std::move(model)}};
+  // The keys in transformers' order; the subword model fills in its own.
+  ordered_json json = {{"version", "1.0"},
+                       {"truncation", nullptr},
+                       {"padding", nullptr},
+                       {"added_tokens", added},
+                       {"normalizer", nullptr},
+                       {"pre_tokenizer", nullptr},
+                       {"post_processor", post_processor_json(data)},
+                       {"decoder", nullptr},
+                       {"model", nullptr}};
+  data.model->describe(json, data.add_prefix_space);
+  return json;
 }
 
 }  // namespace
 
 std::map<std::string, std::string> render_tokenizer_files(const TokenizerData& data, int model_max_length) {
-  std::string merges = "#version: 0.2\n";
-  for (const std::string& line : merge_lines(data)) merges.append(line).append("\n");
-  return {{"vocab.json", vocab_json(data).dump()},
-          {"merges.txt", std::move(merges)},
-          {"tokenizer.json", tokenizer_json(data).dump(1)},
-          {"tokenizer_config.json", config_json(data, model_max_length).dump(2) + "\n"},
-          {"special_tokens_map.json", special_map_json(data).dump(2) + "\n"}};
+  std::map<std::string, std::string> files = data.model->files();
+  files["tokenizer.json"] = tokenizer_json(data).dump(1);
+  files["tokenizer_config.json"] = config_json(data, model_max_length).dump(2) + "\n";
+  files["special_tokens_map.json"] = special_map_json(data).dump(2) + "\n";
+  return files;
 }
 
 void Tokenizer::save(const std::string& dir, int model_max_length) const {

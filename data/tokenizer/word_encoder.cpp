@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <string>
 
 #include "data/tokenizer/word_cutter.h"
 
@@ -11,26 +10,12 @@ namespace encore {
 
 static_assert(kMaxTokenIds <= 1 << 24, "WordCache keeps a number in the top byte of an id");
 
-WordEncoder::WordEncoder(const TokenizerData& data, std::vector<int32_t>& ids, std::vector<uint8_t>* word_starts)
-    : data_(data),
+WordEncoder::WordEncoder(const ByteLevelBpe& bpe, std::vector<int32_t>& ids, std::vector<uint8_t>* word_starts)
+    : bpe_(bpe),
       pre_(PreTokenizer::instance()),
-      cache_(WordCache::of_this_thread(data.serial)),
+      cache_(WordCache::of_this_thread(bpe.serial())),
       ids_(ids),
       word_starts_(word_starts) {}
-
-void WordEncoder::add_special(int32_t id) {
-  emit(&id, 1);
-}
-
-void WordEncoder::add_stretch(std::string_view text) {
-  if (text.empty()) return;
-  if (data_.add_prefix_space && text[0] != ' ') {
-    const std::string prefixed = " " + std::string(text);
-    add_words(prefixed);
-  } else {
-    add_words(text);
-  }
-}
 
 void WordEncoder::add_words(std::string_view text) {
   WordCutter cutter(pre_, text);
@@ -55,7 +40,7 @@ void WordEncoder::add_words(std::string_view text) {
   };
   size_t at = 0;
   for (uint64_t starts; cutter.next(at, starts);) {
-    // All places of a block are asked for before the first is needed: most lie outside the first cache.
+    // All places of a block are prefetched before the first is needed: most lie outside of the L1 cache.
     size_t count = 0;
     if (at == 0) starts &= starts - 1;
     for (; starts != 0; starts &= starts - 1) prepare(words[count++], text.data() + at + std::countr_zero(starts));
@@ -63,6 +48,7 @@ void WordEncoder::add_words(std::string_view text) {
   }
   prepare(words[0], end);
   add(words[0]);
+  flush();
 }
 
 inline void WordEncoder::add_short(const Pending& word) {
@@ -101,11 +87,10 @@ void WordEncoder::add_word(const char* word, size_t size) {
 void WordEncoder::merge_word(const char* word, size_t size) {
   symbols_.clear();
   for (size_t i = 0; i < size; ++i) {
-    int32_t id = data_.byte_ids[static_cast<unsigned char>(word[i])];
-    if (id < 0) id = data_.unk;
+    const int32_t id = bpe_.byte_id(uint8_t(word[i]));
     if (id >= 0) symbols_.push_back(id);
   }
-  symbols_.resize(merge_symbols(data_.merge_table, symbols_.data(), symbols_.size()));
+  symbols_.resize(merge_symbols(bpe_.merge_table(), symbols_.data(), symbols_.size()));
 }
 
 void WordEncoder::emit(const int32_t* ids, size_t count) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "data/sequences/masking.h"
 #include "kernels/base/rng.h"
 #include "tests/data/data_fixtures.h"
 
@@ -105,16 +106,12 @@ class Batches : public testing::Test {
   Batches() {
     std::string text;
     for (int i = 0; i < 200; ++i) text += std::string(size_t(5 + i * 7 % 90), char('a' + i % 26)) + " x\n";
-    DatasetOptions options;
-    options.corpus.files = {dir_.write("a.txt", text)};
-    options.cache_dir = dir_.path();
-    options.seq_length = 48;
-    options.threads = 1;
-    set_ = Dataset::open(options, byte_tokenizer()).train();
+    const TokenCacheOptions cache{.corpus = {.files = {dir_.write("a.txt", text)}}, .dir = dir_.path(), .threads = 1};
+    set_ = Dataset::open({.cache = cache, .layout = {.seq_length = 48}}, byte_tokenizer()).train();
   }
   TempDir dir_;
   std::shared_ptr<const SequenceSet> set_;
-  Masker masker_ = make_masker({.seed = 4}, byte_tokenizer());
+  std::shared_ptr<const Objective> objective_ = make_masking({.seed = 4}, byte_tokenizer());
 };
 
 TEST_F(Batches, BudgetIsKeptAndOrderToo) {
@@ -136,7 +133,7 @@ TEST_F(Batches, BudgetIsKeptAndOrderToo) {
       if (b + 1 < batches.size()) {
         ASSERT_GT(tokens + set_->example_tokens(batches[b + 1].front().example), budget) << "filled up";
       }
-      ASSERT_EQ(make_batch(batches[b], *set_, masker_, kPad).tokens(), tokens);
+      ASSERT_EQ(make_batch(batches[b], *set_, *objective_, kPad).tokens(), tokens);
     }
     for (const ExampleRef& ref : examples) wanted.push_back(ref.example);
     EXPECT_EQ(got, wanted);
@@ -147,7 +144,7 @@ TEST_F(Batches, BudgetIsKeptAndOrderToo) {
 TEST_F(Batches, MasksDoNotDependOnRanksOrMicroBatches) {
   const StepOrder order(set_->examples(), 40, 2 * set_->examples(), 1);
   for (int64_t step : {int64_t(0), order.steps() / 2, order.steps() - 1}) {
-    const PackedBatch whole = make_batch(order.examples(step), *set_, masker_, kPad);
+    const PackedBatch whole = make_batch(order.examples(step), *set_, *objective_, kPad);
     for (int ranks : {1, 2, 5})
       for (int64_t budget : {48, 200}) {
         std::vector<int32_t> ids, labels, rows;
@@ -155,9 +152,9 @@ TEST_F(Batches, MasksDoNotDependOnRanksOrMicroBatches) {
         int64_t targets = 0;
         for (int rank = 0; rank < ranks; ++rank) {
           const auto share = order.examples(step, rank, ranks);
-          targets += count_targets(share, *set_, masker_);
+          targets += count_targets(share, *set_, *objective_);
           for (const auto& micro : micro_batches(share, *set_, budget)) {
-            const PackedBatch batch = make_batch(micro, *set_, masker_, kPad);
+            const PackedBatch batch = make_batch(micro, *set_, *objective_, kPad);
             for (int32_t r : batch.target_rows) rows.push_back(r + int32_t(ids.size()));
             ids.insert(ids.end(), batch.ids.begin(), batch.ids.end());
             labels.insert(labels.end(), batch.target_labels.begin(), batch.target_labels.end());
@@ -175,13 +172,13 @@ TEST_F(Batches, MasksDoNotDependOnRanksOrMicroBatches) {
 
 TEST_F(Batches, EpochsAreMaskedAnew) {
   PackedBatch a, b;
-  for (int64_t e = 0; e < 10; ++e) set_->append(e, 0, masker_, a), set_->append(e, 1, masker_, b);
+  for (int64_t e = 0; e < 10; ++e) set_->append(e, 0, *objective_, a), set_->append(e, 1, *objective_, b);
   EXPECT_EQ(a.cu_seqlens, b.cu_seqlens);
   EXPECT_NE(a.target_rows, b.target_rows);
 }
 
 TEST_F(Batches, WellFormed) {
-  const PackedBatch batch = make_batch(StepOrder(set_->examples(), 30, 30, 1).examples(0), *set_, masker_, kPad);
+  const PackedBatch batch = make_batch(StepOrder(set_->examples(), 30, 30, 1).examples(0), *set_, *objective_, kPad);
   ASSERT_EQ(batch.cu_seqlens.front(), 0);
   ASSERT_EQ(batch.cu_seqlens.back(), batch.tokens());
   ASSERT_EQ(int64_t(batch.example_keys.size()), batch.sequences());

@@ -9,6 +9,7 @@
 #include <tuple>
 #include <vector>
 
+#include "data/tokenizer/byte_level_bpe.h"
 #include "data/tokenizer/pretokenizer.h"
 #include "data/tokenizer/tokenizer_data.h"
 #include "kernels/base/check.h"
@@ -116,7 +117,7 @@ TEST(BpeTrainer, LearnsWhatTheDefinitionSays) {
     const std::vector<std::string> expected = learn_slowly(documents, 150);
     ASSERT_EQ(expected.size(), 150u);
     const Tokenizer tokenizer = train(documents, 261 + 150);
-    const auto& merges = tokenizer.data().merges;
+    const auto& merges = dynamic_cast<const ByteLevelBpe&>(*tokenizer.data().model).merges();
     ASSERT_GE(merges.size(), expected.size()) << "more where two merges spell one token";
     for (size_t i = 0; i < expected.size(); ++i)
       ASSERT_EQ(tokenizer.token(merges[i].first) + " " + tokenizer.token(merges[i].second), expected[i])

@@ -13,6 +13,7 @@
 
 #include "data/cache/cache_lock.h"
 #include "data/cache/token_cache.h"
+#include "data/sequences/masking.h"
 #include "tests/data/data_fixtures.h"
 
 namespace encore {
@@ -29,13 +30,13 @@ std::string slurp(const std::string& path) {
 // Seven batches of text in two files, one of them packed, saved after every batch.
 struct Build {
   TempDir dir;
-  DatasetOptions options;
+  TokenCacheOptions options;
 
   Build() {
-    options.cache_dir = dir.file("cache");
+    options.dir = dir.file("cache");
     options.corpus.files = {dir.write("a.txt", text(0, 30000)), dir.write("b.txt.zst", zstd(text(30000, 50000)))};
     options.threads = 2;
-    options.cache_save_seconds = 0;
+    options.save_seconds = 0;
   }
   static std::string text(int begin, int end) {
     std::string out;
@@ -55,13 +56,12 @@ struct Build {
   std::vector<std::string> left() const {
     std::vector<std::string> names;
     std::error_code missing;
-    for (const auto& entry : fs::directory_iterator(options.cache_dir, missing))
-      names.push_back(entry.path().filename());
+    for (const auto& entry : fs::directory_iterator(options.dir, missing)) names.push_back(entry.path().filename());
     return names;
   }
   std::string building() const {
     for (const std::string& name : left())
-      if (name.ends_with(".building")) return options.cache_dir + "/" + name;
+      if (name.ends_with(".building")) return options.dir + "/" + name;
     return "";
   }
   int64_t saved_documents() const {
@@ -141,7 +141,7 @@ TEST(CacheBuild, KilledAtAnyMomentItGoesOnToTheSameBytes) {
     continued += cache->continued_documents() > 0;
     EXPECT_EQ(cache->documents(), 50000);
     EXPECT_TRUE(slurp(cache->path()) == good) << "round " << round;
-    fs::remove_all(build.options.cache_dir);
+    fs::remove_all(build.options.dir);
   }
   EXPECT_GT(kills, 3);
   std::printf("%d kills, %d builds gone on with by the last start\n", kills, continued);
@@ -169,7 +169,7 @@ TEST(CacheBuild, AskedToStopItKeepsWhatIsDone) {
   Build build;
   const std::string good = build.undisturbed();
   int asked = 0;
-  build.options.cache_save_seconds = 1e9;
+  build.options.save_seconds = 1e9;
   build.options.stop = [&] { return ++asked == 4; };
   expect_parts(error_of([&] { build.open(); }, 75), {"documents are kept"});
   build.options.stop = nullptr;
@@ -284,8 +284,7 @@ TEST(CacheBuild, TheSecondTakesOver) {
 TEST(TokenCache, LargeCachesAreCheckedWhereTheyAreRead) {
   Build build;
   const std::string good = build.undisturbed();
-  build.options.cache_checked_bytes = 0;
-  build.options.seq_length = 512;
+  build.options.checked_bytes = 0;
   const std::string path = build.open()->path();
   CacheHeader header;
   std::memcpy(&header, good.data(), sizeof header);
@@ -293,14 +292,13 @@ TEST(TokenCache, LargeCachesAreCheckedWhereTheyAreRead) {
     std::string bad = good;
     bad[at] ^= 1;
     std::ofstream(path, std::ios::binary) << bad;
-    build.options.mode = mode;
-    return Dataset::open(build.options, byte_tokenizer());
+    return Dataset::open({.cache = build.options, .layout = {.mode = mode}}, byte_tokenizer());
   };
-  const Masker masker = make_masker({}, byte_tokenizer());
+  const auto objective = make_masking({}, byte_tokenizer());
   const auto read_all = [&](const Dataset& data) {
     for (int64_t e = 0; e < data.train()->examples(); ++e) {
       PackedBatch batch;
-      data.train()->append(e, 0, masker, batch);
+      data.train()->append(e, 0, *objective, batch);
     }
   };
   for (uint64_t at : {header.at_tokens, header.at_words - 16, header.at_words + 3, header.at_lines - 16}) {
@@ -308,7 +306,7 @@ TEST(TokenCache, LargeCachesAreCheckedWhereTheyAreRead) {
     EXPECT_TRUE(data.ledger().from_cache) << "not seen at the start";
     expect_parts(error_of([&] { read_all(data); }, 74), {path, "damaged", "start again"});
     EXPECT_FALSE(fs::exists(path)) << "removed, so that the next start makes it anew";
-    const Dataset again = Dataset::open(build.options, byte_tokenizer());
+    const Dataset again = Dataset::open({.cache = build.options}, byte_tokenizer());
     EXPECT_FALSE(again.ledger().from_cache);
     EXPECT_TRUE(slurp(path) == good);
     read_all(again);
@@ -319,7 +317,7 @@ TEST(TokenCache, LargeCachesAreCheckedWhereTheyAreRead) {
   for (uint64_t at : {header.at_offsets + 9, header.at_hashes + 1, header.at_files + 20, header.at_sums + 2})
     EXPECT_FALSE(open_damaged(at, SequenceMode::kFull).ledger().from_cache) << at;
   // --verify-cache compares everything.
-  build.options.verify_cache = true;
+  build.options.verify = true;
   EXPECT_FALSE(open_damaged(header.at_tokens + 77, SequenceMode::kFull).ledger().from_cache);
 }
 

@@ -68,10 +68,10 @@ TEST(BuildLock, WithoutLocksEachBuildsForItself) {
   TempDir dir;
   std::string text;
   for (int i = 0; i < 60000; ++i) text += fmt::format("document {}\n", i * 13);
-  DatasetOptions options;
+  TokenCacheOptions options;
   options.corpus.files = {dir.write("a.txt", text)};
-  options.cache_dir = dir.file("cache");
-  options.cache_save_seconds = 0;
+  options.dir = dir.file("cache");
+  options.save_seconds = 0;
   options.threads = 2;
   for (int error : {ENOLCK, EOPNOTSUPP}) {
     std::vector<pid_t> children;
@@ -94,9 +94,9 @@ TEST(BuildLock, WithoutLocksEachBuildsForItself) {
       ::waitpid(pid, &status, 0);
       EXPECT_EQ(status, 0);
     }
-    EXPECT_EQ(names_in(options.cache_dir).size(), 1u);
+    EXPECT_EQ(names_in(options.dir).size(), 1u);
     EXPECT_TRUE(TokenCache::open(options, byte_tokenizer())->reused());
-    fs::remove_all(options.cache_dir);
+    fs::remove_all(options.dir);
   }
 }
 

@@ -16,15 +16,15 @@ namespace {
 using namespace fixtures;
 using Strings = std::vector<std::string>;
 
-const Masker& masker() {
-  static const Masker m = make_masker({.mlm_probability = 0.3}, byte_tokenizer());
-  return m;
+const Objective& objective() {
+  static const auto masking = make_masking({.mlm_probability = 0.3}, byte_tokenizer());
+  return *masking;
 }
 
 // Each sequence of an example with its masks undone: '<' for <s>, '>' for </s>.
 Strings sequences_of(const SequenceSet& set, int64_t example) {
   PackedBatch batch;
-  set.append(example, 0, masker(), batch);
+  set.append(example, 0, objective(), batch);
   for (int64_t t = 0; t < batch.targets(); ++t) batch.ids[batch.target_rows[t]] = batch.target_labels[t];
   Strings out;
   for (int64_t n = 0; n < batch.sequences(); ++n) {
@@ -55,13 +55,11 @@ struct Corpus {
       for (char c : d) text += c == '\n' ? std::string("\\n") : std::string(1, c);
       text += "\"}\n";
     }
-    options.corpus.files = {dir.write("corpus.jsonl", text)};
-    options.cache_dir = dir.path();
-    options.threads = 1;
+    options.cache = {.corpus = {.files = {dir.write("corpus.jsonl", text)}}, .dir = dir.path(), .threads = 1};
   }
   Dataset open(SequenceMode mode, int64_t seq_length) {
-    options.mode = mode;
-    options.seq_length = seq_length;
+    options.layout.mode = mode;
+    options.layout.seq_length = seq_length;
     return Dataset::open(options, byte_tokenizer());
   }
 };
@@ -86,13 +84,13 @@ TEST(Dataset, Split) {
   Corpus corpus({"abcdefgh", "xy", "12345"});
   EXPECT_EQ(examples_of(*corpus.open(SequenceMode::kSplit, 5).train()),
             (Strings{"<abc>", "<def>", "<gh>", "<xy>", "<123>", "<45>"}));
-  corpus.options.stride = 1;
+  corpus.options.layout.stride = 1;
   const Dataset data = corpus.open(SequenceMode::kSplit, 5);
   EXPECT_EQ(examples_of(*data.train()), (Strings{"<abc>", "<cde>", "<efg>", "<gh>", "<xy>", "<123>", "<345>"}));
   EXPECT_EQ(data.ledger().tokens_train, 15);
   EXPECT_EQ(data.ledger().tokens_repeated, 4);
   EXPECT_TRUE(data.ledger().adds_up());
-  corpus.options.stride = 2;
+  corpus.options.layout.stride = 2;
   EXPECT_EQ(examples_of(*corpus.open(SequenceMode::kSplit, 5).train()),
             (Strings{"<abc>", "<bcd>", "<cde>", "<def>", "<efg>", "<fgh>", "<xy>", "<123>", "<234>", "<345>"}));
 }
@@ -126,7 +124,7 @@ TEST(Dataset, Full) {
 
 TEST(Dataset, FullAcrossDocuments) {
   Corpus corpus({"aaaaa", "bb", "", "cccccccc", "d", "e", "fffff"});
-  corpus.options.cross_document_attention = true;
+  corpus.options.layout.cross_document_attention = true;
   const Dataset data = corpus.open(SequenceMode::kFull, 8);
   // After "<aaaaa>" one place is left, too little for a token and its </s>.
   EXPECT_EQ(examples_of(*data.train()), (Strings{"<aaaaa>", "<bb>ccc>", "<ccccc>", "<d>e>ff>", "<fff>"}));
@@ -140,8 +138,8 @@ TEST(Dataset, SequencesKeepTheirKeys) {
   Corpus corpus({"aaaaa", "bb", "cccccccc"});
   const Dataset data = corpus.open(SequenceMode::kFull, 8);
   PackedBatch batch;
-  data.train()->append(1, 5, masker(), batch);
-  data.train()->append(0, 6, masker(), batch);
+  data.train()->append(1, 5, objective(), batch);
+  data.train()->append(0, 6, objective(), batch);
   EXPECT_EQ(batch.example_keys, (std::vector<uint64_t>{example_key(5, 1), example_key(5, 2), example_key(6, 0)}));
   EXPECT_EQ(batch.cu_seqlens, (std::vector<int32_t>{0, 4, 8, 15}));
 }
@@ -160,7 +158,7 @@ TEST(Dataset, LedgerAddsUpOnRandomCorpora) {
     documents.push_back("at least this");
     documents.push_back("and that");
     Corpus corpus(documents);
-    DatasetOptions& o = corpus.options;
+    LayoutOptions& o = corpus.options.layout;
     const auto mode = SequenceMode(trial % 4);
     const int64_t length = 3 + below(40);
     o.stride = mode == SequenceMode::kSplit && length > 3 ? below(int(length - 2)) : 0;
@@ -207,7 +205,7 @@ TEST(Dataset, HeldOutByText) {
   Strings documents;
   for (int i = 0; i < 4000; ++i) documents.push_back("document " + std::to_string(i % 2000));
   Corpus corpus(documents);
-  corpus.options.held_out = 0.1;
+  corpus.options.layout.held_out = 0.1;
   const Dataset data = corpus.open(SequenceMode::kTruncate, 32);
   EXPECT_NEAR(double(data.ledger().documents_held_out), 400, 5 * std::sqrt(2000 * 0.1 * 0.9) * 2);
   EXPECT_TRUE(data.ledger().adds_up());
@@ -218,7 +216,7 @@ TEST(Dataset, HeldOutByText) {
   std::reverse(documents.begin(), documents.end());
   documents.resize(3000);
   Corpus other(documents);
-  other.options.held_out = 0.1;
+  other.options.layout.held_out = 0.1;
   const Strings held_again = examples_of(*other.open(SequenceMode::kSplit, 32).held_out());
   EXPECT_EQ(std::set<std::string>(held.begin(), held.end()),
             std::set<std::string>(held_again.begin(), held_again.end()));
@@ -227,14 +225,14 @@ TEST(Dataset, HeldOutByText) {
 TEST(Dataset, SmallCorporaStillHaveBothSides) {
   for (double share : {0.001, 0.05, 0.999}) {
     Corpus corpus({"one", "two", "", "three", "two"});
-    corpus.options.held_out = share;
+    corpus.options.layout.held_out = share;
     const Dataset data = corpus.open(SequenceMode::kFull, 16);
     EXPECT_GT(data.train()->examples(), 0) << share;
     EXPECT_GT(data.held_out()->examples(), 0) << share;
     EXPECT_TRUE(data.ledger().adds_up());
   }
   Corpus single({"one", "one", ""});
-  single.options.held_out = 0.1;
+  single.options.layout.held_out = 0.1;
   expect_parts(error_of([&] { single.open(SequenceMode::kFull, 16); }), {"corpus.jsonl", "only one distinct text"});
 }
 
@@ -246,7 +244,7 @@ TEST(Dataset, FingerprintAndCache) {
   EXPECT_EQ(a.fingerprint(), b.fingerprint());
   EXPECT_NE(a.fingerprint(), corpus.open(SequenceMode::kFull, 15).fingerprint());
   EXPECT_NE(a.fingerprint(), corpus.open(SequenceMode::kPack, 16).fingerprint());
-  corpus.options.held_out = 0.5;
+  corpus.options.layout.held_out = 0.5;
   EXPECT_NE(a.fingerprint(), corpus.open(SequenceMode::kFull, 16).fingerprint());
   Corpus other({"one", "two", "thref"}), same({"one", "two", "three"});
   EXPECT_NE(a.fingerprint(), other.open(SequenceMode::kFull, 16).fingerprint());
@@ -258,15 +256,15 @@ TEST(Dataset, Errors) {
   const auto message = [&](SequenceMode mode, int64_t length) { return error_of([&] { corpus.open(mode, length); }); };
   expect_parts(message(SequenceMode::kFull, 2), {"--seq-length 2", "3"});
   expect_parts(message(SequenceMode::kFull, int64_t(1) << 24), {"--seq-length"});
-  corpus.options.stride = 6;
+  corpus.options.layout.stride = 6;
   expect_parts(message(SequenceMode::kSplit, 8), {"--stride 6", "6"});
-  corpus.options.stride = 1;
+  corpus.options.layout.stride = 1;
   expect_parts(message(SequenceMode::kFull, 8), {"--stride", "split"});
-  corpus.options.stride = 0;
-  corpus.options.held_out = 1;
+  corpus.options.layout.stride = 0;
+  corpus.options.layout.held_out = 1;
   expect_parts(message(SequenceMode::kFull, 8), {"held-out", "1"});
-  corpus.options.held_out = 0;
-  corpus.options.cross_document_attention = true;
+  corpus.options.layout.held_out = 0;
+  corpus.options.layout.cross_document_attention = true;
   expect_parts(message(SequenceMode::kPack, 8), {"--cross-document-attention", "full"});
 }
 
@@ -289,10 +287,8 @@ TEST(Dataset, RealCorpus) {
   const std::string corpus = shared_path("data/corpora/cs.jsonl.zst");
   if (!std::filesystem::exists(corpus)) GTEST_SKIP() << "skipped: no shared data";
   TempDir dir;
-  DatasetOptions options;
-  options.corpus.files = {corpus};
-  options.cache_dir = dir.path();
-  options.held_out = 0.01;
+  const DatasetOptions options{.cache = {.corpus = {.files = {corpus}}, .dir = dir.path()},
+                               .layout = {.held_out = 0.01}};
   const Dataset data = Dataset::open(options, Tokenizer::load(shared_path("data/tokenizer/roberta-base")));
   const Ledger& l = data.ledger();
   EXPECT_EQ(l.documents_in, 21369);

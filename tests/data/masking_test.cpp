@@ -17,18 +17,20 @@ struct Masked {
   std::vector<int32_t> ids, positions, labels;
 };
 
-Masked mask(const Masker& masker, std::vector<int32_t> ids, const std::vector<uint8_t>& words, uint64_t key) {
+using Shared = std::shared_ptr<const Objective>;
+
+Masked mask(const Shared& masking, std::vector<int32_t> ids, const std::vector<uint8_t>& words, uint64_t key) {
   Masked out{std::move(ids), {}, {}};
-  masker.apply(out.ids, words, key, out.positions, out.labels);
+  masking->apply({.ids = out.ids, .word_starts = words, .key = key}, out.positions, out.labels);
   return out;
 }
 
 constexpr int32_t kVocab = 1000, kMaskId = 999;
 
-Masker masker_with(MaskingOptions options) {
+Shared masking_with(MaskingOptions options) {
   std::vector<uint8_t> special(kVocab);
   for (int id : {0, 1, 2, 3, kMaskId, 500}) special[id] = 1;
-  return Masker(options, kMaskId, special);
+  return make_masking(options, kMaskId, special);
 }
 
 // <s>, n ordinary tokens, </s>.
@@ -45,12 +47,12 @@ void expect_share(double count, double n, double p, const char* what) {
 }
 
 TEST(Masking, SharesAndUniformReplacement) {
-  const Masker masker = masker_with({.seed = 7});
+  const Shared masking = masking_with({.seed = 7});
   const auto ids = sequence(500);
   double tokens = 0, targets = 0, masks = 0, randoms = 0, kept = 0;
   std::map<int32_t, int> drawn;
   for (uint64_t s = 0; s < 4000; ++s) {
-    const Masked m = mask(masker, ids, {}, example_key(s % 3, s));
+    const Masked m = mask(masking, ids, {}, example_key(s % 3, s));
     tokens += 500;
     targets += double(m.positions.size());
     for (size_t t = 0; t < m.positions.size(); ++t) {
@@ -77,20 +79,20 @@ TEST(Masking, SharesAndUniformReplacement) {
 }
 
 TEST(Masking, EveryPositionAlike) {
-  const Masker masker = masker_with({.mlm_probability = 0.3, .seed = 3});
+  const Shared masking = masking_with({.mlm_probability = 0.3, .seed = 3});
   const auto ids = sequence(64);
   std::vector<double> hits(66);
   constexpr int kRuns = 20000;
   for (uint64_t s = 0; s < kRuns; ++s)
-    for (int32_t p : mask(masker, ids, {}, example_key(0, s)).positions) hits[p] += 1;
+    for (int32_t p : mask(masking, ids, {}, example_key(0, s)).positions) hits[p] += 1;
   EXPECT_EQ(hits.front(), 0);
   EXPECT_EQ(hits.back(), 0);
   for (int p = 1; p <= 64; ++p) expect_share(hits[p], kRuns, 0.3, "position");
 }
 
 TEST(Masking, SpecialsAreNeverTargets) {
-  const Masker masker = masker_with({.mlm_probability = 1, .mask_share = 1, .random_share = 0});
-  const Masked m = mask(masker, {0, 10, 500, 11, kMaskId, 2, 1, 1}, {}, 5);
+  const Shared masking = masking_with({.mlm_probability = 1, .mask_share = 1, .random_share = 0});
+  const Masked m = mask(masking, {0, 10, 500, 11, kMaskId, 2, 1, 1}, {}, 5);
   EXPECT_EQ(m.positions, (std::vector<int32_t>{1, 3}));
   EXPECT_EQ(m.labels, (std::vector<int32_t>{10, 11}));
   EXPECT_EQ(m.ids, (std::vector<int32_t>{0, kMaskId, 500, kMaskId, kMaskId, 2, 1, 1}));
@@ -98,29 +100,29 @@ TEST(Masking, SpecialsAreNeverTargets) {
 
 TEST(Masking, PureFunctionOfSeedKeyAndPosition) {
   const auto ids = sequence(300);
-  const Masked a = mask(masker_with({.seed = 1}), ids, {}, example_key(2, 9));
-  const Masked again = mask(masker_with({.seed = 1}), ids, {}, example_key(2, 9));
+  const Masked a = mask(masking_with({.seed = 1}), ids, {}, example_key(2, 9));
+  const Masked again = mask(masking_with({.seed = 1}), ids, {}, example_key(2, 9));
   EXPECT_EQ(a.ids, again.ids);
   EXPECT_EQ(a.positions, again.positions);
-  EXPECT_NE(a.positions, mask(masker_with({.seed = 2}), ids, {}, example_key(2, 9)).positions);
-  EXPECT_NE(a.positions, mask(masker_with({.seed = 1}), ids, {}, example_key(3, 9)).positions);
-  EXPECT_NE(a.positions, mask(masker_with({.seed = 1}), ids, {}, example_key(2, 10)).positions);
+  EXPECT_NE(a.positions, mask(masking_with({.seed = 2}), ids, {}, example_key(2, 9)).positions);
+  EXPECT_NE(a.positions, mask(masking_with({.seed = 1}), ids, {}, example_key(3, 9)).positions);
+  EXPECT_NE(a.positions, mask(masking_with({.seed = 1}), ids, {}, example_key(2, 10)).positions);
   // A prefix is masked as the whole is.
   const std::vector<int32_t> head(ids.begin(), ids.begin() + 100);
-  const Masked b = mask(masker_with({.seed = 1}), head, {}, example_key(2, 9));
+  const Masked b = mask(masking_with({.seed = 1}), head, {}, example_key(2, 9));
   EXPECT_TRUE(std::equal(b.ids.begin(), b.ids.end(), a.ids.begin()));
 }
 
 // Recorded once: a change of these numbers changes every run in the world.
 TEST(Masking, Pinned) {
-  const Masked m = mask(masker_with({.seed = 42}), sequence(40), {}, example_key(1, 1234));
+  const Masked m = mask(masking_with({.seed = 42}), sequence(40), {}, example_key(1, 1234));
   EXPECT_EQ(m.positions, (std::vector<int32_t>{8, 19, 33, 36}));
   const std::vector<int32_t> now{m.ids[8], m.ids[19], m.ids[33], m.ids[36]};
   EXPECT_EQ(now, (std::vector<int32_t>{916, kMaskId, 450, 39}));  // random, <mask>, random, kept
 }
 
 TEST(Masking, WholeWords) {
-  const Masker masker = masker_with({.mlm_probability = 0.2, .whole_word = true, .seed = 11});
+  const Shared masking = masking_with({.mlm_probability = 0.2, .whole_word = true, .seed = 11});
   auto ids = sequence(0);
   ids.pop_back();
   std::vector<uint8_t> words{1};
@@ -137,7 +139,7 @@ TEST(Masking, WholeWords) {
   double seen = 0, hit = 0, masks = 0, kept = 0;
   int different_random = 0;
   for (uint64_t s = 0; s < 2000; ++s) {
-    const Masked m = mask(masker, ids, words, example_key(0, s));
+    const Masked m = mask(masking, ids, words, example_key(0, s));
     std::map<int, std::vector<int32_t>> targets;
     for (int32_t p : m.positions) targets[word_of[p]].push_back(m.ids[p]);
     seen += 120;
@@ -160,32 +162,80 @@ TEST(Masking, WholeWords) {
 }
 
 TEST(Masking, WordsEndAtSpecialsAndAtTheStart) {
-  const Masker masker = masker_with({.mlm_probability = 0.5, .whole_word = true});
+  const Shared masking = masking_with({.mlm_probability = 0.5, .whole_word = true});
   // The second half of a word that a window cut, a special token amid a word: three words of two tokens each.
   const std::vector<int32_t> ids{0, 10, 10, 2, 11, 11, 2, 12, 12, 2};
   const std::vector<uint8_t> words{1, 0, 0, 1, 0, 0, 1, 1, 0, 1};
   std::map<std::vector<int32_t>, int> sets;
-  for (uint64_t s = 0; s < 400; ++s) ++sets[mask(masker, ids, words, s).positions];
+  for (uint64_t s = 0; s < 400; ++s) ++sets[mask(masking, ids, words, s).positions];
   EXPECT_EQ(sets.size(), 8u) << "each of the three is drawn for itself";
   for (const auto& [positions, n] : sets)
     for (size_t i = 0; i < positions.size(); i += 2) EXPECT_EQ(positions[i] + 1, positions[i + 1]);
 }
 
 TEST(Masking, Errors) {
-  const auto error = [](MaskingOptions o) { return error_of([&] { masker_with(o); }); };
+  const auto error = [](MaskingOptions o) { return error_of([&] { masking_with(o); }); };
   for (double p : {0.0, -0.1, 1.1, std::nan("")}) expect_parts(error({.mlm_probability = p}), {"--mlm-probability"});
   expect_parts(error({.mask_share = 0.8, .random_share = 0.3}), {"0.8", "0.3"});
   expect_parts(error({.mask_share = -0.1}), {"-0.1"});
-  expect_parts(error_of([] { Masker({}, 5, std::vector<uint8_t>(5)); }), {"<mask>", "5"});
-  expect_parts(error_of([] { Masker({}, 1, std::vector<uint8_t>(5, 1)); }), {"special"});
-  const Masker masker = masker_with({});
-  expect_parts(error_of([&] { mask(masker, {0, kVocab, 2}, {}, 0); }), {"1000", "vocabulary"});
-  expect_parts(error_of([&] { mask(masker, {-1}, {}, 0); }), {"-1"});
+  expect_parts(error_of([] { make_masking({}, 5, std::vector<uint8_t>(5)); }), {"<mask>", "5"});
+  expect_parts(error_of([] { make_masking({}, 1, std::vector<uint8_t>(5, 1)); }), {"special"});
+  const Shared masking = masking_with({});
+  expect_parts(error_of([&] { mask(masking, {0, kVocab, 2}, {}, 0); }), {"1000", "vocabulary"});
+  expect_parts(error_of([&] { mask(masking, {-1}, {}, 0); }), {"-1"});
+  expect_parts(error_of([&] { mask(masking_with({.whole_word = true}), {0, 4, 2}, {1, 1}, 0); }), {"3", "2"});
+}
+
+// P(a binomial of n and p exceeds k), summed term by term.
+double tail(int64_t n, double p, int64_t k) {
+  double sum = 0;
+  for (int64_t i = k + 1; i <= n; ++i) {
+    const double term =
+        std::exp(std::lgamma(double(n + 1)) - std::lgamma(double(i + 1)) - std::lgamma(double(n - i + 1)) +
+                 double(i) * std::log(p) + double(n - i) * std::log1p(-p));
+    sum += term;
+    if (term < 1e-6 * sum) break;
+  }
+  return sum;
+}
+
+TEST(TargetBound, OfTokensIsPassedLessThanOnceInABillionBatches) {
+  for (const double p : {1e-6, 0.01, 0.15, 0.5, 0.9, 0.999})
+    for (const int64_t tokens : {1, 64, 100, 512, 4096, 67584, 1 << 20}) {
+      const int64_t bound = masking_with({.mlm_probability = p})->target_bound(tokens);
+      EXPECT_LE(bound, tokens);
+      EXPECT_LT(tail(tokens, p, bound), 1e-9) << p << ", " << tokens;
+    }
+}
+
+// Texts of words of three tokens each: their number of targets spreads three times as much as that of tokens.
+TEST(TargetBound, OfWordsIsWiderThanOfTokens) {
+  for (const double p : {0.01, 0.15, 0.5})
+    for (const int64_t words : {100, 1000, 22528, 349525}) {
+      const Shared whole = masking_with({.mlm_probability = p, .whole_word = true});
+      const Shared token = masking_with({.mlm_probability = p});
+      const int64_t bound = whole->target_bound(3 * words);
+      EXPECT_LE(bound, 3 * words);
+      EXPECT_LT(tail(words, p, bound / 3), 1e-9) << p << ", " << words;
+      if (words > 20000)
+        EXPECT_GT(tail(words, p, token->target_bound(3 * words) / 3), 1e-9) << "why words have their own";
+    }
+}
+
+// Memory plans of token masking depend on these numbers.
+TEST(TargetBound, Pinned) {
+  const auto bound = [](bool whole_word, int64_t tokens) {
+    return masking_with({.whole_word = whole_word})->target_bound(tokens);
+  };
+  EXPECT_EQ(bound(false, 4096), 816);
+  EXPECT_EQ(bound(false, 67584), 10759);
+  EXPECT_EQ(bound(true, 4096), 916);
+  EXPECT_EQ(bound(false, 50), 50);
 }
 
 TEST(Masking, FromATokenizer) {
-  const Masker masker = make_masker({.mlm_probability = 1, .mask_share = 1, .random_share = 0}, byte_tokenizer());
-  const Masked m = mask(masker, {kBos, id_of('a'), kEos, kPad, kMask, 3}, {}, 0);
+  const Shared masking = make_masking({.mlm_probability = 1, .mask_share = 1, .random_share = 0}, byte_tokenizer());
+  const Masked m = mask(masking, {kBos, id_of('a'), kEos, kPad, kMask, 3}, {}, 0);
   EXPECT_EQ(m.positions, (std::vector<int32_t>{1}));
   EXPECT_EQ(m.ids[1], kMask);
 }

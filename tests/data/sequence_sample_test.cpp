@@ -18,9 +18,10 @@ struct Twenty {
   Twenty() {
     std::string text;
     for (int length = 1; length <= 20; ++length) text += std::string(size_t(length), char('a' + length - 1)) + "\n";
-    DatasetOptions options{.mode = SequenceMode::kSplit, .seq_length = 32, .cache_dir = dir.path(), .threads = 1};
-    options.corpus.files = {dir.write("corpus.txt", text)};
-    set = Dataset::open(options, byte_tokenizer()).train();
+    const TokenCacheOptions cache{
+        .corpus = {.files = {dir.write("corpus.txt", text)}}, .dir = dir.path(), .threads = 1};
+    set = Dataset::open({.cache = cache, .layout = {.mode = SequenceMode::kSplit, .seq_length = 32}}, byte_tokenizer())
+              .train();
   }
 };
 
@@ -44,14 +45,14 @@ TEST(SpreadSample, TakesEvenlySpreadExamples) {
 TEST(SpreadSample, HandsOutTheSetsOwnExamples) {
   const Twenty t;
   const auto sample = spread_sample(t.set, 3);
-  const Masker masker = make_masker({.mlm_probability = 0.3}, byte_tokenizer());
+  const auto objective = make_masking({.mlm_probability = 0.3}, byte_tokenizer());
   EXPECT_EQ(sample->seq_length(), t.set->seq_length());
   EXPECT_EQ(sample->sequences(), t.set->sequences());
   const int64_t taken[] = {0, 6, 13};
   for (int64_t e = 0; e < 3; ++e) {
     PackedBatch own, whole;
-    sample->append(e, 2, masker, own);
-    t.set->append(taken[e], 2, masker, whole);
+    sample->append(e, 2, *objective, own);
+    t.set->append(taken[e], 2, *objective, whole);
     EXPECT_EQ(own.ids, whole.ids);
     EXPECT_EQ(own.target_rows, whole.target_rows);
     EXPECT_EQ(own.example_keys, whole.example_keys) << "the same masks and dropout";
@@ -87,7 +88,7 @@ class Huge final : public SequenceSet {
     return example < examples() / 2 ? 20 : 60;
   }
   int64_t example_sequences(int64_t) const override { return 1; }
-  void append(int64_t, uint64_t, const Masker&, PackedBatch&) const override {}
+  void append(int64_t, uint64_t, const Objective&, PackedBatch&) const override {}
   int64_t document_of(int64_t sequence) const override { return sequence; }
   int64_t first_sequence(int64_t example) const override { return example; }
 };

@@ -19,18 +19,18 @@ namespace fs = std::filesystem;
 
 struct Place {
   TempDir dir;
-  DatasetOptions options;
+  TokenCacheOptions options;
   explicit Place(std::string_view text = "one\ntwo\n\nthree\n") {
     options.corpus.files = {dir.write("a.txt", text)};
-    options.cache_dir = dir.file("cache");
+    options.dir = dir.file("cache");
   }
   std::shared_ptr<const TokenCache> open(const Tokenizer& tokenizer = byte_tokenizer()) const {
     return TokenCache::open(options, tokenizer);
   }
   std::vector<std::string> cache_files() const {
     std::vector<std::string> names;
-    if (fs::exists(options.cache_dir))
-      for (const auto& entry : fs::directory_iterator(options.cache_dir)) names.push_back(entry.path().filename());
+    if (fs::exists(options.dir))
+      for (const auto& entry : fs::directory_iterator(options.dir)) names.push_back(entry.path().filename());
     return names;
   }
 };
@@ -105,7 +105,7 @@ TEST(TokenCache, SecondStartReusesIt) {
   EXPECT_EQ(text_of(*second), "one|two||three|");
   EXPECT_EQ(first->content_fingerprint(), second->content_fingerprint());
   EXPECT_EQ(place.cache_files().size(), 1u) << "nothing but the cache stays behind";
-  place.options.verify_cache = true;
+  place.options.verify = true;
   EXPECT_TRUE(place.open()->reused());
 }
 
@@ -116,7 +116,7 @@ TEST(TokenCache, ThreadsDoNotMatter) {
   one.options.threads = 1;
   const std::string a = slurp(one.open()->path());
   one.options.threads = 5;
-  fs::remove_all(one.options.cache_dir);
+  fs::remove_all(one.options.dir);
   EXPECT_EQ(a, slurp(one.open()->path()));
 }
 
@@ -157,7 +157,7 @@ TEST(TokenCache, VerifyFindsWhatTimeAndSizeHide) {
   std::fstream(file, std::ios::in | std::ios::out).write("XXX", 3);
   ASSERT_EQ(::utimensat(AT_FDCWD, file.c_str(), times, 0), 0);
   EXPECT_TRUE(place.open()->reused());
-  place.options.verify_cache = true;
+  place.options.verify = true;
   const auto cache = place.open();
   EXPECT_FALSE(cache->reused());
   EXPECT_EQ(text_of(*cache), "XXX|two||three|");
@@ -276,7 +276,7 @@ TEST(TokenCache, FailuresLeaveNothingBehind) {
   place.dir.write("a.txt", "\n\n");
   expect_parts(error_of([&] { place.open(); }), {"a.txt", "no text"});
   EXPECT_TRUE(place.cache_files().empty());
-  place.options.cache_dir = place.options.corpus.files[0] + "/below";
+  place.options.dir = place.options.corpus.files[0] + "/below";
   expect_parts(error_of([&] { place.open(); }), {"cache", "ENCORE_CACHE"});
 }
 

@@ -112,12 +112,12 @@ TEST(IdListWriter, WritesEveryId) {
   std::vector<int32_t> ids(size_t(vocab), 0);
   for (size_t i = 0; i < ids.size(); ++i) ids[i] = int32_t(i);
   std::string out;
-  writer.append(ids, 7, 131080, out);
+  writer.append(std::vector<int32_t>{7}, ids, std::vector<int32_t>{131080}, out);
   EXPECT_TRUE(out == fmt::format("[7, {}, 131080]\n", fmt::join(ids, ", ")));
   out.clear();
-  writer.append({}, -1, -1, out);
-  writer.append({}, 0, 2, out);
-  writer.append(std::vector<int32_t>{5}, -1, -1, out);
+  writer.append({}, {}, {}, out);
+  writer.append(std::vector<int32_t>{0}, {}, std::vector<int32_t>{2}, out);
+  writer.append({}, std::vector<int32_t>{5}, {}, out);
   EXPECT_EQ(out, "[]\n[0, 2]\n[5]\n");
 }
 

@@ -12,6 +12,7 @@
 
 #include "data/tokenizer/bpe_merge.h"
 #include "data/tokenizer/bpe_trainer.h"
+#include "data/tokenizer/byte_level_bpe.h"
 #include "data/tokenizer/pretokenizer.h"
 #include "data/tokenizer/tokenizer_data.h"
 #include "kernels/base/check.h"
@@ -159,6 +160,7 @@ TEST(Tokenizer, LongWordsByHeapAsByScan) {
 // bytes follow and where many do: the same ids and word starts as without a cache.
 TEST(Tokenizer, WordsFromTheCacheAsMerged) {
   const Tokenizer& t = tiny();
+  const auto& bpe = dynamic_cast<const ByteLevelBpe&>(*t.data().model);
   std::mt19937 random(4);
   std::vector<std::string> words;
   for (int i = 0; i < 200000; ++i) {
@@ -179,8 +181,8 @@ TEST(Tokenizer, WordsFromTheCacheAsMerged) {
     for (size_t at = 0; at < text.size();) {
       const size_t end = PreTokenizer::instance().word_end(text, at);
       Ids symbols;
-      for (; at < end; ++at) symbols.push_back(t.data().byte_ids[static_cast<unsigned char>(text[at])]);
-      symbols.resize(merge_symbols(t.data().merge_table, symbols.data(), symbols.size()));
+      for (; at < end; ++at) symbols.push_back(bpe.byte_id(uint8_t(text[at])));
+      symbols.resize(merge_symbols(bpe.merge_table(), symbols.data(), symbols.size()));
       expected.insert(expected.end(), symbols.begin(), symbols.end());
       for (size_t i = 0; i < symbols.size(); ++i) expected_starts.push_back(i == 0);
     }

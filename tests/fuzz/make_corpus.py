@@ -183,6 +183,13 @@ def tokenizer_json(vocab, merges, **more):
                       "end_of_word_suffix": "", "fuse_unk": False, "vocab": vocab, "merges": merges}, **more}
 
 
+def template():
+    cls, sep = [{"SpecialToken": {"id": t, "type_id": 0}} for t in ("<s>", "</s>")]
+    a, b = [{"Sequence": {"id": t, "type_id": 0}} for t in "AB"]
+    return {"type": "TemplateProcessing", "single": [cls, a, sep], "pair": [cls, a, sep, b, sep],
+            "special_tokens": {t: {"id": t, "ids": [i], "tokens": [t]} for t, i in (("<s>", 0), ("</s>", 2))}}
+
+
 def tokenizer_seeds():
     vocab, merges = tokenizer_parts()
     lines = [f"{a} {b}" for a, b in merges]
@@ -190,6 +197,10 @@ def tokenizer_seeds():
     put("tokenizer_json", "pairs.json", json.dumps(tokenizer_json(vocab, merges)))
     put("tokenizer_json", "unknown_merge.json", json.dumps(tokenizer_json(vocab, ["a z"])))
     put("tokenizer_json", "far_id.json", json.dumps(tokenizer_json({**vocab, "zz": 2**21 - 1}, lines)))
+    put("tokenizer_json", "template.json", json.dumps(tokenizer_json(vocab, lines, post_processor=template())))
+    roberta = {"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 0]}
+    put("tokenizer_json", "processors.json", json.dumps(tokenizer_json(
+        vocab, lines, post_processor={"type": "Sequence", "processors": [{"type": "ByteLevel"}, roberta]})))
     put("tokenizer_json", "wordpiece.json", '{"model":{"type":"WordPiece","vocab":{}}}')
     merges_txt = "#version: 0.2\n" + "\n".join(lines) + "\n"
     vocab_json = json.dumps(vocab, ensure_ascii=False)

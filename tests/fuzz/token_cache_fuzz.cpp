@@ -5,9 +5,8 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
-#include "data/cache/token_cache.h"
+#include "data/sequences/dataset.h"
 #include "data/sequences/masking.h"
-#include "data/tokenizer/tokenizer.h"
 #include "kernels/base/hash.h"
 #include "kernels/base/utf8.h"
 #include "tests/fuzz/fuzz_input.h"
@@ -34,12 +33,11 @@ struct Corpus {
   CacheHeader header;
 
   Corpus() {
-    options.corpus.files = {fuzz::folder().write("corpus.txt", "ab cd\n\nef gh, ij\n")};
-    options.cache_dir = fuzz::folder().path();
-    options.seq_length = 6;
-    options.held_out = 0.3;
-    options.threads = 1;
-    const auto good = TokenCache::open(options, tokenizer);
+    options.cache = {.corpus = {.files = {fuzz::folder().write("corpus.txt", "ab cd\n\nef gh, ij\n")}},
+                     .dir = fuzz::folder().path(),
+                     .threads = 1};
+    options.layout = {.seq_length = 6, .held_out = 0.3};
+    const auto good = TokenCache::open(options.cache, tokenizer);
     cache = good->path();
     files = cached_files_json(good->files());
     std::ifstream(cache, std::ios::binary).read(reinterpret_cast<char*>(&header), sizeof header);
@@ -78,14 +76,14 @@ std::string repaired(const Corpus& corpus, std::string bytes) {
 
 void read_all(const Corpus& corpus, SequenceMode mode) {
   DatasetOptions options = corpus.options;
-  options.mode = mode;
+  options.layout.mode = mode;
   const Dataset dataset = Dataset::open(options, corpus.tokenizer);
   fuzz::must(dataset.ledger().adds_up(), "the ledger adds up");
-  const Masker masker = make_masker({}, corpus.tokenizer);
+  const auto objective = make_masking({}, corpus.tokenizer);
   for (const auto& side : {dataset.train(), dataset.held_out()}) {
     PackedBatch batch;
     for (int64_t e = 0; e < side->examples(); ++e) {
-      side->append(e, 0, masker, batch);
+      side->append(e, 0, *objective, batch);
       side->document_of(side->first_sequence(e));
     }
   }

@@ -18,6 +18,7 @@ inline void use_tokenizer(const std::string& folder) {
     tokenizer.decode(ids);
     tokenizer.decode(ids, true);
     read_or_refuse([&] { tokenizer.build_inputs(ids, 16); });
+    read_or_refuse([&] { tokenizer.build_inputs(ids, ids, 16); });
   });
 }
 

@@ -65,7 +65,7 @@ TEST_F(AheadOfTheDevice, IdleTimeIsThatOfMakingBatches) {
 TEST_F(AheadOfTheDevice, AnEvaluationBetweenStepsStandsAlone) {
   Rig cpu(kTokens, 3), simt(kTokens, 3, DType::kF32, -1, "simt");
   const auto evaluate = [](Rig& rig) {
-    rig.model->evaluate(make_batch({{0, 0}, {0, 1}}, *rig.data.train(), make_masker({.seed = 5}, rig.tokenizer), 1));
+    rig.model->evaluate(make_batch({{0, 0}, {0, 1}}, *rig.data.train(), *make_masking({.seed = 5}, rig.tokenizer), 1));
     return rig.model->take_totals();
   };
   while (!cpu.trainer->done()) {
@@ -82,9 +82,9 @@ TEST_F(AheadOfTheDevice, AnEvaluationBetweenStepsStandsAlone) {
 // The spoilt weight meets the passes that begin after it: those of the step after the next call's.
 TEST_F(AheadOfTheDevice, AStepThatIsNotFiniteIsTakenBack) {
   Rig rig(kTokens, 6, DType::kF32, -1, "simt");
-  StepOptions options = step_options(kTokens, 6);
+  StepOptions options = step_options();
   options.on_nonfinite = OnNonFinite::kSkip;
-  rig.trainer.emplace(*rig.reservation, rig.data.train(), rig.masker, *rig.processes, options);
+  rig.trainer.emplace(*rig.reservation, *rig.source, *rig.processes, options);
   rig.trainer->run_step();
   ParamStore& params = rig.model->params();
   std::vector<float> positions = params.read(params.find(kPositions));

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "tests/train/tiny_run.h"
+#include "train/text_batches.h"
 
 namespace encore::test {
 namespace {
@@ -20,22 +21,19 @@ struct Rig {
       : tokenizer(Tokenizer::load(workplace().model())),
         backend(make_backend("cpu", 1)),
         comm(make_communicator()),
-        data(Dataset::open({.corpus = {.files = {workplace().train()}},
-                            .seq_length = 64,
-                            .cache_dir = workplace().cache(),
-                            .threads = 1},
-                           tokenizer)) {
+        data(Dataset::open(
+            {.cache = {.corpus = {.files = {workplace().train()}}, .dir = workplace().cache(), .threads = 1},
+             .layout = {.seq_length = 64}},
+            tokenizer)) {
     const EncoderConfig config = load_config(workplace().model());
     model = make_mlm(config, *backend, DType::kF32, Mode::kTraining);
     load_weights(workplace().model(), model->params(), config, 0);
-    reservation.emplace(*model, plan_capacity(512, 0.15), Mode::kTraining);
-    const StepOptions options{.batch_sequences = 4,
-                              .tokens_per_batch = 512,
-                              .total_examples = 40,
-                              .seed = 5,
-                              .schedule = {.lr = 1e-3},
-                              .on_nonfinite = on_nonfinite};
-    trainer.emplace(*reservation, data.train(), make_masker({.seed = 5}, tokenizer), *comm, options);
+    const auto objective = make_masking({.seed = 5}, tokenizer);
+    reservation.emplace(*model, plan_capacity(512, *objective), Mode::kTraining);
+    source.emplace(data.train(), objective, model->config().pad_token_id,
+                   TextBatchOptions{.batch_sequences = 4, .tokens_per_batch = 512, .total_examples = 40, .seed = 5});
+    trainer.emplace(*reservation, *source, *comm,
+                    StepOptions{.seed = 5, .schedule = {.lr = 1e-3}, .on_nonfinite = on_nonfinite});
   }
   void poison(const std::string& name, float value) {
     const int index = model->params().find(name);

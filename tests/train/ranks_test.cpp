@@ -4,6 +4,7 @@
 
 #include "tests/support/thread_ranks.h"
 #include "tests/train/tiny_run.h"
+#include "train/text_batches.h"
 #include "train/trainer.h"
 
 namespace encore::test {
@@ -26,10 +27,11 @@ struct Seen {
 
 std::vector<Seen> train(int ranks) {
   const Tokenizer tokenizer = Tokenizer::load(workplace().model());
-  const Dataset data = Dataset::open(
-      {.corpus = {.files = {workplace().train()}}, .seq_length = 64, .cache_dir = workplace().cache(), .threads = 1},
-      tokenizer);
-  const Masker masker = make_masker({.seed = 11}, tokenizer), fixed = make_masker({.seed = kEvalSeed}, tokenizer);
+  const Dataset data =
+      Dataset::open({.cache = {.corpus = {.files = {workplace().train()}}, .dir = workplace().cache(), .threads = 1},
+                     .layout = {.seq_length = 64}},
+                    tokenizer);
+  const auto objective = make_masking({.seed = 11}, tokenizer), fixed = make_masking({.seed = kEvalSeed}, tokenizer);
   const EncoderConfig config = load_config(workplace().model());
   std::vector<Seen> seen(static_cast<size_t>(ranks));
   ThreadRanks(ranks).run([&](Communicator& comm) {
@@ -37,14 +39,12 @@ std::vector<Seen> train(int ranks) {
     const std::unique_ptr<Backend> backend = make_backend("cpu", 1);
     const std::unique_ptr<Model> model = make_mlm(config, *backend, DType::kF32, Mode::kTraining);
     load_weights(workplace().model(), model->params(), config, 0);
-    Reservation reservation(*model, plan_capacity(128, 0.15), Mode::kTraining);
-    Trainer trainer(reservation, data.train(), masker, comm,
-                    {.batch_sequences = 10,
-                     .tokens_per_batch = 128,
-                     .total_examples = 10 * kSteps,
-                     .seed = 11,
-                     .schedule = {.lr = 3e-3},
-                     .adamw = {.weight_decay = 0.01}});
+    Reservation reservation(*model, plan_capacity(128, *objective), Mode::kTraining);
+    const TextBatches source(
+        data.train(), objective, config.pad_token_id,
+        {.batch_sequences = 10, .tokens_per_batch = 128, .total_examples = 10 * kSteps, .seed = 11}, comm.size());
+    Trainer trainer(reservation, source, comm,
+                    {.seed = 11, .schedule = {.lr = 3e-3}, .adamw = {.weight_decay = 0.01}});
     for (int s = 0; s < kSteps; ++s) {
       mine.steps.push_back(trainer.run_step());
       mine.micro_batches += mine.steps.back().micro_batches;

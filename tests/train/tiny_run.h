@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "data/sequences/dataset.h"
+#include "data/sequences/masking.h"
 #include "data/tokenizer/bpe_trainer.h"
 #include "kernels/backend_factory.h"
 #include "model/checkpoint.h"
