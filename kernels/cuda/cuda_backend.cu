@@ -35,6 +35,7 @@ CudaBackend::CudaBackend(int device) : device_(device) {
   cudaDeviceProp properties{};
   check_cuda(cudaGetDeviceProperties(&properties, device), "cuda device");
   hopper_ = properties.major == 9;
+  multiprocessors_ = properties.multiProcessorCount;
   gemm_ = std::make_unique<cuda::Gemm>(stream_, properties.name);
 }
 

@@ -113,6 +113,7 @@ class CudaBackend : public Backend {
 
   int device_ = 0;
   bool hopper_ = false;
+  int64_t multiprocessors_ = 0;  // of the device: grids and partial sums are cut by it
   cudaStream_t stream_ = nullptr;
   size_t shared_limit_ = 0;  // bytes of shared memory that a block may ask for
   // By columns: clusters of the cross-entropy that the device has at a time; 0: not asked.
