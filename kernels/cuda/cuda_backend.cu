@@ -2,7 +2,7 @@
 #include "kernels/cuda/combine.cuh"
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/event.h"
-#include "kernels/cuda/gemm.h"
+#include "kernels/cuda/gemm/gemm.h"
 #include "kernels/cuda/launching.h"
 #include "kernels/cuda/nccl/collectives.h"
 #include "kernels/cuda/outside.cuh"

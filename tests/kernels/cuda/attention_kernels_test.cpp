@@ -1,7 +1,5 @@
 // The attention kernels by themselves, at their launch functions, against double precision. Runs on the host executor
 // (options by environment: SIMT_ORDER, SIMT_SEED, SIMT_RACE, ...), where it also counts bank conflicts.
-#include "kernels/cuda/attention_kernels.h"
-
 #include <gtest/gtest.h>
 #include <simt/executor.h>
 
@@ -10,6 +8,7 @@
 #include <random>
 
 #include "kernels/base/dtype.h"
+#include "kernels/cuda/attention/launches.h"
 #include "tests/reference/attention_reference.h"
 
 namespace encore::test {

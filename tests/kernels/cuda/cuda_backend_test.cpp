@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/cuda/attention_kernels.h"
+#include "kernels/cuda/attention/launches.h"
 #include "tests/support/op_test.h"
 
 namespace encore::test {

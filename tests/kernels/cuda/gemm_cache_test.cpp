@@ -1,6 +1,4 @@
 // Algorithms of matrix products kept on disk, through the backend on the host executor.
-#include "kernels/cuda/gemm_cache.h"
-
 #include <gtest/gtest.h>
 #include <simt/executor.h>
 
@@ -11,6 +9,7 @@
 #include <vector>
 
 #include "kernels/cuda/cuda_backend.h"
+#include "kernels/cuda/gemm/algorithm_cache.h"
 
 namespace encore {
 namespace {

@@ -3,10 +3,10 @@
 // warpgroup keeps the tensor cores busy itself: products of two tiles are in flight while it computes exponentials.
 #pragma once
 
-#include "kernels/cuda/attention_keep.cuh"
-#include "kernels/cuda/attention_rows.cuh"
-#include "kernels/cuda/attention_softmax.cuh"
-#include "kernels/cuda/attention_wgmma.cuh"
+#include "kernels/cuda/attention/keep_bits.cuh"
+#include "kernels/cuda/attention/row_statistics.cuh"
+#include "kernels/cuda/attention/softmax.cuh"
+#include "kernels/cuda/attention/tile_wgmma.cuh"
 
 namespace encore::cuda {
 

@@ -13,7 +13,7 @@
 #include <device/mma.cuh>
 
 #include "kernels/base/rng.h"
-#include "kernels/cuda/attention_kernels.h"
+#include "kernels/cuda/attention/launches.h"
 
 namespace encore::cuda {
 

@@ -1,4 +1,4 @@
-#include "kernels/cuda/attention_forward.cuh"
+#include "kernels/cuda/attention/forward.cuh"
 
 namespace encore::cuda {
 namespace {

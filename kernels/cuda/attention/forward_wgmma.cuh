@@ -2,8 +2,8 @@
 // hide the exponentials of others.
 #pragma once
 
-#include "kernels/cuda/attention_softmax.cuh"
-#include "kernels/cuda/attention_wgmma.cuh"
+#include "kernels/cuda/attention/softmax.cuh"
+#include "kernels/cuda/attention/tile_wgmma.cuh"
 
 namespace encore::cuda {
 

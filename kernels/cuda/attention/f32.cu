@@ -1,5 +1,5 @@
-#include "kernels/cuda/attention_dq.cuh"
-#include "kernels/cuda/attention_f32.cuh"
+#include "kernels/cuda/attention/backward_atomics.cuh"
+#include "kernels/cuda/attention/f32.cuh"
 
 namespace encore::cuda {
 namespace {

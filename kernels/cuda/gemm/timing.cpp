@@ -1,9 +1,8 @@
-#include "kernels/cuda/gemm_timing.h"
-
 #include <algorithm>
 #include <limits>
 
 #include "kernels/cuda/event.h"
+#include "kernels/cuda/gemm/product.h"
 
 namespace encore::cuda {
 namespace {

@@ -1,4 +1,4 @@
-#include "kernels/cuda/gemm_timing.h"
+#include "kernels/cuda/gemm/product.h"
 #include "kernels/cuda/launch_map.h"
 
 namespace encore::cuda {

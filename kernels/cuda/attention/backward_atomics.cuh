@@ -3,7 +3,7 @@
 
 #include <device_port.h>
 
-#include "kernels/cuda/attention_kernels.h"
+#include "kernels/cuda/attention/launches.h"
 #include "kernels/cuda/vector.cuh"
 
 namespace encore::cuda {

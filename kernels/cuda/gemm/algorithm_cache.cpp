@@ -1,4 +1,4 @@
-#include "kernels/cuda/gemm_cache.h"
+#include "kernels/cuda/gemm/algorithm_cache.h"
 
 #include <charconv>
 #include <cstdio>

@@ -3,7 +3,7 @@
 // rows and every 16th column.
 #pragma once
 
-#include "kernels/cuda/attention_tile.cuh"
+#include "kernels/cuda/attention/tile.cuh"
 
 namespace encore::cuda {
 

@@ -3,8 +3,8 @@
 // kernels that sum delta and round dq (attention_dq.cuh).
 #pragma once
 
-#include "kernels/cuda/attention_rows.cuh"
-#include "kernels/cuda/attention_tile.cuh"
+#include "kernels/cuda/attention/row_statistics.cuh"
+#include "kernels/cuda/attention/tile.cuh"
 
 namespace encore::cuda {
 

@@ -1,6 +1,6 @@
-#include "kernels/cuda/attention_forward_wgmma.cuh"
-#include "kernels/cuda/attention_keys_wgmma.cuh"
-#include "kernels/cuda/attention_queries_wgmma.cuh"
+#include "kernels/cuda/attention/backward_keys_wgmma.cuh"
+#include "kernels/cuda/attention/backward_queries_wgmma.cuh"
+#include "kernels/cuda/attention/forward_wgmma.cuh"
 
 namespace encore::cuda {
 namespace {

@@ -1,7 +1,7 @@
 // The softmax of the forward pass, on the accumulators of 16 queries and 64 keys of a warp.
 #pragma once
 
-#include "kernels/cuda/attention_tile.cuh"
+#include "kernels/cuda/attention/tile.cuh"
 
 namespace encore::cuda {
 

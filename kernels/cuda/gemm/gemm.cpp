@@ -1,4 +1,4 @@
-#include "kernels/cuda/gemm.h"
+#include "kernels/cuda/gemm/gemm.h"
 
 #include <cublasLt.h>
 
@@ -8,8 +8,8 @@
 
 #include "kernels/base/check.h"
 #include "kernels/cuda/cuda_backend.h"
-#include "kernels/cuda/gemm_cache.h"
-#include "kernels/cuda/gemm_timing.h"
+#include "kernels/cuda/gemm/algorithm_cache.h"
+#include "kernels/cuda/gemm/product.h"
 #include "kernels/cuda/kept_memory.h"
 
 namespace encore::cuda {

@@ -4,8 +4,8 @@
 
 #include "kernels/base/check.h"
 #include "kernels/base/rng.h"
-#include "kernels/cuda/attention_keep.cuh"
-#include "kernels/cuda/attention_kernels.h"
+#include "kernels/cuda/attention/keep_bits.cuh"
+#include "kernels/cuda/attention/launches.h"
 #include "kernels/cuda/cuda_backend.h"
 
 namespace encore {

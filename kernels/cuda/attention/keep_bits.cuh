@@ -7,7 +7,7 @@
 
 #include <device/cp_async.cuh>
 
-#include "kernels/cuda/attention_tile.cuh"
+#include "kernels/cuda/attention/tile.cuh"
 
 namespace encore::cuda {
 

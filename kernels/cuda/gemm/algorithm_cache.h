@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "kernels/cuda/gemm_timing.h"
+#include "kernels/cuda/gemm/product.h"
 
 namespace encore::cuda {
 

@@ -1,5 +1,5 @@
-#include "kernels/cuda/attention_backward.cuh"
-#include "kernels/cuda/attention_dq.cuh"
+#include "kernels/cuda/attention/backward.cuh"
+#include "kernels/cuda/attention/backward_atomics.cuh"
 
 namespace encore::cuda {
 namespace {

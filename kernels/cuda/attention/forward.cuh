@@ -2,8 +2,8 @@
 // next K arrives while the scores are computed, the next V while they are used.
 #pragma once
 
-#include "kernels/cuda/attention_softmax.cuh"
-#include "kernels/cuda/attention_tile.cuh"
+#include "kernels/cuda/attention/softmax.cuh"
+#include "kernels/cuda/attention/tile.cuh"
 
 namespace encore::cuda {
 

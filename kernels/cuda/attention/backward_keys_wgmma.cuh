@@ -2,7 +2,7 @@
 // that P^T and dS^T are operand A of dv and dk as they are.
 #pragma once
 
-#include "kernels/cuda/attention_queries_wgmma.cuh"
+#include "kernels/cuda/attention/backward_queries_wgmma.cuh"
 
 namespace encore::cuda {
 

@@ -1,7 +1,7 @@
 // What the backward passes of attention know of each query: lse and delta.
 #pragma once
 
-#include "kernels/cuda/attention_tile.cuh"
+#include "kernels/cuda/attention/tile.cuh"
 
 namespace encore::cuda {
 
