@@ -1,4 +1,4 @@
-// Attention's arguments, checked and handed to the kernels.
+// CudaBackend's attention: checks the arguments, and launches the kernels for the dtype, the head size and the card.
 #include <algorithm>
 #include <vector>
 
@@ -26,22 +26,29 @@ HeadMatrix matrix(const char* op, const char* name, const Tensor& t) {
 template <class Op>
 AttentionArguments arguments(const char* op, const Op& o) {
   const AttentionShape& s = o.shape;
-  AttentionArguments a{};
-  a.q = matrix(op, "q", o.q), a.k = matrix(op, "k", o.k), a.v = matrix(op, "v", o.v), a.out = matrix(op, "out", o.out);
-  a.lse = o.lse.template ptr<float>();
-  a.lse_ld = o.lse.ld;
-  a.cu_seqlens = s.cu_seqlens.ptr<int32_t>();
-  a.cu_seqlens_q = s.cu_seqlens_q ? s.cu_seqlens_q.ptr<int32_t>() : a.cu_seqlens;
-  a.q_position = s.cu_seqlens_q ? s.q_position.ptr<int32_t>() : nullptr;
-  a.visible = s.visible ? s.visible.ptr<uint8_t>() : nullptr;
-  a.queries = o.q.rows, a.tokens = o.k.rows;
-  a.sequences = int(s.cu_seqlens.cols - 1);
-  a.heads = s.heads, a.head_size = s.head_size, a.scale = s.scale;
-  a.threshold = attention_dropout_threshold(o.dropout.p);
-  a.keep_scale = attention_dropout_scale(o.dropout.p);
-  a.seed = o.dropout.seed, a.layer = o.dropout.layer;
-  if (a.threshold) a.example_keys = o.dropout.example_keys.template ptr<uint64_t>();
-  return a;
+  const uint32_t threshold = attention_dropout_threshold(o.dropout.p);
+  const int32_t* const cu_seqlens = s.cu_seqlens.ptr<int32_t>();
+  return {.q = matrix(op, "q", o.q),
+          .k = matrix(op, "k", o.k),
+          .v = matrix(op, "v", o.v),
+          .out = matrix(op, "out", o.out),
+          .lse = o.lse.template ptr<float>(),
+          .lse_ld = o.lse.ld,
+          .cu_seqlens = cu_seqlens,
+          .cu_seqlens_q = s.cu_seqlens_q ? s.cu_seqlens_q.ptr<int32_t>() : cu_seqlens,
+          .q_position = s.cu_seqlens_q ? s.q_position.ptr<int32_t>() : nullptr,
+          .visible = s.visible ? s.visible.ptr<uint8_t>() : nullptr,
+          .example_keys = threshold ? o.dropout.example_keys.template ptr<uint64_t>() : nullptr,
+          .queries = o.q.rows,
+          .tokens = o.k.rows,
+          .sequences = int(s.cu_seqlens.cols - 1),
+          .heads = s.heads,
+          .head_size = s.head_size,
+          .scale = s.scale,
+          .threshold = threshold,
+          .keep_scale = attention_dropout_scale(o.dropout.p),
+          .seed = o.dropout.seed,
+          .layer = o.dropout.layer};
 }
 
 std::vector<int32_t> values_of(Backend& backend, const Tensor& t) {
@@ -55,7 +62,7 @@ void check_starts(const char* op, const char* name, const std::vector<int32_t>& 
   for (size_t i = 0; i + 1 < s.size(); ++i)
     check(s[i] <= s[i + 1], "{}: {} falls from {} to {} at sequence {}", op, name, s[i], s[i + 1], i);
 }
-// Reads the lists back, and so waits for the device.
+// Reads the lists back, which waits for the device.
 void check_lists(Backend& backend, const char* op, const AttentionShape& shape, int64_t queries, int64_t tokens) {
   const std::vector<int32_t> keys = values_of(backend, shape.cu_seqlens);
   check_starts(op, "cu_seqlens", keys, tokens, shape.spare_rows);

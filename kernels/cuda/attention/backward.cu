@@ -1,5 +1,6 @@
-#include "kernels/cuda/attention/backward.cuh"
 #include "kernels/cuda/attention/backward_atomics.cuh"
+#include "kernels/cuda/attention/backward_keys.cuh"
+#include "kernels/cuda/attention/backward_queries.cuh"
 
 namespace encore::cuda {
 namespace {
@@ -7,14 +8,16 @@ namespace {
 // The pass over queries writes delta, which the pass over keys reads.
 template <int D, bool kDropout>
 cudaError_t launch_backward(const AttentionArguments& a, cudaStream_t stream) {
-  const LaunchShape keys{dim3(tile_bound(a.tokens, a.sequences, kTileRows), unsigned(a.heads)), dim3(kKeyPassThreads),
-                         size_t(kKeyPassSmem<D>)};
+  const LaunchShape keys{.grid = dim3(tile_bound(a.tokens, a.sequences, kTileRows), unsigned(a.heads)),
+                         .block = dim3(kKeyPassThreads),
+                         .smem = kKeyPassSmem<D>};
   if (a.dq_sum)
     return with_atomics<__nv_bfloat16>(
         a, stream, [&] { return launch(stream, keys, attention_backward_keys_kernel<D, kDropout, true>, a); });
   if (a.queries > 0) {
-    const LaunchShape queries{dim3(tile_bound(a.queries, a.sequences, kTileRows), unsigned(a.heads)),
-                              dim3(kQueryPassThreads), size_t(kQueryPassSmem<D>)};
+    const LaunchShape queries{.grid = dim3(tile_bound(a.queries, a.sequences, kTileRows), unsigned(a.heads)),
+                              .block = dim3(kQueryPassThreads),
+                              .smem = kQueryPassSmem<D>};
     const cudaError_t e = launch(stream, queries, attention_backward_queries_kernel<D, kDropout>, a);
     if (e != cudaSuccess) return e;
   }

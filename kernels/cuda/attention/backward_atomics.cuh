@@ -1,4 +1,5 @@
-// Around the backward pass with atomics: rowsum(dout * out) before it, rounding of the summed dq after it.
+// The kernels around the backward pass with atomics: delta = rowsum(dout * out) before it, and after it the rounding of
+// the summed dq.
 #pragma once
 
 #include <device_port.h>
@@ -48,17 +49,17 @@ __global__ void __launch_bounds__(kDqThreads) attention_dq_kernel(const Attentio
   store_unit(static_cast<T*>(a.dq.data) + row * a.dq.ld + c, kUnit, true, x);
 }
 
-// Runs key_pass() between the two.
+// Clears dq_sum and runs key_pass() between the two.
 template <class T, class F>
 cudaError_t with_atomics(const AttentionArguments& a, cudaStream_t stream, F key_pass) {
   const int64_t width = int64_t(a.heads) * a.head_size;
   const auto blocks = [](int64_t threads) { return unsigned((threads + kDqThreads - 1) / kDqThreads); };
   cudaError_t e = cudaMemsetAsync(a.dq_sum, 0, size_t(a.queries * width) * sizeof(float), stream);
   if (e == cudaSuccess && a.queries > 0)
-    e = launch(stream, {blocks(4 * a.queries * a.heads), kDqThreads}, attention_delta_kernel<T>, a);
+    e = launch(stream, {.grid = blocks(4 * a.queries * a.heads), .block = kDqThreads}, attention_delta_kernel<T>, a);
   if (e == cudaSuccess) e = key_pass();
   if (e == cudaSuccess && a.queries > 0)
-    e = launch(stream, {blocks(a.queries * width / kUnit), kDqThreads}, attention_dq_kernel<T>, a);
+    e = launch(stream, {.grid = blocks(a.queries * width / kUnit), .block = kDqThreads}, attention_dq_kernel<T>, a);
   return e;
 }
 

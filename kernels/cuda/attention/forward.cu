@@ -5,8 +5,9 @@ namespace {
 
 template <int D>
 cudaError_t launch_forward(const AttentionArguments& a, cudaStream_t stream) {
-  const LaunchShape shape{dim3(tile_bound(a.queries, a.sequences, kTileRows), unsigned(a.heads)), dim3(kForwardThreads),
-                          size_t(kForwardSmem<D>)};
+  const LaunchShape shape{.grid = dim3(tile_bound(a.queries, a.sequences, kTileRows), unsigned(a.heads)),
+                          .block = dim3(kForwardThreads),
+                          .smem = kForwardSmem<D>};
   return a.threshold ? launch(stream, shape, attention_forward_kernel<D, true>, a)
                      : launch(stream, shape, attention_forward_kernel<D, false>, a);
 }

@@ -1,13 +1,17 @@
-// What the backward passes of attention know of each query: lse and delta.
+// What the backward passes need of each query: lse, which the forward pass has left, and delta = rowsum(dout * out)
+// (FlashAttention-2, section 3.1.2).
 #pragma once
 
-#include "kernels/cuda/attention/tile.cuh"
+#include <cuda_bf16.h>
+
+#include "kernels/cuda/attention/sequence_tiles.cuh"
+#include "kernels/cuda/attention/softmax.cuh"
 
 namespace encore::cuda {
 
-// What the scores of rows g and g + 8 are differentiated with.
+// Of a lane's rows g and g + 8.
 struct QueryRows {
-  float lse2[2];   // lse * log2(e); inf for a row that sees nothing or does not exist, so that its probabilities are 0
+  float lse2[2];   // lse * log2(e); inf for a row without a visible key or past the end, so its probabilities are 0
   float delta[2];  // rowsum(dout * out)
 };
 
@@ -16,7 +20,8 @@ __device__ __forceinline__ float scaled_lse(const AttentionArguments& a, int hea
   return lse == -INFINITY ? INFINITY : lse * kLog2E;
 }
 
-// delta of the rows of a block's tile: two threads a row. Writes it for the pass over keys and gives rows g, g + 8.
+// delta of the rows of a block's tile, by two threads a row. Writes it for the pass over keys, and returns that of rows
+// g and g + 8.
 template <int D>
 __device__ __forceinline__ void compute_delta(const AttentionArguments& a, int head, int64_t query_start, int queries,
                                               float (&delta)[2]) {

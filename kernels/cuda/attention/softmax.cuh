@@ -1,12 +1,20 @@
-// The softmax of the forward pass, on the accumulators of 16 queries and 64 keys of a warp.
+// The online softmax of the forward pass (Milakov and Gimelshein, 2018; FlashAttention-2), on the accumulators that a
+// lane holds of 16 queries x 64 keys: rows g and g + 8 (h = 0, 1), where lane = 4 g + t.
 #pragma once
 
-#include "kernels/cuda/attention/tile.cuh"
+#include <cuda_runtime.h>
+
+#include <cmath>
+#include <device/mma.cuh>
+
+#include "kernels/cuda/attention/sequence_tiles.cuh"
 
 namespace encore::cuda {
 
-// -inf for keys past the end and for hidden ones. visible: of this tile's first key, or null.
-__device__ __forceinline__ void hide_keys(float (&s)[8][4], int keys, const uint8_t* visible, int t) {
+constexpr float kLog2E = 1.4426950408889634f;
+
+// Sets the scores of keys past the end and of hidden keys to -inf. visible: of the tile's first key, or null.
+__device__ __forceinline__ void mask_keys(float (&s)[8][4], int keys, const uint8_t* visible, int t) {
 #pragma unroll
   for (int n = 0; n < 8; ++n) {
 #pragma unroll
@@ -17,24 +25,26 @@ __device__ __forceinline__ void hide_keys(float (&s)[8][4], int keys, const uint
   }
 }
 
-// Softmax so far of rows g and g + 8.
-struct RunningSoftmax {
-  float most[2], sum[2];
+// The state of rows g and g + 8 after the tiles so far.
+struct OnlineSoftmax {
+  float row_max[2] = {-INFINITY, -INFINITY};
+  float row_sum[2] = {0, 0};  // of this lane's columns
 };
 
-// Turns scores into exp2 of their distance to the row's maximum, and gives the factor by which what was summed before
-// shrinks. A row that has seen nothing keeps sums of 0.
-__device__ __forceinline__ void exponentiate(float (&s)[8][4], RunningSoftmax& row, float (&shrink)[2], float scale2) {
+// Turns scores into exp2(scale2 (s - row_max)), with the new maximum; rescale: the factor for what was summed with the
+// old one. scale2 = scale log2(e). A row without a visible key keeps a sum of 0.
+__device__ __forceinline__ void update_softmax(float (&s)[8][4], OnlineSoftmax& state, float (&rescale)[2],
+                                               float scale2) {
 #pragma unroll
   for (int h = 0; h < 2; ++h) {
-    float most = row.most[h];
+    float row_max = state.row_max[h];
 #pragma unroll
-    for (int n = 0; n < 8; ++n) most = fmaxf(most, fmaxf(s[n][2 * h], s[n][2 * h + 1]));
-    most = fmaxf(most, __shfl_xor_sync(kWholeWarp, most, 1));
-    most = fmaxf(most, __shfl_xor_sync(kWholeWarp, most, 2));
-    const float offset = most == -INFINITY ? 0.f : most * scale2;
-    shrink[h] = ptx::exp2_approx(row.most[h] * scale2 - offset);
-    row.most[h] = most;
+    for (int n = 0; n < 8; ++n) row_max = fmaxf(row_max, fmaxf(s[n][2 * h], s[n][2 * h + 1]));
+    row_max = fmaxf(row_max, __shfl_xor_sync(kWholeWarp, row_max, 1));
+    row_max = fmaxf(row_max, __shfl_xor_sync(kWholeWarp, row_max, 2));
+    const float offset = row_max == -INFINITY ? 0.f : row_max * scale2;
+    rescale[h] = ptx::exp2_approx(state.row_max[h] * scale2 - offset);
+    state.row_max[h] = row_max;
     float sum = 0;
 #pragma unroll
     for (int n = 0; n < 8; ++n) {
@@ -44,31 +54,29 @@ __device__ __forceinline__ void exponentiate(float (&s)[8][4], RunningSoftmax& r
         sum += s[n][2 * h + e];
       }
     }
-    row.sum[h] = row.sum[h] * shrink[h] + sum;
+    state.row_sum[h] = state.row_sum[h] * rescale[h] + sum;
   }
 }
 
-// Zeros for the dropped ones of 64 keys from column on.
-__device__ __forceinline__ void drop(float (&s)[8][4], const DropoutKey& key, const int (&position)[2], int column,
-                                     int t, uint32_t threshold) {
+template <int N>
+__device__ __forceinline__ void rescale_rows(float (&out)[N][4], const float (&rescale)[2]) {
 #pragma unroll
-  for (int half = 0; half < 2; ++half) {
-    const KeepBits bits = draw_keep_bits(key, position[0], position[1], column / 32 + half, t);
+  for (int n = 0; n < N; ++n) {
 #pragma unroll
-    for (int o = 0; o < 4; ++o) {
-#pragma unroll
-      for (int e = 0; e < 2; ++e) {
-        if (!is_kept(bits.top[o], e, threshold)) s[4 * half + o][e] = 0;
-        if (!is_kept(bits.bottom[o], e, threshold)) s[4 * half + o][2 + e] = 0;
-      }
-    }
+    for (int i = 0; i < 4; ++i) out[n][i] *= rescale[i / 2];
   }
 }
 
 // A row's sum over the four lanes that share it.
-__device__ __forceinline__ float row_sum(float sum) {
+__device__ __forceinline__ float reduce_row_sum(float sum) {
   sum += __shfl_xor_sync(kWholeWarp, sum, 1);
   return sum + __shfl_xor_sync(kWholeWarp, sum, 2);
+}
+
+// What a row's output is multiplied by at the end. A row without a visible key gives 0, and a NaN stays one.
+template <bool kDropout>
+__device__ __forceinline__ float output_factor(float sum, float keep_scale) {
+  return sum > 0 ? (kDropout ? keep_scale : 1.f) / sum : sum;
 }
 
 }  // namespace encore::cuda

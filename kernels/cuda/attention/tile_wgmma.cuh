@@ -1,8 +1,15 @@
-// What the attention kernels for Hopper (sm_90a) share: head size 64, products of 64 x 64 tiles by wgmma with A in
-// registers, whose accumulators lie in the lanes as those of mma.m16n8k16 do (attention_tile.cuh serves both).
+// What the attention kernels for Hopper share (wgmma, sm_90a; head size 64): products of 64 x 64 tiles, and the ring of
+// stages that their tiles arrive in. The accumulators lie in the lanes as those of mma.m16n8k16 do, so softmax.cuh and
+// dropout.cuh serve both.
 //
-// A block of two or three warpgroups has 64 rows of one head for each, and meets tiles of 64 rows that arrive in a ring
-// of three stages. What one product yields becomes the A operand of the next without leaving the registers.
+// Warpgroups: two or three, each with 64 rows of one head. All of them compute (consumers); the first two also copy
+//   (producers).
+// Shared memory: the block's own tiles, then a ring of three stages of two tiles each.
+// Pipeline: an iteration uses two stages, its own tile's for the scores and the tile's before for the product that
+//   follows them, while cp.async fills the third (one group of copies a stage). wait_stage is both barriers of the
+//   ring: behind it this iteration's stage is full, and the one that was last used in the iteration before is empty.
+// Invariants: between a wgmma and its wait nothing touches its accumulators, its registers of A or its tiles.
+// Measured: docs/performance.md, "On a GPU"; bench/results/2026-11-27_gpu_check_h100.md.
 #pragma once
 
 #include <device/wgmma.cuh>
@@ -11,14 +18,19 @@
 
 namespace encore::cuda {
 
-// A block has one warpgroup for each 64 rows; two of them load the stages.
-constexpr int kGroupRows = 64, kGroupThreads = 128, kLoadThreads = 256, kStages = 3;
+constexpr int kWarpgroupRows = 64, kWarpgroupThreads = 128, kProducerThreads = 256, kStages = 3;
 constexpr int kStageBytes = 2 * kTileBytes<64>;
+static_assert(kWarpgroupRows == kTileRows);
+static_assert(kTileBytes<64> % 1024 == 0, "the 128-byte swizzle has a period of 1024 bytes");
+constexpr int kSharedMemoryOfBlock = 227 * 1024;  // sm_90
+// Of a backward pass: the block's rows of two matrices, and the stages.
+template <int kWarpgroups>
+constexpr int kBackwardWgmmaSmem = 2 * kWarpgroups* kTileBytes<64> + kStages* kStageBytes;
 
-using Tile = float[8][4];        // a lane's part of 64 x 64 accumulators
-using Operand = uint32_t[4][4];  // a lane's part of a 64 x 64 operand A in bf16
+using Accumulators = float[8][4];  // a lane's part of 64 x 64
+using OperandA = uint32_t[4][4];   // a lane's part of a 64 x 64 operand A in bf16
 
-__device__ __forceinline__ float (&registers(Tile& x))[32] {
+__device__ __forceinline__ float (&registers(Accumulators& x))[32] {
   return reinterpret_cast<float(&)[32]>(x);
 }
 
@@ -34,42 +46,40 @@ __device__ __forceinline__ void wait_products(T&... registers) {
   (ptx::wgmma_pin(registers), ...);
 }
 
-// Descriptors of a tile of 64 rows whose columns, or whose rows, are summed over. A further 16 of them are a constant
-// away, which is added to the descriptor.
-__device__ __forceinline__ uint64_t over_columns(uint32_t tile) {
+// Descriptors of a tile of 64 rows as operand B: K-major, where its columns are summed over, and MN-major, where its
+// rows are. The next 16 of k are a constant further in the descriptor.
+__device__ __forceinline__ uint64_t descriptor_k_major(uint32_t tile) {
   return ptx::wgmma_descriptor_swizzle128(tile, 16, 1024);
 }
-__device__ __forceinline__ uint64_t over_rows(uint32_t tile) {
+__device__ __forceinline__ uint64_t descriptor_mn_major(uint32_t tile) {
   return ptx::wgmma_descriptor_swizzle128(tile, kTileBytes<64>, 1024);
 }
-constexpr uint64_t kNextColumns = 16 * 2 / 16, kNextRows = 16 * 128 / 16;
+constexpr uint64_t kNextK = 16 * 2 / 16, kNextKOfMnMajor = 16 * 128 / 16;
 
 // d = a b^T, b a tile in shared memory.
-__device__ __forceinline__ void multiply_transposed(Tile& d, const Operand& a, uint32_t b) {
-  const uint64_t of_b = over_columns(b);
+__device__ __forceinline__ void multiply_transposed(Accumulators& d, const OperandA& a, uint32_t b) {
+  const uint64_t of_b = descriptor_k_major(b);
 #pragma unroll
-  for (int kk = 0; kk < 4; ++kk)
-    ptx::wgmma_m64k16_rs<64, 0>(registers(d), a[kk], of_b + uint64_t(kk) * kNextColumns, kk > 0);
+  for (int kk = 0; kk < 4; ++kk) ptx::wgmma_m64k16_rs<64, 0>(registers(d), a[kk], of_b + uint64_t(kk) * kNextK, kk > 0);
 }
-// The same, a in shared memory. What stays there and meets tile after tile comes from there: ptxas 13.0 has given the
-// registers of an operand that a loop keeps to another operand of the loop.
-__device__ __forceinline__ void multiply_tiles(Tile& d, uint32_t a, uint32_t b) {
-  const uint64_t of_a = over_columns(a), of_b = over_columns(b);
+// The same, a in shared memory. An operand that a loop keeps (Q of the forward pass) is read from there: ptxas 13.0 has
+// given its registers to another operand of the loop (scripts/wgmma_operands.py looks for that).
+__device__ __forceinline__ void multiply_transposed(Accumulators& d, uint32_t a, uint32_t b) {
+  const uint64_t of_a = descriptor_k_major(a), of_b = descriptor_k_major(b);
 #pragma unroll
   for (int kk = 0; kk < 4; ++kk)
-    ptx::wgmma_m64k16_ss<64, 0>(registers(d), of_a + uint64_t(kk) * kNextColumns, of_b + uint64_t(kk) * kNextColumns,
-                                kk > 0);
+    ptx::wgmma_m64k16_ss<64, 0>(registers(d), of_a + uint64_t(kk) * kNextK, of_b + uint64_t(kk) * kNextK, kk > 0);
 }
 // d += a b.
-__device__ __forceinline__ void add_product(Tile& d, const Operand& a, uint32_t b) {
-  const uint64_t of_b = over_rows(b);
+__device__ __forceinline__ void add_product(Accumulators& d, const OperandA& a, uint32_t b) {
+  const uint64_t of_b = descriptor_mn_major(b);
 #pragma unroll
   for (int kk = 0; kk < 4; ++kk)
-    ptx::wgmma_m64k16_rs<64, 1>(registers(d), a[kk], of_b + uint64_t(kk) * kNextRows, true);
+    ptx::wgmma_m64k16_rs<64, 1>(registers(d), a[kk], of_b + uint64_t(kk) * kNextKOfMnMajor, true);
 }
 
 // Accumulators, rounded, as operand A of the next product.
-__device__ __forceinline__ void round_to_operand(Operand& a, const Tile& x) {
+__device__ __forceinline__ void round_to_operand(OperandA& a, const Accumulators& x) {
 #pragma unroll
   for (int kk = 0; kk < 4; ++kk) {
 #pragma unroll
@@ -77,35 +87,44 @@ __device__ __forceinline__ void round_to_operand(Operand& a, const Tile& x) {
       a[kk][i] = ptx::pack_bf16x2(x[2 * kk + i / 2][i % 2 * 2], x[2 * kk + i / 2][i % 2 * 2 + 1]);
   }
 }
-// The 16 rows from `row` on of a tile.
-__device__ __forceinline__ void load_operand(Operand& a, uint32_t tile, int row, int lane) {
+// A warp's 16 rows of a tile, from `row` on.
+__device__ __forceinline__ void load_operand(OperandA& a, uint32_t tile, int row, int lane) {
 #pragma unroll
   for (int kk = 0; kk < 4; ++kk) load_a<128>(a[kk], tile, row, kk * 2, lane);
 }
 
-// The warpgroup's 64 of the block's rows, and whether it has any of `rows`.
-__device__ __forceinline__ uint32_t group_tile() {
-  return uint32_t(int(threadIdx.x) / kGroupThreads * kTileBytes<64>);
+// A block for every kWarpgroups * 64 rows of each sequence and head.
+template <int kWarpgroups>
+LaunchShape wgmma_shape(const AttentionArguments& a, int64_t rows, int smem) {
+  return {.grid = dim3(tile_bound(rows, a.sequences, kWarpgroups * kWarpgroupRows), unsigned(a.heads)),
+          .block = dim3(unsigned(kWarpgroups * kWarpgroupThreads)),
+          .smem = size_t(smem)};
 }
-__device__ __forceinline__ bool group_has_rows(int rows) {
-  return int(threadIdx.x) / kGroupThreads * kGroupRows < rows;
+
+// The warpgroup's tile of the block's (bytes from the first), and whether any of its rows is below `rows`.
+__device__ __forceinline__ uint32_t warpgroup_tile() {
+  return uint32_t(int(threadIdx.x) / kWarpgroupThreads * kTileBytes<64>);
 }
-template <int kGroups>
-__device__ __forceinline__ bool loads() {
-  return kGroups * kGroupThreads == kLoadThreads || threadIdx.x < kLoadThreads;
+__device__ __forceinline__ bool warpgroup_has_rows(int rows) {
+  return int(threadIdx.x) / kWarpgroupThreads * kWarpgroupRows < rows;
+}
+template <int kWarpgroups>
+__device__ __forceinline__ bool is_producer() {
+  return kWarpgroups * kWarpgroupThreads == kProducerThreads || threadIdx.x < kProducerThreads;
 }
 // Starts copying the block's rows; those from `rows` on become zeros.
-template <int kGroups>
+template <int kWarpgroups>
 __device__ __forceinline__ void load_block(uint32_t to, const __nv_bfloat16* from, int64_t ld, int rows) {
-  if (!loads<kGroups>()) return;
+  if (!is_producer<kWarpgroups>()) return;
 #pragma unroll
-  for (int i = 0; i < kGroups; ++i)
-    load_tile<64, kLoadThreads>(to + uint32_t(i * kTileBytes<64>),
-                                from + (rows > i * kGroupRows ? i * kGroupRows * ld : 0), ld, rows - i * kGroupRows);
+  for (int i = 0; i < kWarpgroups; ++i)
+    load_tile<64, kProducerThreads>(to + uint32_t(i * kTileBytes<64>),
+                                    from + (rows > i * kWarpgroupRows ? i * kWarpgroupRows * ld : 0), ld,
+                                    rows - i * kWarpgroupRows);
 }
-// Loads tile after tile of two matrices' rows, one stage and one group of copies each. A thread copies one chunk of the
-// rows row and row + 32, at addresses that move on with the tiles.
-template <int kGroups>
+// Fills stage after stage with tiles of two matrices' rows, one group of copies each. A thread copies one chunk of rows
+// row() and row() + 32, at addresses that advance with the tiles.
+template <int kWarpgroups>
 class StageLoader {
  public:
   __device__ __forceinline__ StageLoader(uint32_t stages, const HeadMatrix& x, const HeadMatrix& y, int64_t start,
@@ -117,15 +136,15 @@ class StageLoader {
         to_(stages + swizzled<128>(row(), chunk() / 8)),
         left_(rows - row()) {}
 
-  // anywhere: of device memory, for rows that are not there.
-  __device__ __forceinline__ void load(int stage, const void* anywhere) {
-    if (left_ + row() > 0 && loads<kGroups>()) {
+  // valid: any readable device address, for copies of no bytes (rows past the end become zeros).
+  __device__ __forceinline__ void load(int stage, const void* valid) {
+    if (left_ + row() > 0 && is_producer<kWarpgroups>()) {
       const uint32_t to = to_ + uint32_t(stage * kStageBytes);
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
         const bool inside = left_ > 32 * half;
-        ptx::cp_async_16(to + half * 4096, inside ? x_ + half * half_x_ : anywhere, inside ? 16 : 0);
-        ptx::cp_async_16(to + half * 4096 + kTileBytes<64>, inside ? y_ + half * half_y_ : anywhere, inside ? 16 : 0);
+        ptx::cp_async_16(to + half * 4096, inside ? x_ + half * half_x_ : valid, inside ? 16 : 0);
+        ptx::cp_async_16(to + half * 4096 + kTileBytes<64>, inside ? y_ + half * half_y_ : valid, inside ? 16 : 0);
       }
       x_ += 2 * half_x_, y_ += 2 * half_y_, left_ -= kTileRows;
     }
@@ -145,9 +164,9 @@ class StageLoader {
   uint32_t to_;
   int left_;  // rows from the thread's first on
 };
-// Until all but kInFlight of this thread's groups of copies are there for everyone, wgmma included.
+// Waits until all but kInFlight of the stages that were asked for are full, for every thread and for wgmma.
 template <int kInFlight>
-__device__ __forceinline__ void arrive_stage() {
+__device__ __forceinline__ void wait_stage() {
   ptx::cp_async_wait<kInFlight>();
   ptx::fence_proxy_async();
   __syncthreads();
@@ -156,24 +175,15 @@ __device__ __forceinline__ int next_stage(int stage) {
   return stage == kStages - 1 ? 0 : stage + 1;
 }
 
-// A block's rows on their way out: accumulators into the tiles, then, behind a barrier, 16 bytes at a time from there.
-// row: of the lane, within the block.
-__device__ __forceinline__ void put_rows(unsigned char* tiles, const Tile& x, int row, int t,
-                                         const float (&factor)[2]) {
-#pragma unroll
-  for (int h = 0; h < 2; ++h) {
-#pragma unroll
-    for (int n = 0; n < 8; ++n)
-      put_pair<128>(tiles, row + 8 * h, n, t, x[n][2 * h] * factor[h], x[n][2 * h + 1] * factor[h]);
-  }
-}
-template <int kGroups>
+// Writes the block's first `rows` rows out of its tiles (store_accumulators, and a barrier behind it).
+template <int kWarpgroups>
 __device__ __forceinline__ void store_block(const unsigned char* tiles, __nv_bfloat16* to, int64_t ld, int rows) {
-  if (!loads<kGroups>()) return;
+  if (!is_producer<kWarpgroups>()) return;
 #pragma unroll
-  for (int i = 0; i < kGroups; ++i)
-    if (rows > i * kGroupRows)
-      store_tile<64, kLoadThreads>(tiles + i * kTileBytes<64>, to + i * kGroupRows * ld, ld, rows - i * kGroupRows);
+  for (int i = 0; i < kWarpgroups; ++i)
+    if (rows > i * kWarpgroupRows)
+      store_tile<64, kProducerThreads>(tiles + i * kTileBytes<64>, to + i * kWarpgroupRows * ld, ld,
+                                       rows - i * kWarpgroupRows);
 }
 
 }  // namespace encore::cuda
