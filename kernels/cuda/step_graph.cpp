@@ -1,4 +1,4 @@
-// What lets the host work ahead of the device: copies from and to pinned memory, and steps recorded into graphs.
+// Work that the host queues ahead of the device: copies from and to pinned memory, and steps captured into CUDA graphs.
 #include <fmt/format.h>
 
 #include "kernels/base/check.h"
@@ -49,7 +49,7 @@ void CudaBackend::copy_to_host_async(void* staging, const void* device, size_t b
   if (bytes) check_cuda(cudaMemcpyAsync(staging, device, bytes, cudaMemcpyDeviceToHost, stream_), "copy_to_host_async");
 }
 
-// Of this thread's calls alone: NCCL's threads, which drive sums that are under way, may make any.
+// Captures this thread's calls alone: meanwhile NCCL's threads make calls of their own for the sums in flight.
 void CudaBackend::begin_recording() {
   check_cuda(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "recording of a step");
 }

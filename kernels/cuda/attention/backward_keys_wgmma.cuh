@@ -1,18 +1,17 @@
 // Backward pass in bf16 by wgmma (sm_90a, head size 64) over tiles of keys: dk and dv.
 //
-// Warpgroups: two, of 64 keys each; both copy and both compute (tile_wgmma.cuh has the ring). The scores are computed
-//   transposed, so that P^T and dS^T are operand A of dv and dk as they are, and never pass through shared memory.
+// Roles: two warpgroups of 64 keys each; both copy and both compute (tile_wgmma.cuh has the ring). The scores are
+//   computed transposed, so that P^T and dS^T are operand A of dv and dk as they are, and never pass through shared
+//   memory.
 // Shared memory: K and V of both warpgroups, three stages of Q and dO, with dropout three stages of keep bits; lse and
 //   delta of the stages are static. dk and dv leave through the tiles of K and V.
 // Pipeline: S^T = K Q^T and dP^T = V dO^T of a tile and dv += P^T dO, dk += dS^T Q of the tile before are in flight
-//   together. The keep mask is made behind S^T, the exponentials behind dP^T, dS^T behind dv and dk.
-//   lse and delta come through registers: a thread loads one value two iterations ahead and stores it into its stage
-//   before wait_stage.
+//   together. The keep mask is made behind S^T, the exponentials behind dP^T, dS^T behind dv and dk. lse and delta come
+//   through registers: a thread loads one value two iterations ahead and stores it into its stage before wait_stage.
 // Invariants: delta is divided by keep_scale, and dP^T and dS^T are without it; dk is multiplied by it at the end.
 // Numbers: one block has a multiprocessor (254 registers a thread, 255 with dropout). With dropout K does not fit in
-// registers beside V and
-//   the keep mask, so it is read from shared memory. Measured: backward_queries_wgmma.cuh has the figures of both
-//   passes.
+//   registers beside V and the keep mask, so it is read from shared memory. The rate of both
+//   passes: backward_queries_wgmma.cuh.
 #pragma once
 
 #include "kernels/cuda/attention/keep_bits.cuh"

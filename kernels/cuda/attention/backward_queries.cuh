@@ -1,12 +1,12 @@
 // Backward pass in bf16 by mma.sync (sm_80) over tiles of queries: dq, and delta for the pass over keys.
 //
-// Warps: four, of 16 queries each; a block has 64 queries of one head. All of them copy and all of them compute.
+// Roles: four warps of 16 queries each; a block has 64 queries of one head. All of them copy and all of them compute.
 // Shared memory: Q, dO, and two pairs of K and V. dq leaves through the tile of Q.
 // Pipeline: one loop over tiles of 64 keys; the next pair is copied while this one is used. The barrier behind the wait
 //   makes this pair visible to all warps, and frees the other.
 // Invariants: dS goes from accumulators to operand A in registers, so no barrier is needed between the products.
-// Numbers: 32 keys at a time, because S and dP of 64 do not fit beside dq in the 255 registers of a thread at D = 128
-//   (registers: bench/ptxas.json; traffic: bench/kernels/cost.md).
+// Numbers: 32 keys at a time: S and dP of 64 would take 32 registers more, and at D = 128 with dropout a thread has 238
+//   of 255 on sm_80 (bench/ptxas.json; traffic: bench/kernels/cost.md).
 #pragma once
 
 #include "kernels/cuda/attention/backward.cuh"

@@ -1,13 +1,12 @@
 // Backward pass in bf16 by wgmma (sm_90a, head size 64) over tiles of queries: dq, delta, and with dropout the keep
 // bits for the pass over keys (keep_bits.cuh).
 //
-// Warpgroups: three, of 64 queries each; all compute, the first two also copy (tile_wgmma.cuh has the ring).
+// Roles: three warpgroups of 64 queries each; all compute, the first two also copy (tile_wgmma.cuh has the ring).
 // Shared memory: Q and dO of the three warpgroups, three stages of K and V. dq leaves through the tiles of Q.
 // Pipeline: S = Q K^T and dP = dO V^T of a tile and dq += dS K of the tile before are in flight together. The
 //   exponentials run behind dP and dq.
 // Numbers: one block has a multiprocessor (153 registers in 384 threads, 165 with dropout), so a warpgroup must keep
-// the
-//   tensor cores busy itself. Both passes: 219 TFLOP/s at 512 tokens, 174 with dropout
+//   the tensor cores busy itself. Both passes: 219 TFLOP/s at 512 tokens, 174 with dropout
 //   (bench/results/2026-11-27_gpu_check_h100.md).
 #pragma once
 

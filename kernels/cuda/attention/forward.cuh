@@ -1,15 +1,14 @@
 // Forward pass in bf16 by mma.sync (sm_80), head sizes 32, 64, 96 and 128.
 //
-// Warps: four, of 16 queries each; a block has 64 queries of one head. All of them copy and all of them compute.
+// Roles: four warps of 16 queries each; a block has 64 queries of one head. All of them copy and all of them compute.
 // Shared memory: Q, two tiles of K, two of V. The output leaves through the tile of Q.
-// Pipeline: one loop over tiles of 64 keys. The next K is copied while the scores are computed and the next V while
-//   P V is. Each iteration waits twice, for its K and for its V (cp_async_wait<1>: the newest copy may be in flight),
-//   and the barrier behind each wait also frees the buffer that the next copy fills.
+// Pipeline: one loop over tiles of 64 keys. The next K is copied while the scores are computed and the next V while P V
+//   is. Each iteration waits twice, for its K and for its V (cp_async_wait<1>: the newest copy may be in flight), and
+//   the barrier behind each wait also frees the buffer that the next copy fills.
 // Invariants: every wait sees one more group of copies than it allows, so a group is closed in every iteration, empty
-// or
-//   not. Q's group is K's first.
-// Numbers: 64 x 64 tiles take 5 x 8 KB at D = 64, so two blocks or more share a multiprocessor of any card
-//   (registers: bench/ptxas.json; traffic: bench/kernels/cost.md).
+//   or not. Q's group is K's first.
+// Numbers: 64 x 64 tiles take 5 x 8 KB at D = 64, so two blocks or more share a multiprocessor of any card (registers:
+//   bench/ptxas.json; traffic: bench/kernels/cost.md).
 #pragma once
 
 #include "kernels/cuda/attention/dropout.cuh"

@@ -2,14 +2,14 @@
 // stages that their tiles arrive in. The accumulators lie in the lanes as those of mma.m16n8k16 do, so softmax.cuh and
 // dropout.cuh serve both.
 //
-// Warpgroups: two or three, each with 64 rows of one head. All of them compute (consumers); the first two also copy
-//   (producers).
+// Roles: two or three warpgroups, each with 64 rows of one head. All of them compute (consumers); the first two also
+//   copy (producers).
 // Shared memory: the block's own tiles, then a ring of three stages of two tiles each.
 // Pipeline: an iteration uses two stages, its own tile's for the scores and the tile's before for the product that
 //   follows them, while cp.async fills the third (one group of copies a stage). wait_stage is both barriers of the
 //   ring: behind it this iteration's stage is full, and the one that was last used in the iteration before is empty.
 // Invariants: between a wgmma and its wait nothing touches its accumulators, its registers of A or its tiles.
-// Measured: docs/performance.md, "On a GPU"; bench/results/2026-11-27_gpu_check_h100.md.
+// Numbers: docs/performance.md, "On a GPU"; bench/results/2026-11-27_gpu_check_h100.md.
 #pragma once
 
 #include <device/wgmma.cuh>

@@ -1,6 +1,6 @@
-// Algorithms that were chosen by trial, kept on disk for the next program: one file for each device model and version
-// of cuBLASLt, in $ENCORE_CACHE (else ~/.cache/encore). A file that is damaged is made anew; without a folder that can
-// be written nothing is kept. Neither stops a program.
+// The algorithms that were chosen by timing, kept on disk for the next program: one file for each device model and
+// version of cuBLASLt, in $ENCORE_CACHE (else ~/.cache/encore). A damaged file is written anew. Without a folder that
+// can be written, nothing is kept. Neither is an error.
 #pragma once
 
 #include <map>
@@ -15,7 +15,7 @@ class AlgorithmCache {
  public:
   // Reads the file. One line on standard error when it is damaged.
   AlgorithmCache(const std::string& device, size_t library_version);
-  // Writes what was added, with what other processes added meanwhile. One line on standard error when that fails.
+  // Writes what was added, merged with what other processes have added. One line on standard error when that fails.
   ~AlgorithmCache();
   AlgorithmCache(const AlgorithmCache&) = delete;
   AlgorithmCache& operator=(const AlgorithmCache&) = delete;

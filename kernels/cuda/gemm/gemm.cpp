@@ -15,26 +15,26 @@
 namespace encore::cuda {
 namespace {
 
-// What NVIDIA recommends for Hopper; enough for split-K of every shape that the models have.
+// NVIDIA's recommendation for Hopper, and enough for split-K of every shape of the models.
 constexpr size_t kWorkspace = size_t(32) << 20;
 constexpr int kCandidates = 8;
-// Products that come back this often are worth the milliseconds of trying their candidates.
+// A product that comes back this often is worth the milliseconds of timing its candidates.
 constexpr int kTimedAfter = 3;
-// Ragged batches have a new number of rows at each step, and most of those are seen once.
+// Ragged batches have another number of rows at each step, and most numbers come once.
 constexpr size_t kMostPlans = 4096;
 
 cudaDataType_t data_type(DType dtype) {
   return dtype == DType::kBF16 ? CUDA_R_16BF : CUDA_R_32F;
 }
 
-// The largest power of two up to 256 that divides an address and a stride: what cuBLASLt may count on.
+// The largest power of two up to 256 that divides the address and the stride: the alignment that cuBLASLt is promised.
 uint32_t alignment(const Tensor& t) {
   const uintptr_t bits =
       reinterpret_cast<uintptr_t>(t.data) | uintptr_t(t.rows > 1 ? t.ld : 0) * size_of(t.dtype) | 256;
   return uint32_t(bits & (~bits + 1));
 }
 
-// d = op(a) op(b), the row-major tensors seen column by column.
+// d = op(a) op(b); the row-major tensors are taken as column-major ones of transposed shape.
 Product product(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& d) {
   return {.transpose_a = transpose_a,
           .transpose_b = transpose_b,
@@ -100,7 +100,7 @@ struct Gemm::State {
   cudaStream_t stream;
   cublasLtHandle_t handle = nullptr;
   std::unordered_map<Product, Plan, ProductHash> plans;
-  std::unordered_map<Product, Choice, ProductHash> choices;  // by representative
+  std::unordered_map<Product, AlgorithmChoice, ProductHash> choices;  // by representative
   AlgorithmCache cache;
   void* workspace = nullptr;
   KeptMemory bias;  // of the running product, in bf16
@@ -159,36 +159,36 @@ struct Gemm::State {
     return plan;
   }
 
-  bool serves(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm) {
+  bool supports(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm) {
     cublasLtMatmulHeuristicResult_t result{};
     return cublasLtMatmulAlgoCheck(handle, plan.operation.get(), plan.a.get(), plan.b.get(), plan.d.get(), plan.d.get(),
                                    &algorithm, &result) == CUBLAS_STATUS_SUCCESS &&
            result.workspaceSize <= kWorkspace;
   }
 
-  // The plan takes its representative's algorithm where that serves it, and one of its own where not.
-  void follow(const Product& p, Plan& plan) {
-    Choice& choice = *plan.choice;
-    if (choice.number == 0) {
-      choice.number = 1;
+  // Gives the plan its representative's algorithm, or one of its own if that does not support its product.
+  void adopt_choice(const Product& p, Plan& plan) {
+    AlgorithmChoice& choice = *plan.choice;
+    if (choice.version == 0) {
+      choice.version = 1;
       const auto kept = cache.find(p.representative());
-      choice.settled = kept && serves(plan, *kept);
-      choice.algorithm = choice.settled ? *kept : candidates(p, plan).front().algo;
-      plan.algorithm = choice.algorithm, plan.followed = choice.number;
+      choice.timed = kept && supports(plan, *kept);
+      choice.algorithm = choice.timed ? *kept : candidates(p, plan).front().algo;
+      plan.algorithm = choice.algorithm, plan.choice_version = choice.version;
     }
-    if (plan.followed == choice.number) return;
-    plan.algorithm = serves(plan, choice.algorithm) ? choice.algorithm : candidates(p, plan).front().algo;
-    plan.followed = choice.number;
+    if (plan.choice_version == choice.version) return;
+    plan.algorithm = supports(plan, choice.algorithm) ? choice.algorithm : candidates(p, plan).front().algo;
+    plan.choice_version = choice.version;
   }
 
-  void settle(const Room& room, const Product& p, Plan& plan, const Operands& operands) {
+  void choose_by_timing(const GemmContext& context, const Product& p, Plan& plan, const Operands& operands) {
     cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
     check_cuda(cudaStreamIsCapturing(stream, &capture), "trial of matrix products");
-    if (capture != cudaStreamCaptureStatusNone) return;  // nothing can be timed now
-    Choice& choice = *plan.choice;
-    choice.settled = true;
-    plan.algorithm = choice.algorithm = fastest(room, p, plan, operands, candidates(p, plan));
-    plan.followed = ++choice.number;
+    if (capture != cudaStreamCaptureStatusNone) return;  // nothing runs while a graph is captured
+    AlgorithmChoice& choice = *plan.choice;
+    choice.timed = true;
+    plan.algorithm = choice.algorithm = fastest(context, p, plan, operands, candidates(p, plan));
+    plan.choice_version = ++choice.version;
     cache.add(p.representative(), choice.algorithm);
   }
 
@@ -210,10 +210,11 @@ struct Gemm::State {
       check_cublas(cublasLtMatmulDescSetAttribute(plan.operation.get(), CUBLASLT_MATMUL_DESC_BIAS_POINTER,
                                                   &operands.bias, sizeof operands.bias),
                    p, "bias");
-    const Room room{handle, stream, workspace, kWorkspace};
-    follow(p, plan);
-    if (!plan.choice->settled && ++plan.choice->uses >= kTimedAfter) settle(room, p, plan, operands);
-    check_cublas(multiply(room, p, plan, plan.algorithm, operands, operands.d), p, "launch");
+    const GemmContext context{
+        .handle = handle, .stream = stream, .workspace = workspace, .workspace_bytes = kWorkspace};
+    adopt_choice(p, plan);
+    if (!plan.choice->timed && ++plan.choice->uses >= kTimedAfter) choose_by_timing(context, p, plan, operands);
+    check_cublas(multiply(context, p, plan, plan.algorithm, operands, operands.d), p, "launch");
   }
 };
 
@@ -223,19 +224,19 @@ Gemm::~Gemm() = default;
 void Gemm::forward(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& y) {
   Product p = product(w, true, x, false, y);
   p.bias = bool(bias);
-  state_->run(p, {w.data, x.data, y.data, bias ? state_->bias_like(bias, y.dtype) : nullptr});
+  state_->run(p, {.a = w.data, .b = x.data, .d = y.data, .bias = bias ? state_->bias_like(bias, y.dtype) : nullptr});
 }
 
 void Gemm::backward_input(const Tensor& dy, const Tensor& w, const Tensor& dx, bool accumulate) {
   Product p = product(w, false, dy, false, dx);
   p.accumulate = accumulate;
-  state_->run(p, {w.data, dy.data, dx.data, nullptr});
+  state_->run(p, {.a = w.data, .b = dy.data, .d = dx.data, .bias = nullptr});
 }
 
 void Gemm::backward_weight(const Tensor& dy, const Tensor& x, const Tensor& dw) {
   Product p = product(x, false, dy, true, dw);
   p.accumulate = true;
-  state_->run(p, {x.data, dy.data, dw.data, nullptr});
+  state_->run(p, {.a = x.data, .b = dy.data, .d = dw.data, .bias = nullptr});
 }
 
 size_t Gemm::workspace_bytes() const {

@@ -1,7 +1,8 @@
-// Matrix products through cuBLASLt: a plan for each shape, and an algorithm chosen once for it and its neighbours.
+// Matrix products through cuBLASLt: a plan for each shape, and an algorithm that is chosen once for a shape and its
+// neighbours.
 //
-// cuBLASLt thinks in columns: a row-major [M, N] is its column-major [N, M], so every product here is computed
-// transposed and nothing is copied. bf16 products accumulate in fp32; fp32 products use no TF32.
+// cuBLASLt's matrices are column-major. A row-major [M, N] is a column-major [N, M], so every product is computed
+// transposed, and nothing is copied. bf16 products accumulate in fp32; fp32 products use no TF32.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -15,8 +16,8 @@ namespace encore::cuda {
 
 class Gemm {
  public:
-  // Throws DeviceError when cuBLASLt cannot be used. stream: where every product runs. device: its model's name, for
-  // the algorithms kept on disk (gemm_cache.h).
+  // Throws DeviceError when cuBLASLt cannot be used, Error when there is no memory for its workspace. stream: where
+  // every product runs. device: the model's name, for the algorithms kept on disk (algorithm_cache.h).
   Gemm(cudaStream_t stream, const std::string& device);
   ~Gemm();
   Gemm(const Gemm&) = delete;
@@ -27,7 +28,7 @@ class Gemm {
   void backward_input(const Tensor& dy, const Tensor& w, const Tensor& dx, bool accumulate);  // dx (+)= dy w
   void backward_weight(const Tensor& dy, const Tensor& x, const Tensor& dw);                  // dw += dy^T x
 
-  // Device memory set aside for split-K and the like.
+  // Device memory for split-K and the like, and for the rounded bias.
   size_t workspace_bytes() const;
 
  private:

@@ -1,4 +1,4 @@
-// One product of cuBLASLt: its description, its plan, its launch, and the choice of its algorithm by trial.
+// One matrix product of cuBLASLt: its description, its plan, its launch, and the choice of its algorithm by timing.
 #pragma once
 
 #include <cublasLt.h>
@@ -13,7 +13,7 @@
 
 namespace encore::cuda {
 
-// D [m, n] (+)= op(A) [m, k] op(B) [k, n], all column-major: what distinguishes one plan from another.
+// D [m, n] (+)= op(A) [m, k] op(B) [k, n], all column-major. Products that are equal share a plan.
 struct Product {
   bool transpose_a = false, transpose_b = false;
   int64_t m, n, k, lda, ldb, ldd;
@@ -22,10 +22,10 @@ struct Product {
   uint32_t align_a, align_b, align_d;  // bytes
 
   bool operator==(const Product&) const = default;
-  // The rows of the batch: those that a weight gradient sums over, else those that come out.
+  // The dimension that is the batch's rows: k of a weight gradient, which sums over them, else n.
   int64_t& rows() { return transpose_b ? k : n; }
-  // The product that stands for this one and its neighbours where algorithms are chosen, which no handful of rows
-  // sways: rows rounded up to 64, or to a quarter of the power of two below.
+  // The product that shares its algorithm with this one and its neighbours, since a few rows more or less do not change
+  // which is fastest: rows rounded up to 64, or to a quarter of the power of two below.
   Product representative() const;
   std::string str() const;  // "bf16 TN 768x4096x3072 ld 3072,3072,768 align 256,256,256 add"
 };
@@ -47,12 +47,12 @@ struct Destroy {
   void operator()(cublasLtMatmulPreference_t p) const { cublasLtMatmulPreferenceDestroy(p); }
 };
 
-// What the products with one representative have learned.
-struct Choice {
+// The algorithm of all products with one representative.
+struct AlgorithmChoice {
   cublasLtMatmulAlgo_t algorithm{};
-  int number = 0;  // rises with each algorithm; 0: none yet
+  int version = 0;  // rises with each new algorithm; 0: none yet
   int uses = 0;
-  bool settled = false;  // chosen by trial, now or by an earlier program
+  bool timed = false;  // chosen by timing, by this program or an earlier one
 };
 
 struct Plan {
@@ -60,8 +60,8 @@ struct Plan {
   std::unique_ptr<std::remove_pointer_t<cublasLtMatmulDesc_t>, Destroy> operation;
   std::unique_ptr<std::remove_pointer_t<cublasLtMatrixLayout_t>, Destroy> a, b, d;
   cublasLtMatmulAlgo_t algorithm{};
-  Choice* choice = nullptr;  // the representative's
-  int followed = 0;          // the number of that choice that `algorithm` follows; 0: none yet
+  AlgorithmChoice* choice = nullptr;  // the representative's
+  int choice_version = 0;             // the version of the choice that `algorithm` comes from; 0: none yet
 };
 
 struct Operands {
@@ -70,7 +70,7 @@ struct Operands {
   const void* bias;  // of D's dtype; null: none
 };
 
-struct Room {
+struct GemmContext {
   cublasLtHandle_t handle;
   cudaStream_t stream;
   void* workspace;
@@ -81,15 +81,15 @@ struct Room {
 void check_cublas(cublasStatus_t, const Product&, const char* action);
 
 // d = alpha A B (+ d if the product accumulates), by this algorithm.
-cublasStatus_t multiply(const Room&, const Product&, const Plan&, const cublasLtMatmulAlgo_t&, const Operands&,
+cublasStatus_t multiply(const GemmContext&, const Product&, const Plan&, const cublasLtMatmulAlgo_t&, const Operands&,
                         void* d);
 
-// Runs every candidate on the operands, results into memory of its own, and returns the fastest. Waits for the stream.
-// Where there is no memory for a second result the first candidate is returned untried.
-cublasLtMatmulAlgo_t fastest(const Room&, const Product&, const Plan&, const Operands&,
+// Times every candidate on these operands and returns the fastest. The results go into memory of its own; without room
+// for that, the first candidate is returned untimed. Waits for the stream.
+cublasLtMatmulAlgo_t fastest(const GemmContext&, const Product&, const Plan&, const Operands&,
                              const std::vector<cublasLtMatmulHeuristicResult_t>& candidates);
 
-// out [1, N] in bf16 = bias [1, N] in fp32 rounded. A launch; out is 16-byte aligned.
+// Launches out [1, N] in bf16 = bias [1, N] in fp32, rounded. out is 16-byte aligned.
 cudaError_t bias_to_bf16(const Tensor& bias, void* out, cudaStream_t);
 
 }  // namespace encore::cuda

@@ -1,4 +1,4 @@
-// Shared memory and launches: what CUDA spells with extensions that a host compiler lacks. Twin of
+// Shared memory and launches, which CUDA writes with extensions that a host compiler lacks. Twin of
 // kernels/cuda/device_port.h.
 #pragma once
 
@@ -34,16 +34,16 @@ struct LaunchShape {
   bool early = false;    // may start before the launch before it has ended (device/early_launch.cuh; sm_90)
 };
 
-// What a launch of that shape is configured by. Stays where it is: `config` points into it. say_cluster: even where it
-// is one of a single block.
+// The launch configuration of a shape. Not copied or moved, since `config` points into it. name_cluster: set the
+// cluster's size even if it is one block.
 struct LaunchConfig {
-  LaunchConfig(cudaStream_t stream, const LaunchShape& shape, bool say_cluster = false) {
+  LaunchConfig(cudaStream_t stream, const LaunchShape& shape, bool name_cluster = false) {
     config.gridDim = shape.grid;
     config.blockDim = shape.block;
     config.dynamicSmemBytes = shape.smem;
     config.stream = stream;
     config.attrs = attributes;
-    if (shape.cluster > 1 || say_cluster) {
+    if (shape.cluster > 1 || name_cluster) {
       cudaLaunchAttribute& a = attributes[config.numAttrs++];
       a.id = cudaLaunchAttributeClusterDimension;
       a.val.clusterDim.x = shape.cluster, a.val.clusterDim.y = a.val.clusterDim.z = 1;
@@ -76,7 +76,7 @@ cudaError_t launch(cudaStream_t stream, LaunchShape shape, void (*kernel)(P...),
   return cudaLaunchKernelEx(&launch.config, kernel, std::forward<A>(arguments)...);
 }
 
-// How many clusters of that shape the device has at a time (sm_90).
+// How many clusters of that shape are resident on the device at a time (sm_90).
 template <class... P>
 cudaError_t resident_clusters(int* count, LaunchShape shape, void (*kernel)(P...)) {
   const void* const of = reinterpret_cast<const void*>(kernel);

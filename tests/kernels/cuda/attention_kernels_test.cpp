@@ -52,7 +52,7 @@ class Problem {
         if (!c.subset || (random() % 7 == 0 && n != 1)) r.position.push_back(i);
       r.starts_q.push_back(int(r.position.size()));
     }
-    if (c.hidden)  // nobody sees the first sequence
+    if (c.hidden)  // all keys of the first sequence are hidden
       for (int t = 0; t < tokens(); ++t) r.visible.push_back(t >= r.starts[1] && random() % 3 != 0);
     r.q = normal(queries(), 1.5), r.k = normal(tokens(), 1.5), r.v = normal(tokens(), 1.5),
     r.dout = normal(queries(), 1);

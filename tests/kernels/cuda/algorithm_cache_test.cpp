@@ -1,4 +1,6 @@
-// Algorithms of matrix products kept on disk, through the backend on the host executor.
+// The algorithms of matrix products that are kept on disk, through the backend on the host executor.
+#include "kernels/cuda/gemm/algorithm_cache.h"
+
 #include <gtest/gtest.h>
 #include <simt/executor.h>
 
@@ -9,17 +11,16 @@
 #include <vector>
 
 #include "kernels/cuda/cuda_backend.h"
-#include "kernels/cuda/gemm/algorithm_cache.h"
 
 namespace encore {
 namespace {
 
-constexpr uint64_t kUses = 4, kTrial = 10;  // two candidates, five runs each
+constexpr uint64_t kUses = 4, kTiming = 10;  // two candidates, five runs each
 
-class GemmCache : public ::testing::Test {
+class AlgorithmCacheTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "encore-gemm-cache-XXXXXX").string();
+    std::string name = (std::filesystem::temp_directory_path() / "encore-algorithm-cache-XXXXXX").string();
     ASSERT_NE(::mkdtemp(name.data()), nullptr);
     folder_ = name;
     ::setenv("ENCORE_CACHE", name.c_str(), 1);
@@ -29,8 +30,8 @@ class GemmCache : public ::testing::Test {
     std::filesystem::remove_all(folder_);
   }
 
-  // How many products ran for so many of one shape after another by a backend of its own, with these numbers of rows in
-  // turn.
+  // How many products a new backend runs, timing included, for `uses` products of one shape with these numbers of rows
+  // in turn.
   uint64_t products(const std::vector<int64_t>& rows = {64}, uint64_t uses = kUses) {
     const uint64_t before = simt::stats().products;
     CudaBackend backend;
@@ -57,36 +58,36 @@ class GemmCache : public ::testing::Test {
   std::filesystem::path folder_;
 };
 
-TEST_F(GemmCache, TheNextProgramTriesNothing) {
-  EXPECT_EQ(products(), kUses + kTrial);
+TEST_F(AlgorithmCacheTest, TheNextProgramTimesNothing) {
+  EXPECT_EQ(products(), kUses + kTiming);
   ASSERT_NE(file(), "");
   EXPECT_NE(file().find("host_executor"), std::string::npos) << file();
   EXPECT_EQ(products(), kUses);
 }
 
 // Ragged batches: a few rows more or less are no reason to choose again, in this program or in the next.
-TEST_F(GemmCache, NeighboursShareAChoice) {
-  EXPECT_EQ(products({500, 460, 449, 512}, 8), 8 + kTrial);
+TEST_F(AlgorithmCacheTest, NeighboursShareAChoice) {
+  EXPECT_EQ(products({500, 460, 449, 512}, 8), 8 + kTiming);
   EXPECT_EQ(products({470}, 4), 4);
-  EXPECT_EQ(products({448}, 4), 4 + kTrial);
+  EXPECT_EQ(products({448}, 4), 4 + kTiming);
 }
 
-TEST_F(GemmCache, ADamagedFileIsNamedOnceAndMadeAnew) {
-  EXPECT_EQ(products(), kUses + kTrial);
+TEST_F(AlgorithmCacheTest, ADamagedFileIsNamedOnceAndMadeAnew) {
+  EXPECT_EQ(products(), kUses + kTiming);
   const std::string good = text(), name = file();
   for (const std::string& bad : {std::string("nonsense"), good.substr(0, good.size() / 2), good + "x",
                                  good.substr(0, good.find('\n') + 1) + "1" + good.substr(good.find('\n') + 2)}) {
     ASSERT_NE(bad, good);
     std::ofstream(name, std::ios::binary) << bad;
     ::testing::internal::CaptureStderr();
-    EXPECT_EQ(products(), kUses + kTrial);
+    EXPECT_EQ(products(), kUses + kTiming);
     const std::string said = ::testing::internal::GetCapturedStderr();
     EXPECT_NE(said.find(name), std::string::npos) << said;
     EXPECT_EQ(text(), good);
   }
 }
 
-TEST_F(GemmCache, KeepsWhatAnotherProcessAdded) {
+TEST_F(AlgorithmCacheTest, KeepsWhatAnotherProcessAdded) {
   const cuda::Product one{.m = 1, .n = 1, .k = 1, .lda = 1, .ldb = 1, .ldd = 1, .in = DType::kF32, .out = DType::kF32};
   cuda::Product two = one;
   two.m = 2;
@@ -103,10 +104,10 @@ TEST_F(GemmCache, KeepsWhatAnotherProcessAdded) {
   EXPECT_FALSE(other_version.find(one));
 }
 
-TEST_F(GemmCache, AFolderThatCannotBeMadeIsNoReasonToStop) {
+TEST_F(AlgorithmCacheTest, AFolderThatCannotBeMadeIsNoReasonToStop) {
   std::ofstream(folder_ / "file") << "x";
   ::setenv("ENCORE_CACHE", (folder_ / "file" / "below").c_str(), 1);
-  EXPECT_EQ(products(), kUses + kTrial);
+  EXPECT_EQ(products(), kUses + kTiming);
 }
 
 }  // namespace
