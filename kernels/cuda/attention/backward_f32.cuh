@@ -2,7 +2,7 @@
 // queries for dq and delta, then over tiles of keys for dk and dv. With atomics, the pass over keys alone, between the
 // kernels of backward_atomics.cuh.
 //
-// Roles: eight warps, all of which copy and compute.
+// Warps: eight warps, all of which copy and compute.
 // Shared memory: Q, K, V, dO, P and dS of a tile, and with dropout a byte a score.
 // Pipeline: none. An iteration loads a tile of the other side, and barriers stand between the loads, P and dS, and the
 //   sums.

@@ -1,6 +1,6 @@
 // Backward pass in bf16 by mma.sync (sm_80) over tiles of keys: dk and dv, and dq by atomics where kAtomic.
 //
-// Roles: eight warps; a block has 64 keys of one head. For the scores, a warp has 16 queries x 32 keys, so that one
+// Warps: eight warps; a block has 64 keys of one head. For the scores, a warp has 16 queries x 32 keys, so that one
 //   dropout draw gives a lane all its bits. For the sums, it has 16 keys x half the columns.
 // Shared memory: K, V, two pairs of Q and dO, P, dS. dk and dv leave through the tiles of K and V.
 // Pipeline: one loop over tiles of 64 queries; the next pair is copied while this one is used. Two barriers an

@@ -1,6 +1,6 @@
 // Backward pass in bf16 by wgmma (sm_90a, head size 64) over tiles of keys: dk and dv.
 //
-// Roles: two warpgroups of 64 keys each; both copy and both compute (tile_wgmma.cuh has the ring). The scores are
+// Warps: two warpgroups of 64 keys each; both copy and both compute (tile_wgmma.cuh has the ring). The scores are
 //   computed transposed, so that P^T and dS^T are operand A of dv and dk as they are, and never pass through shared
 //   memory.
 // Shared memory: K and V of both warpgroups, three stages of Q and dO, with dropout three stages of keep bits; lse and

@@ -1,6 +1,6 @@
 // Backward pass in bf16 by mma.sync (sm_80) over tiles of queries: dq, and delta for the pass over keys.
 //
-// Roles: four warps of 16 queries each; a block has 64 queries of one head. All of them copy and all of them compute.
+// Warps: four warps of 16 queries each; a block has 64 queries of one head. All of them copy and all of them compute.
 // Shared memory: Q, dO, and two pairs of K and V. dq leaves through the tile of Q.
 // Pipeline: one loop over tiles of 64 keys; the next pair is copied while this one is used. The barrier behind the wait
 //   makes this pair visible to all warps, and frees the other.

@@ -1,7 +1,7 @@
 // Backward pass in bf16 by wgmma (sm_90a, head size 64) over tiles of queries: dq, delta, and with dropout the keep
 // bits for the pass over keys (keep_bits.cuh).
 //
-// Roles: three warpgroups of 64 queries each; all compute, the first two also copy (tile_wgmma.cuh has the ring).
+// Warps: three warpgroups of 64 queries each; all compute, the first two also copy (tile_wgmma.cuh has the ring).
 // Shared memory: Q and dO of the three warpgroups, three stages of K and V. dq leaves through the tiles of Q.
 // Pipeline: S = Q K^T and dP = dO V^T of a tile and dq += dS K of the tile before are in flight together. The
 //   exponentials run behind dP and dq.

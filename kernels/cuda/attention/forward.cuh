@@ -1,6 +1,6 @@
 // Forward pass in bf16 by mma.sync (sm_80), head sizes 32, 64, 96 and 128.
 //
-// Roles: four warps of 16 queries each; a block has 64 queries of one head. All of them copy and all of them compute.
+// Warps: four warps of 16 queries each; a block has 64 queries of one head. All of them copy and all of them compute.
 // Shared memory: Q, two tiles of K, two of V. The output leaves through the tile of Q.
 // Pipeline: one loop over tiles of 64 keys. The next K is copied while the scores are computed and the next V while P V
 //   is. Each iteration waits twice, for its K and for its V (cp_async_wait<1>: the newest copy may be in flight), and

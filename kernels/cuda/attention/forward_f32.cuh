@@ -1,6 +1,6 @@
 // Forward pass in fp32 by multiply-adds, for every head size (tile_f32.cuh has the layout of a block).
 //
-// Roles: eight warps, all of which copy and compute.
+// Warps: eight warps, all of which copy and compute.
 // Shared memory: Q, K, V, the probabilities of a tile, and with dropout a byte a score.
 // Pipeline: none. An iteration loads a tile of 32 keys, and barriers stand between the loads, the scores and P V.
 // Numbers: this is the reference path of the device (no TF32); its speed was not tuned.

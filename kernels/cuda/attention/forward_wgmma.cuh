@@ -1,6 +1,6 @@
 // Forward pass in bf16 by wgmma (sm_90a), head size 64.
 //
-// Roles: two warpgroups of 64 queries each; both copy and both compute (tile_wgmma.cuh has the ring). A warpgroup
+// Warps: two warpgroups of 64 queries each; both copy and both compute (tile_wgmma.cuh has the ring). A warpgroup
 //   without rows waits with the other and computes nothing.
 // Shared memory: Q of both warpgroups, three stages of K and V. The output leaves through the tiles of Q.
 // Pipeline: S = Q K^T of a tile and P V of the tile before are in flight together; P V runs on behind the exponentials

@@ -2,7 +2,7 @@
 // stages that their tiles arrive in. The accumulators lie in the lanes as those of mma.m16n8k16 do, so softmax.cuh and
 // dropout.cuh serve both.
 //
-// Roles: two or three warpgroups, each with 64 rows of one head. All of them compute (consumers); the first two also
+// Warps: two or three warpgroups, each with 64 rows of one head. All of them compute (consumers); the first two also
 //   copy (producers).
 // Shared memory: the block's own tiles, then a ring of three stages of two tiles each.
 // Pipeline: an iteration uses two stages, its own tile's for the scores and the tile's before for the product that
