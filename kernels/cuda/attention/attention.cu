@@ -62,7 +62,7 @@ void check_starts(const char* op, const char* name, const std::vector<int32_t>& 
   for (size_t i = 0; i + 1 < s.size(); ++i)
     check(s[i] <= s[i + 1], "{}: {} falls from {} to {} at sequence {}", op, name, s[i], s[i + 1], i);
 }
-// Reads the lists back, which waits for the device.
+// Reads the lists back, and so waits for the device.
 void check_lists(Backend& backend, const char* op, const AttentionShape& shape, int64_t queries, int64_t tokens) {
   const std::vector<int32_t> keys = values_of(backend, shape.cu_seqlens);
   check_starts(op, "cu_seqlens", keys, tokens, shape.spare_rows);
