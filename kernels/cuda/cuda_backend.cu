@@ -1,5 +1,5 @@
 #include "kernels/base/check.h"
-#include "kernels/cuda/combine.cuh"
+#include "kernels/cuda/rows/combine.cuh"
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/event.h"
 #include "kernels/cuda/gemm/gemm.h"

@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "kernels/cuda/cuda_backend.h"
-#include "kernels/cuda/draws.cuh"
+#include "kernels/cuda/rows/draws.cuh"
 
 namespace encore::cuda {
 

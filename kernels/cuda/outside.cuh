@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "kernels/cuda/vector.cuh"
+#include "kernels/cuda/rows/unit.cuh"
 
 namespace encore::cuda {
 

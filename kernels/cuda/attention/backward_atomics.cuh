@@ -5,7 +5,7 @@
 #include <device_port.h>
 
 #include "kernels/cuda/attention/launches.h"
-#include "kernels/cuda/vector.cuh"
+#include "kernels/cuda/rows/unit.cuh"
 
 namespace encore::cuda {
 

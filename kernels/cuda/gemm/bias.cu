@@ -1,5 +1,5 @@
 #include "kernels/cuda/gemm/product.h"
-#include "kernels/cuda/launch_map.h"
+#include "kernels/cuda/rows/launch_map.h"
 
 namespace encore::cuda {
 
@@ -10,7 +10,7 @@ cudaError_t bias_to_bf16(const Tensor& bias, void* out, cudaStream_t stream) {
   args.rows = 1;
   args.cols = bias.cols;
   args.draws = draws_of({});
-  return launch_map<float, __nv_bfloat16, Same>(stream, args);
+  return launch_map<float, __nv_bfloat16, Identity>(stream, args);
 }
 
 }  // namespace encore::cuda

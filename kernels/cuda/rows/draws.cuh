@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernels/base/rng.h"
-#include "kernels/cuda/vector.cuh"
+#include "kernels/cuda/rows/unit.cuh"
 
 namespace encore::cuda {
 
@@ -11,11 +11,11 @@ struct RowDraws {
   float scale;
   uint64_t seed;
   uint32_t site;
-  const int32_t *sequence, *position;
-  const uint64_t* keys;
+  const int32_t *sequence, *position;  // [rows]
+  const uint64_t* keys;                // [sequences]
 };
 
-// What names the draws of row r.
+// The part of a draw's counter that all units of a row share.
 struct RowDraw {
   uint64_t example;
   uint32_t position;
@@ -27,6 +27,7 @@ __device__ __forceinline__ RowDraw draws_of_row(const RowDraws& d, int64_t r) {
 
 // x[i] *= 0 or the scale, for unit `unit` of the row. A NaN that is dropped becomes 0.
 __device__ __forceinline__ void drop(const RowDraws& d, RowDraw row, int unit, float (&x)[kUnit]) {
+  static_assert(kUnit == 8, "one draw of 128 bits has 16 for each column of a unit");
   if (d.threshold == 0) return;
   const PhiloxDraw bits = draw(d.seed, row.example, d.site, row_block(row.position, uint32_t(unit)));
 #pragma unroll

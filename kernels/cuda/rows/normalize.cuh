@@ -2,7 +2,7 @@
 // row, thread t the units t, t + kThreads, ...
 #pragma once
 
-#include "kernels/cuda/reduce.cuh"
+#include "kernels/cuda/rows/sums.cuh"
 
 namespace encore::cuda {
 
@@ -10,14 +10,15 @@ struct Moments {
   float mean, rstd;
 };
 
-// Mean, then the mean square of the centred row. `cols_of(k)` elements of unit k are there.
+// Mean, then the mean square of the centred row (in one pass, as E[x^2] - E[x]^2, the difference of two large numbers
+// would lose its digits). x past `cols` must be 0.
 template <int kThreads, int kUnits>
 __device__ __forceinline__ Moments row_moments(const float (&x)[kUnits][kUnit], int64_t cols, int thread, float eps) {
   float sum[1] = {0};
 #pragma unroll
   for (int k = 0; k < kUnits; ++k)
 #pragma unroll
-    for (int i = 0; i < kUnit; ++i) sum[0] += x[k][i];  // what is not there is 0
+    for (int i = 0; i < kUnit; ++i) sum[0] += x[k][i];
   block_sums<kThreads>(sum, 0);
   const float mean = sum[0] / float(cols);
   float squares[1] = {0};
@@ -42,7 +43,7 @@ __device__ __forceinline__ void normalize(Moments m, const Rows<const float>& ga
   for (int i = 0; i < kUnit; ++i) x[i] = (x[i] - m.mean) * m.rstd * g[i] + b[i];
 }
 
-// With g = dy gamma and xhat = (sum - mean) rstd: what one unit adds to the sums of g and g xhat.
+// One unit's contribution to the row sums of g and of g xhat, where g = dy gamma and xhat = (sum - mean) rstd.
 __device__ __forceinline__ void gradient_terms(const float (&dy)[kUnit], const float (&sum)[kUnit],
                                                const float (&gamma)[kUnit], Moments m, float& of_g, float& of_gx) {
 #pragma unroll
@@ -53,7 +54,7 @@ __device__ __forceinline__ void gradient_terms(const float (&dy)[kUnit], const f
   }
 }
 
-// dy becomes the gradient of the sum; dgamma and dbeta take their share. The means are those of g and g xhat.
+// dy becomes the gradient of the sum, rstd (g - mean(g) - xhat mean(g xhat)); dgamma and dbeta are added to.
 __device__ __forceinline__ void gradient_of_sum(float (&dy)[kUnit], const float (&sum)[kUnit],
                                                 const float (&gamma)[kUnit], Moments m, float mean_g, float mean_gx,
                                                 float (&dgamma)[kUnit], float (&dbeta)[kUnit]) {

@@ -11,7 +11,8 @@ namespace encore::cuda {
 
 inline constexpr int kUnit = 8;
 
-// Rows of T in device memory. wide: every row starts at a multiple of 16 bytes, so units move as 16-byte words.
+// Rows of T in device memory, `ld` elements apart. wide: every row starts at a multiple of 16 bytes, so whole units
+// move as 16-byte words.
 template <class T>
 struct Rows {
   T* data;
@@ -71,7 +72,7 @@ __device__ __forceinline__ int64_t live_rows(const int32_t* live, int64_t rows) 
   return live && *live < rows ? *live : rows;
 }
 
-// The unit that starts at p, of which the first n elements are there (n may be 0 or less); zeros stand for the others.
+// The unit that starts at p, of which only the first n elements exist (n may be 0 or less); the others are read as 0.
 template <class T>
 __device__ __forceinline__ Packed<T> load_packed(const T* p, int n, bool wide) {
   Packed<T> unit;
@@ -97,6 +98,7 @@ __device__ __forceinline__ void load_unit(const T* p, int n, bool wide, float (&
   unpack(load_packed(p, n, wide), x);
 }
 
+// Stores the first n elements.
 template <class T>
 __device__ __forceinline__ void store_unit(T* p, int n, bool wide, const float (&x)[kUnit]) {
   if (wide && n >= kUnit) {
