@@ -9,8 +9,9 @@ inline constexpr int kCastThreads = 256;
 
 // y = x in the type U.
 // Roles: a thread has one unit of 8 elements; the units of all rows are numbered through, so that short rows fill
-// warps. Shared memory, pipeline: none. Invariants: units are counted in 32 bits (checked where it is launched). A NaN
-// keeps its payload: equal types move as
+//   warps.
+// Shared memory, pipeline: none.
+// Invariants: units are counted in 32 bits (checked where it is launched). A NaN keeps its payload: equal types move as
 //   bits, and a NaN to bf16 is cut by hand, because the conversion instruction gives one fixed NaN for all.
 // Numbers: moves exactly its tensors (bench/kernels/cost.md).
 template <class T, class U>

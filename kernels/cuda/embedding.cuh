@@ -35,12 +35,13 @@ __device__ __forceinline__ void table_sum(const EmbeddingArgs<T>& a, int64_t r, 
 }
 
 // REQUIRES: cols <= 8 kThreads kUnits.
-// Roles: kThreads threads have one token: a warp (four tokens a block), or a whole block. Thread t has the units t,
-//   t + kThreads, ...
+// Roles: kThreads threads have one token: a warp (four tokens a block), or a whole block. Thread t has the units t, t +
+//   kThreads, ...
 // Shared memory: the row's sums, where a block has one token (rows/sums.cuh); none where a warp has it.
 // Pipeline: the three tables' loads of a unit are in flight together; a block waits twice for its sums, a warp never.
 // Invariants: a thread's units cover its columns of the row (REQUIRES above); spare tokens get zeros, mean and rstd
-// too. Numbers: four units a thread let a warp hold 1,024 columns in 72 to 79 registers (bench/kernels/cost.md).
+//   too.
+// Numbers: four units a thread let a warp hold 1,024 columns in 72 to 79 registers (bench/kernels/cost.md).
 template <class T, int kThreads, int kUnits>
 __global__ void __launch_bounds__(kThreads == 32 ? 128 : kThreads) embedding_forward_kernel(EmbeddingArgs<T> a) {
   constexpr int kRows = kThreads == 32 ? 4 : 1;
@@ -151,19 +152,18 @@ class SegmentSums {
 };
 
 // One table's gradient. The first of two such passes also gives dgamma, dbeta and dtype, and leaves the row means that
-// the second needs, so that neither writes a tensor of [T, H]. REQUIRES: cols <= 8 kThreads. Roles: a block has
-// tokens_per_block tokens of the table's order, kRows at a time; a thread has the same unit of columns
-//   of all of them, and keeps the sums over tokens in registers. dtype stays there while the tokens' type stays the
-//   same, and is added to the block's part when it changes.
+// the second needs, so that neither writes a tensor of [T, H].
+// REQUIRES: cols <= 8 kThreads.
+// Roles: a block has tokens_per_block tokens of the table's order, kRows at a time; a thread has the same unit of
+//   columns of all of them, and keeps the sums over tokens in registers. dtype stays there while the tokens' type stays
+//   the same, and is added to the block's part when it changes.
 // Shared memory: in the first pass the row sums of g and g xhat of kRows tokens (rows/sums.cuh).
 // Pipeline: the loads of kRows tokens are in flight together; one barrier serves their sums, whose buffers alternate.
-// The
-//   second pass has no barrier.
+//   The second pass has no barrier.
 // Invariants: one thread adds to an element of a table at a time, in the tokens' order: rows of segments differ, and a
 //   segment that blocks share goes through `edges`. The first pass's parts are zero before it starts.
 // Numbers: 128 threads and 4 tokens at a time up to 1,024 columns, in 213 registers (first pass) or 152 (second), so
-// that
-//   two or three blocks reside on a multiprocessor (bench/kernels/cost.md); 512 threads and one token above.
+//   that two or three blocks reside on a multiprocessor (bench/kernels/cost.md); 512 threads and one token above.
 template <class T, int kThreads, int kRows, bool kFirst>
 __global__ void __launch_bounds__(kThreads) embedding_backward_kernel(EmbeddingArgs<T> a, TableGradient table) {
   const int thread = int(threadIdx.x);

@@ -1,4 +1,4 @@
-// Gather and scatter (kernels/ops/gather.h): what the row loop of rows/map.cuh lacks for them.
+// Gather and scatter (kernels/ops/gather.h) beyond the row loop of rows/map.cuh.
 #pragma once
 
 #include "kernels/cuda/rows/map.cuh"
@@ -11,7 +11,9 @@ struct Added : Identity {
 };
 
 // source[rows[r]] = r, for the live rows: the row of dy that each row of a scatter's target comes from, so that a
-// gather by `source` writes every row of the target once. Roles: a thread has one row. Shared memory, pipeline: none.
+// gather by `source` writes every row of the target once.
+// Roles: a thread has one row.
+// Shared memory, pipeline: none.
 // Invariants: no row stands twice in `rows` (kernels/ops/gather.h), so no two threads write to one place.
 __global__ void __launch_bounds__(kMapThreads)
     invert_kernel(const int32_t* rows, int64_t count, const int32_t* live, int32_t* source) {

@@ -136,12 +136,10 @@ inline constexpr int kBackwardWarps = 8;
 
 // REQUIRES: as the forward kernel, of dy, sum, dsum and dx.
 // Roles: a block has rows_per_block rows, warp w of it the rows w, w + 8, ...; a lane keeps dgamma, dbeta and dbias of
-// its
-//   columns in registers; at the end all threads add up the warps' sums in their order.
+//   its columns in registers; at the end all threads add up the warps' sums in their order.
 // Shared memory: gamma (dynamic), and behind it the warps' sums, kBackwardWarps * sums * cols floats.
 // Pipeline: the next row's dy and sum are in flight while a row's gradient is computed. The launch that adds the parts
-// up
-//   may start once all blocks have come to their own sums (allow_next_launch).
+//   up may start once all blocks have come to their own sums (allow_next_launch).
 // Invariants: a sum's order depends on rows, rows_per_block and kBackwardWarps alone. dsum may lie over dy.
 // Numbers: one block of eight warps a multiprocessor, since a lane holds two rows and three sums in up to 235 registers
 //   (bench/kernels/cost.md). A warp a row without a barrier took an H200 from 1.65 to 2.77 TB/s (docs/performance.md).

@@ -1,6 +1,6 @@
-// What a block of a cluster that shares rows of logits is made of: the shape of the cluster, its shared memory, and
-// where rows and bias lie there. The roles of its warps are in cluster_producer.cuh, cluster_consumer.cuh and
-// cluster_reducer.cuh, the whole in in_cluster.cuh.
+// A block of a cluster that shares rows of logits: the cluster's shape, the block's shared memory, and where rows and
+// bias lie there. Its warps' roles are in cluster_producer.cuh, cluster_consumer.cuh and cluster_reducer.cuh; the
+// kernel, with the description of the whole, is in in_cluster.cuh.
 #pragma once
 
 #include <device/bulk_copy.cuh>

@@ -7,7 +7,7 @@
 
 namespace encore::cuda {
 
-// What a block does before the roles of its warps part: barriers and the ring's first copies, labels, bias, and zeros
+// Prepares the block before its warps take their roles: barriers and the ring's first copies, labels, bias, and zeros
 // in the units of the ring that no copy reaches.
 __device__ __forceinline__ void set_up(const ClusterBlock& b) {
   const int live = count_to(int(live_rows(b.a.live, b.a.rows)), b.first, b.clusters);  // of the cluster's rows
@@ -31,23 +31,21 @@ __device__ __forceinline__ void set_up(const ClusterBlock& b) {
   }
 }
 
-// Launched with clusters of shape.blocks blocks of kClusterThreads and shape.smem() bytes. REQUIRES: rows are whole
-// 16-byte words, at most kMostRows rows a cluster, at least two stages, *grad_scale not negative.
+// Launched with clusters of shape.blocks blocks of kClusterThreads and shape.smem() bytes.
+// REQUIRES: rows are whole 16-byte words, at most kMostRows rows a cluster, at least two stages, *grad_scale not
+//   negative.
 // Roles: a cluster has every clusters-th row, each of its blocks `share` neighbouring columns of all of them.
 //   - Consumer warps (0 to 19): row i + kLookAhead's maximum and sum of exponentials, then row i's gradient; the
-//   gradient's
-//     column sums stay in their registers until the last row.
+//     gradient's column sums stay in their registers until the last row.
 //   - Producer warp (20): one lane copies rows into the ring (cp.async.bulk), up to `stages` ahead of the gradients.
 //   - Reducer warp (21): the row's maximum and sum over warps and blocks, its normaliser, its loss.
 // Shared memory: the bias times log2 e (dynamic), behind it the ring, `stages` rows of `share` bf16 columns;
-// ClusterShared
-//   (static): barriers, partials, normalisers, labels.
+//   ClusterShared (static): barriers, partials, normalisers, labels.
 // Pipeline: the producer waits for a stage's `empty` (20 consumer warps and the reducer) and completes its `full` by
-// the
-//   copy's bytes. Consumers wait for a row's `full`, write their partials and arrive at `warps_full`; the reducer waits
-//   for it, stores its block's partial to every block of the cluster, which completes their `blocks_full`, waits for
-//   its own, and completes `norm_full`. Consumers wait for that kLookAhead rows later, so that the exchange overlaps
-//   the rows between, and arrive at `empty`.
+//   the copy's bytes. Consumers wait for a row's `full`, write their partials and arrive at `warps_full`; the reducer
+//   waits for it, stores its block's partial to every block of the cluster, which completes their `blocks_full`, waits
+//   for its own, and completes `norm_full`. Consumers wait for that kLookAhead rows later, so that the exchange
+//   overlaps the rows between, and arrive at `empty`.
 // Invariants: kSlots >= kLookAhead + 2 (static_assert in cluster_block.cuh, with its derivation). Nobody falls a whole
 //   phase behind a barrier: consumers wait for `full` of rows without a label too. A block is written to by others only
 //   after the cluster's barrier below, and no block ends before its blocks_full of the last row, the others' last

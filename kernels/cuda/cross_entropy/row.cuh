@@ -1,5 +1,5 @@
-// What the kernels of the cross-entropy share (kernels/ops/cross_entropy.h): arguments, biased logits, the largest
-// logit of a block. Names: u = logit + bias; row_max = max u; row_sum = sum of exp(u - row_max) over the classes.
+// Shared by the kernels of the cross-entropy (kernels/ops/cross_entropy.h): arguments, biased logits, the largest logit
+// of a block. Names: u = logit + bias; row_max = max u; row_sum = sum of exp(u - row_max) over the classes.
 #pragma once
 
 #include "kernels/cuda/rows/sums.cuh"

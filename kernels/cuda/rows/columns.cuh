@@ -23,12 +23,10 @@ struct ColumnArgs {
 inline constexpr int kColumnRows = 4;
 
 // Roles: block (x, y) has column tile x (rows/sums.cuh) of the y-th rows_per_block rows; its four warps take every
-// fourth
-//   row, a lane 8 columns.
+//   fourth row, a lane 8 columns.
 // Shared memory: the sums of warps 1 to 3 (3 KB), which warp 0 adds to its own and writes to `parts`.
 // Pipeline: a warp loads four of its rows before it computes the first. The launch that adds the parts up may start
-// once
-//   all blocks have only their sums left to write (allow_next_launch).
+//   once all blocks have only their sums left to write (allow_next_launch).
 // Invariants: a column's sum is taken in an order that depends on rows and rows_per_block alone. dx may be dy: a thread
 //   loads what it overwrites first.
 // Numbers: four rows of two operands in flight take 118 registers in bf16 (bench/kernels/cost.md); GELU backward moves

@@ -1,4 +1,4 @@
-// How the row loop with column sums (rows/columns.cuh) is launched: its grid and its partial sums are known here alone.
+// Launches the row loop with column sums (rows/columns.cuh); no other file knows its grid and its partial sums.
 #pragma once
 
 #include "kernels/cuda/launching.h"

@@ -1,4 +1,4 @@
-// How the row loop without sums (rows/map.cuh) is launched: its grid is known here alone.
+// Launches the row loop without sums (rows/map.cuh); no other file knows its grid.
 #pragma once
 
 #include "kernels/cuda/launching.h"

@@ -24,14 +24,13 @@ struct MapArgs {
 
 // y[rows_y[r]] = f(x[rows_x[r]] + bias), through dropout where a.draws is on.
 // Roles: block (x, y) has 32 units of columns, one a lane, and 32 rows at a time; warp w has the rows w, w + 8, w + 16
-// and
-//   w + 24 of them. No warp waits for another.
+//   and w + 24 of them. No warp waits for another.
 // Shared memory: none.
 // Pipeline: a warp loads its four rows before it computes the first, so that four loads a lane are in flight.
 // Invariants: a warp has whole rows of units (static_assert); y may be x, because a thread loads what it overwrites
-// first. Numbers: four rows a warp leave half of the warps resident at 54 to 64 registers in bf16
-// (bench/kernels/cost.md); GELU
-//   forward then reads and writes 2.87 TB/s on an H100 (docs/performance.md).
+//   first.
+// Numbers: four rows a warp leave half of the warps resident at 54 to 64 registers in bf16 (bench/kernels/cost.md);
+//   GELU forward then reads and writes 2.87 TB/s on an H100 (docs/performance.md).
 template <class T, class U, class F>
 __global__ void __launch_bounds__(kMapThreads) map_kernel(MapArgs<T, U> a) {
   constexpr int kWarps = kMapThreads / 32, kHeld = kMapRows / kWarps;
