@@ -93,6 +93,25 @@ struct LayerNormBackwardArgs {
   RowDraws draws;
 };
 
+// A thread's columns of the block's parts.
+template <class T, int kThreads, int kUnits>
+__device__ __forceinline__ void store_partial_sums(const LayerNormBackwardArgs<T>& a, int thread,
+                                                   const float (&dgamma)[kUnits][kUnit],
+                                                   const float (&dbeta)[kUnits][kUnit],
+                                                   const float (&dbias)[kUnits][kUnit]) {
+#pragma unroll
+  for (int k = 0; k < kUnits; ++k) {
+    const int64_t c = int64_t(thread + k * kThreads) * kUnit;
+    const int n = int(a.cols - c);
+    if (n <= 0) continue;
+    float* part = a.parts + int64_t(blockIdx.x) * a.sums * a.cols + c;
+    const bool wide = a.cols % 4 == 0;
+    store_unit(part, n, wide, dgamma[k]);
+    store_unit(part + a.cols, n, wide, dbeta[k]);
+    if (a.sums == 3) store_unit(part + 2 * a.cols, n, wide, dbias[k]);
+  }
+}
+
 // Roles: a block has rows_per_block rows, kRows at a time; a thread has the same columns of all of them, so that the
 //   sums over rows (dgamma, dbeta, dbias) stay in its registers until the end.
 // Shared memory: the row sums of g and g xhat of kRows rows (rows/sums.cuh).
@@ -170,17 +189,7 @@ __global__ void __launch_bounds__(kThreads) layernorm_backward_kernel(LayerNormB
       if (a.dsum.data) store_zeros(a.dsum.row(r) + c, int(a.cols - c), a.dsum.wide);
       if (a.dx.data) store_zeros(a.dx.row(r) + c, int(a.cols - c), a.dx.wide);
     }
-#pragma unroll
-  for (int k = 0; k < kUnits; ++k) {
-    const int64_t c = int64_t(thread + k * kThreads) * kUnit;
-    const int n = int(a.cols - c);
-    if (n <= 0) continue;
-    float* part = a.parts + int64_t(blockIdx.x) * a.sums * a.cols + c;
-    const bool wide = a.cols % 4 == 0;
-    store_unit(part, n, wide, dgamma[k]);
-    store_unit(part + a.cols, n, wide, dbeta[k]);
-    if (a.sums == 3) store_unit(part + 2 * a.cols, n, wide, dbias[k]);
-  }
+  store_partial_sums<T, kThreads>(a, thread, dgamma, dbeta, dbias);
 }
 
 }  // namespace encore::cuda
