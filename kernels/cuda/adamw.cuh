@@ -36,7 +36,7 @@ __device__ __forceinline__ bool is_spared(const AdamWArgs& a, int64_t at) {
   return low < a.spared_ranges && a.spared[2 * low] <= at;
 }
 
-// Roles: a thread updates 8 neighbouring elements; threads share nothing.
+// Warps: a thread updates 8 neighbouring elements; threads share nothing.
 // Shared memory: none.
 // Pipeline: the four loads of a thread are in flight together.
 // Invariants: a unit lies inside a spared range or outside, because the ranges' ends are multiples of 16

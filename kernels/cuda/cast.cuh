@@ -8,7 +8,7 @@ namespace encore::cuda {
 inline constexpr int kCastThreads = 256;
 
 // y = x in the type U.
-// Roles: a thread has one unit of 8 elements; the units of all rows are numbered through, so that short rows fill
+// Warps: a thread has one unit of 8 elements; the units of all rows are numbered through, so that short rows fill
 //   warps.
 // Shared memory, pipeline: none.
 // Invariants: units are counted in 32 bits (checked where it is launched). A NaN keeps its payload: equal types move as

@@ -35,7 +35,7 @@ __device__ __forceinline__ void table_sum(const EmbeddingArgs<T>& a, int64_t r, 
 }
 
 // REQUIRES: cols <= 8 kThreads kUnits.
-// Roles: kThreads threads have one token: a warp (four tokens a block), or a whole block. Thread t has the units t, t +
+// Warps: kThreads threads have one token: a warp (four tokens a block), or a whole block. Thread t has the units t, t +
 //   kThreads, ...
 // Shared memory: the row's sums, where a block has one token (rows/sums.cuh); none where a warp has it.
 // Pipeline: the three tables' loads of a unit are in flight together; a block waits twice for its sums, a warp never.
@@ -154,7 +154,7 @@ class SegmentSums {
 // One table's gradient. The first of two such passes also gives dgamma, dbeta and dtype, and leaves the row means that
 // the second needs, so that neither writes a tensor of [T, H].
 // REQUIRES: cols <= 8 kThreads.
-// Roles: a block has tokens_per_block tokens of the table's order, kRows at a time; a thread has the same unit of
+// Warps: a block has tokens_per_block tokens of the table's order, kRows at a time; a thread has the same unit of
 //   columns of all of them, and keeps the sums over tokens in registers. dtype stays there while the tokens' type stays
 //   the same, and is added to the block's part when it changes.
 // Shared memory: in the first pass the row sums of g and g xhat of kRows tokens (rows/sums.cuh).
@@ -233,7 +233,7 @@ __global__ void __launch_bounds__(kThreads) embedding_backward_kernel(EmbeddingA
 
 inline constexpr int kEdgeThreads = 256;
 // dtable[row] += the partial sums of every segment that blocks share.
-// Roles: block (x, y) has the segment that begins in share x and does not end there, if any; a thread has one column.
+// Warps: block (x, y) has the segment that begins in share x and does not end there, if any; a thread has one column.
 // Shared memory: none.
 // Pipeline: none: a share's part is added when it is read, in the order of the tokens.
 // Invariants: the parts of a segment lie in neighbouring shares, so the first share of another row ends it.

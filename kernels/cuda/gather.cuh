@@ -12,7 +12,7 @@ struct Added : Identity {
 
 // source[rows[r]] = r, for the live rows: the row of dy that each row of a scatter's target comes from, so that a
 // gather by `source` writes every row of the target once.
-// Roles: a thread has one row.
+// Warps: a thread has one row.
 // Shared memory, pipeline: none.
 // Invariants: no row stands twice in `rows` (kernels/ops/gather.h), so no two threads write to one place.
 __global__ void __launch_bounds__(kMapThreads)

@@ -20,7 +20,7 @@ struct LayerNormForwardArgs {
 };
 
 // REQUIRES: cols <= 8 kThreads kUnits.
-// Roles: kThreads threads have one row: a warp (four rows a block), or a whole block. Thread t has the units t, t +
+// Warps: kThreads threads have one row: a warp (four rows a block), or a whole block. Thread t has the units t, t +
 //   kThreads, ... and keeps them in registers from the load to the normalised row.
 // Shared memory: the row's sums, where a block has one row (rows/sums.cuh); none where a warp has it.
 // Pipeline: load and add, mean, centred squares, normalise; a block waits twice for its sums, a warp never.
@@ -112,7 +112,7 @@ __device__ __forceinline__ void store_partial_sums(const LayerNormBackwardArgs<T
   }
 }
 
-// Roles: a block has rows_per_block rows, kRows at a time; a thread has the same columns of all of them, so that the
+// Warps: a block has rows_per_block rows, kRows at a time; a thread has the same columns of all of them, so that the
 //   sums over rows (dgamma, dbeta, dbias) stay in its registers until the end.
 // Shared memory: the row sums of g and g xhat of kRows rows (rows/sums.cuh).
 // Pipeline: the loads of kRows rows are in flight together, and one barrier serves their sums; the buffers of the sums

@@ -49,7 +49,7 @@ inline constexpr int kForwardWarps = 4;
 inline constexpr int kForwardBlocksPerMultiprocessor = 5;
 
 // REQUIRES: cols <= 256 kUnits, whole units; every row of x, residual, sum and y starts at a multiple of 16 bytes.
-// Roles: every warp takes rows by itself: warp w of the grid the rows w, w + warps, ...; a lane has the units lane,
+// Warps: every warp takes rows by itself: warp w of the grid the rows w, w + warps, ...; a lane has the units lane,
 //   lane + 32, ...
 // Shared memory: gamma, beta, bias (dynamic, 12 kVectorFloats bytes), written once before the only barrier.
 // Pipeline: the next row's loads are issued after this row's are used up, before its reductions.
@@ -135,7 +135,7 @@ __global__ void __launch_bounds__(32 * kForwardWarps, kUnits < 4 ? 5 : 4)
 inline constexpr int kBackwardWarps = 8;
 
 // REQUIRES: as the forward kernel, of dy, sum, dsum and dx.
-// Roles: a block has rows_per_block rows, warp w of it the rows w, w + 8, ...; a lane keeps dgamma, dbeta and dbias of
+// Warps: a block has rows_per_block rows, warp w of it the rows w, w + 8, ...; a lane keeps dgamma, dbeta and dbias of
 //   its columns in registers; at the end all threads add up the warps' sums in their order.
 // Shared memory: gamma (dynamic), and behind it the warps' sums, kBackwardWarps * sums * cols floats.
 // Pipeline: the next row's dy and sum are in flight while a row's gradient is computed. The launch that adds the parts

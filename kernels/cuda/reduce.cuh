@@ -28,7 +28,7 @@ __device__ __forceinline__ double block_sum(double v) {
 }
 
 // parts[block] = the sum of squares of the pieces block, block + gridDim.x, ... of kSquaresPiece elements, in fp64.
-// Roles: a thread has 8 neighbouring elements of each piece; block_sum adds the threads' sums up.
+// Warps: a thread has 8 neighbouring elements of each piece; block_sum adds the threads' sums up.
 // Shared memory: a double a thread (2 KB).
 // Pipeline: none: the next piece's load does not wait for the sum.
 // Invariants: the order of a sum depends on n alone, not on the device: the grid is min(pieces, kSquaresBlocks).
@@ -47,7 +47,7 @@ __global__ void __launch_bounds__(kReduceThreads) squares_kernel(const float* x,
 }
 
 // *result += the sum of the parts.
-// Roles: one block; thread t has the parts t, t + 256, ...
+// Warps: one block; thread t has the parts t, t + 256, ...
 // Shared memory: a double a thread (2 KB).
 // Invariants: as of squares_kernel.
 __global__ void __launch_bounds__(kReduceThreads) add_parts_kernel(const double* parts, int count, double* result) {

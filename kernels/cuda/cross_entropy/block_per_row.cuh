@@ -6,7 +6,7 @@
 
 namespace encore::cuda {
 
-// Roles: a block has one row; thread t has the units t, t + kThreads, ...
+// Warps: a block has one row; thread t has the units t, t + kThreads, ...
 // Shared memory: kStaged: the row (dynamic); the warps' largest logits and sums; the label's logit.
 // Pipeline: largest logit, sum of exponentials, gradient; the block waits once for each of the first two. Each pass
 //   reads the row from shared memory, or from global memory where it does not fit.
@@ -68,7 +68,7 @@ __global__ void __launch_bounds__(kThreads) cross_entropy_kernel(CrossEntropyArg
 
 // The gradient over the logits, and its column sums over the block's rows, from what cross_entropy_kernel left of a
 // row.
-// Roles: block (x, y) has column tile x (rows/sums.cuh) of the y-th rows_per_block rows; its four warps take every
+// Warps: block (x, y) has column tile x (rows/sums.cuh) of the y-th rows_per_block rows; its four warps take every
 //   fourth row, a lane 8 columns.
 // Shared memory: the sums of warps 1 to 3 (3 KB).
 // Pipeline: none: a row's units are loaded when they are needed.

@@ -34,7 +34,7 @@ __device__ __forceinline__ void set_up(const ClusterBlock& b) {
 // Launched with clusters of shape.blocks blocks of kClusterThreads and shape.smem() bytes.
 // REQUIRES: rows are whole 16-byte words, at most kMostRows rows a cluster, at least two stages, *grad_scale not
 //   negative.
-// Roles: a cluster has every clusters-th row, each of its blocks `share` neighbouring columns of all of them.
+// Warps: a cluster has every clusters-th row, each of its blocks `share` neighbouring columns of all of them.
 //   - Consumer warps (0 to 19): row i + kLookAhead's maximum and sum of exponentials, then row i's gradient; the
 //     gradient's column sums stay in their registers until the last row.
 //   - Producer warp (20): one lane copies rows into the ring (cp.async.bulk), up to `stages` ahead of the gradients.

@@ -34,7 +34,7 @@ struct UnitSoftmax {
 };
 
 // REQUIRES: cols <= 8 kThreads kUnits.
-// Roles: a block has rows_per_block rows, one at a time; thread t has the units t, t + kThreads, ... of every row in
+// Warps: a block has rows_per_block rows, one at a time; thread t has the units t, t + kThreads, ... of every row in
 //   registers, and their column sums until the end.
 // Shared memory: the warps' row_max and row_sum, the label's logit, and whether a column before it has the same.
 // Pipeline: load a row, its online softmax, row_max of the block (barrier), row_sum (barrier), gradient. The next row's

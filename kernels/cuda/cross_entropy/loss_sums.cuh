@@ -39,7 +39,7 @@ __device__ __forceinline__ void add_losses(const CrossEntropySums& a) {
   *a.loss += sums.loss[0];
   if (a.correct) *a.correct += sums.correct[0];
 }
-// Roles: block 0 adds up the rows' losses and correct predictions, thread t the rows t, t + 256, ..., then as a tree
+// Warps: block 0 adds up the rows' losses and correct predictions, thread t the rows t, t + 256, ..., then as a tree
 //   over the threads; every other block, if there are any, 32 columns of the bias gradient (rows/partial_sums.cuh).
 // Shared memory: a loss and a count a thread, or one sum a warp and column.
 // Pipeline: an early launch (device/early_launch.cuh): nothing may be read before wait_for_earlier_launches().

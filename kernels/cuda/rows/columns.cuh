@@ -22,7 +22,7 @@ struct ColumnArgs {
 // Rows of a warp whose loads are in flight together.
 inline constexpr int kColumnRows = 4;
 
-// Roles: block (x, y) has column tile x (rows/sums.cuh) of the y-th rows_per_block rows; its four warps take every
+// Warps: block (x, y) has column tile x (rows/sums.cuh) of the y-th rows_per_block rows; its four warps take every
 //   fourth row, a lane 8 columns.
 // Shared memory: the sums of warps 1 to 3 (3 KB), which warp 0 adds to its own and writes to `parts`.
 // Pipeline: a warp loads four of its rows before it computes the first. The launch that adds the parts up may start

@@ -13,7 +13,7 @@ struct CombineOutputs {
 };
 
 // of[s][c] += sum over p of parts[p][s][c], parts [count][sums][cols].
-// Roles: block (x, y) has 32 columns of sum y; combine_columns names its warps' work.
+// Warps: block (x, y) has 32 columns of sum y; combine_columns names its warps' work.
 // Pipeline: an early launch (device/early_launch.cuh): the grid may start while the kernel that writes the parts still
 //   runs, so nothing may be read before wait_for_earlier_launches().
 __global__ void __launch_bounds__(kCombineThreads)

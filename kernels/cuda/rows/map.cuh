@@ -23,7 +23,7 @@ struct MapArgs {
 };
 
 // y[rows_y[r]] = f(x[rows_x[r]] + bias), through dropout where a.draws is on.
-// Roles: block (x, y) has 32 units of columns, one a lane, and 32 rows at a time; warp w has the rows w, w + 8, w + 16
+// Warps: block (x, y) has 32 units of columns, one a lane, and 32 rows at a time; warp w has the rows w, w + 8, w + 16
 //   and w + 24 of them. No warp waits for another.
 // Shared memory: none.
 // Pipeline: a warp loads its four rows before it computes the first, so that four loads a lane are in flight.

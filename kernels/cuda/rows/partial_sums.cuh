@@ -17,7 +17,7 @@ struct CombineSums {
 
 // target[c] += sum over p of parts[p * ld + c], for the 32 columns from `first` on. Every thread of the block calls it,
 // at most once in a kernel.
-// Roles: warp w adds up the parts w, w + 8, ... of its lane's column; warp 0 adds the warps' sums and writes.
+// Warps: warp w adds up the parts w, w + 8, ... of its lane's column; warp 0 adds the warps' sums and writes.
 // Shared memory: one sum a warp and column (1 KB).
 // Numbers: 8 warps a block. 32 changed nothing for GELU and made LayerNorm backward slower (docs/performance.md).
 __device__ __forceinline__ void combine_columns(const float* parts, int64_t count, int64_t ld, int64_t cols,
