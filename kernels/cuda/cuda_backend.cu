@@ -1,11 +1,11 @@
 #include "kernels/base/check.h"
-#include "kernels/cuda/rows/combine.cuh"
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/event.h"
 #include "kernels/cuda/gemm/gemm.h"
 #include "kernels/cuda/launching.h"
 #include "kernels/cuda/nccl/collectives.h"
 #include "kernels/cuda/outside.cuh"
+#include "kernels/cuda/rows/combine.cuh"
 #include "kernels/cuda/usable_device.h"
 
 namespace encore {

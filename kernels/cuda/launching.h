@@ -1,4 +1,4 @@
-// What the launching halves of the ops share.
+// Shared by the .cu files of the ops: dispatch by dtype, tensors and dropout as kernels take them, grids.
 #pragma once
 
 #include <device_port.h>
