@@ -7,7 +7,7 @@
 namespace encore::bench {
 namespace {
 
-constexpr int kWarmUps = 4;  // the third product of a shape chooses its algorithm (kernels/cuda/gemm.cu)
+constexpr int kWarmUps = 4;  // the third product of a shape chooses its algorithm (kernels/cuda/gemm)
 constexpr int kPeakRuns = 10;
 
 }  // namespace

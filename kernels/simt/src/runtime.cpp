@@ -225,6 +225,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
   p->sharedMemPerBlockOptin = simt::max_dynamic_shared(arch);
   p->major = arch / 10;
   p->minor = arch % 10;
+  // An H100's and an A100's. Kernels cut sums over rows by it, so the last bits of what the executor computes depend on
+  // it.
   p->multiProcessorCount = arch >= 90 ? 132 : 108;
   p->maxThreadsPerBlock = 1024;
   p->warpSize = 32;
