@@ -8,7 +8,7 @@
 #include "apps/program/run_program.h"
 #include "apps/program/text_flags.h"
 #include "kernels/base/atomic_file.h"
-#include "train/row_batches.h"
+#include "train/labelled_batches.h"
 
 namespace encore {
 namespace {

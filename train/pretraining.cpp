@@ -61,8 +61,8 @@ RunEnd Pretraining::run() {
   const TextBatches source(data.train, objective, spec_.model.pad_token_id, spec_.batches, comm_.size());
 
   // Before the model is made: what does not fit is refused here.
-  const RunMemory memory =
-      plan_memory(spec_.model, spec_.model_dir, device_, data, spec_.batches, objective, spec_.step.reduce_dtype, comm_);
+  const RunMemory memory = plan_memory(spec_.model, spec_.model_dir, device_, data, spec_.batches, objective,
+                                       spec_.step.reduce_dtype, comm_);
   opening_.say("\nMemory plan, micro-batches of {} tokens\n{}", with_commas(memory.capacity.tokens),
                to_text(memory.plan));
   const std::unique_ptr<Model> model = make_mlm(spec_.model, *device_.backend, device_.dtype, Mode::kTraining);
@@ -76,7 +76,8 @@ RunEnd Pretraining::train(const RunData& data, Reservation& reservation, const T
                           const RunMemory& memory) {
   Trainer trainer(reservation, source, comm_, spec_.step);
   const std::shared_ptr<const Objective> eval_objective = make_masking(spec_.eval_masking, tokenizer_);
-  const Evaluator evaluator(data.eval, eval_objective, std::min(spec_.batches.tokens_per_batch, memory.capacity.tokens));
+  const Evaluator evaluator(data.eval, eval_objective,
+                            std::min(spec_.batches.tokens_per_batch, memory.capacity.tokens));
   if (spec_.run.eval_every == 0) spec_.run.eval_every = std::max<int64_t>(1, (trainer.steps() + 9) / 10);
   spec_.run.eval_name = data.eval_name;
   spec_.run.planned_bytes = memory.plan.total();

@@ -21,7 +21,8 @@ int64_t longest_example(const SequenceSet* set) {
 }
 
 // Walks the order of the whole run; where that is longer than a few million examples, what the options allow.
-LargestStep largest_step(const RunData& data, const TextBatchOptions& options, const std::shared_ptr<const Objective>& objective, int ranks) {
+LargestStep largest_step(const RunData& data, const TextBatchOptions& options,
+                         const std::shared_ptr<const Objective>& objective, int ranks) {
   if (options.total_examples <= kMostWalked) return largest_step(TextBatches(data.train, objective, 0, options), ranks);
   const int64_t step_tokens = ceil_div(options.batch_sequences, ranks) * data.train->seq_length();
   return {.tokens = std::min(options.tokens_per_batch, step_tokens),
@@ -33,8 +34,7 @@ LargestStep largest_step(const RunData& data, const TextBatchOptions& options, c
 
 RunMemory plan_memory(const EncoderConfig& config, const std::string& model_dir, const Device& device,
                       const RunData& data, const TextBatchOptions& options, std::shared_ptr<const Objective> objective,
-                      DType reduce_dtype,
-                      Communicator& comm) {
+                      DType reduce_dtype, Communicator& comm) {
   const size_t before = memory_use().anonymous;
   const auto outline = outline_mlm(config, *device.backend, device.dtype, Mode::kTraining);
   const int64_t longest_eval = longest_example(data.eval.get());

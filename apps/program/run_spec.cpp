@@ -49,9 +49,8 @@ TextSpec text_spec(const Cli& cli) {
                                                              {"pack", SequenceMode::kPack},
                                                              {"full", SequenceMode::kFull}};
   TextSpec text{.eval_tokens = cli.get_integer("eval-tokens")};
-  text.train.cache = {.corpus = corpus_options(cli, "train"),
-                      .dir = cli.get("cache-dir"),
-                      .verify = cli.get_flag("verify-cache")};
+  text.train.cache = {
+      .corpus = corpus_options(cli, "train"), .dir = cli.get("cache-dir"), .verify = cli.get_flag("verify-cache")};
   text.train.layout = {.mode = kModes.at(cli.get("mode")),
                        .seq_length = cli.get_integer("seq-length"),
                        .stride = cli.get_integer("stride"),
@@ -62,7 +61,8 @@ TextSpec text_spec(const Cli& cli) {
         cli.get("mode"));
   check(!layout.cross_document_attention || layout.mode == SequenceMode::kFull,
         "--cross-document-attention is for --mode full, not {}", cli.get("mode"));
-  // Evaluated are whole documents, cut into windows whatever --mode says: what mlm_eval measures, comparable among runs.
+  // Evaluated are whole documents, cut into windows whatever --mode says: what mlm_eval measures, comparable among
+  // runs.
   text.eval = text.train;
   text.eval.cache.corpus.files = cli.get_list("eval");
   text.eval.layout.mode = SequenceMode::kSplit;

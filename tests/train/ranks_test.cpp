@@ -43,8 +43,7 @@ std::vector<Seen> train(int ranks) {
     const TextBatches source(
         data.train(), objective, config.pad_token_id,
         {.batch_sequences = 10, .tokens_per_batch = 128, .total_examples = 10 * kSteps, .seed = 11}, comm.size());
-    Trainer trainer(reservation, source, comm,
-                    {.seed = 11, .schedule = {.lr = 3e-3}, .adamw = {.weight_decay = 0.01}});
+    Trainer trainer(reservation, source, comm, {.seed = 11, .schedule = {.lr = 3e-3}, .adamw = {.weight_decay = 0.01}});
     for (int s = 0; s < kSteps; ++s) {
       mine.steps.push_back(trainer.run_step());
       mine.micro_batches += mine.steps.back().micro_batches;
