@@ -1,18 +1,19 @@
 // embed: one vector a text, as a NumPy array.
 #include <algorithm>
+#include <functional>
+#include <numeric>
+#include <optional>
 
-#include "apps/program/cli.h"
-#include "data/sequences/labelled.h"
+#include "apps/program/open_model.h"
+#include "apps/program/run_program.h"
+#include "apps/program/text_flags.h"
 #include "kernels/base/atomic_file.h"
-#include "model/checkpoint.h"
-#include "model/model.h"
-#include "train/device.h"
-#include "train/inference_memory.h"
+#include "train/labelled_batches.h"
 
 namespace encore {
 namespace {
 
-// The .npy header, version 1.0 (NumPy's format documentation): padded so that the data start at a multiple of 64.
+// The .npy header, version 1.0 (NumPy's format documentation), padded so that the data start at a multiple of 64.
 std::string npy_header(int64_t rows, int64_t cols) {
   std::string dict = fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", rows, cols);
   const size_t unpadded = 10 + dict.size() + 1;
@@ -36,57 +37,74 @@ void pool(const PackedBatch& batch, const std::vector<float>& hidden, int64_t wi
   }
 }
 
-int run(int argc, char** argv) {
+Cli embed_cli() {
   Cli cli("embed", "writes one vector a text, taken from the last layer, as a NumPy array [texts, hidden].",
           "embed --model models/encore-mini --data texts.jsonl --output vectors.npy --pooling mean");
-  cli.text("Input", "model", "Hugging Face folder", "DIR");
-  cli.text("Input", "data", "rows: jsonl, csv or tsv, also .gz or .zst", "FILE");
-  cli.text("Input", "text-field", "key or column of the text", "NAME", "text");
-  cli.integer("Input", "max-length", "longest input in tokens, specials counted", 512, 4, 1 << 20);
-  cli.text("Output", "output", "the array", "FILE.npy");
+  cli.text("Input", "model", "Hugging Face folder", "DIR").path();
+  cli.text("Input", "data", "rows: jsonl, csv or tsv, also .gz or .zst", "FILE").path();
+  add_row_flags(cli, "Input", {});
+  cli.text("Output", "output", "the array", "FILE.npy").path();
   cli.choice("Output", "pooling", "first: the vector of <s>; mean: over all tokens", {"first", "mean"}, "mean");
+  add_tokens_per_batch_flag(cli, 8192);
   add_device_flags(cli);
-  cli.integer(kSpeedFlags, "tokens-per-batch", "tokens computed at once", 8192, 16, 1 << 24);
+  return cli;
+}
+
+// The rows of each batch, in order.
+std::vector<Rows> cut(const ClassificationSet& set, int64_t budget) {
+  Rows rows(static_cast<size_t>(set.size()));
+  std::iota(rows.begin(), rows.end(), 0);
+  return cut_by_tokens(set, rows, budget);
+}
+
+// Gives the vectors of all batches, in order, to `take` on rank 0. In each round every rank computes one batch.
+void embed(Model& model, const ClassificationSet& set, const std::vector<Rows>& batches, bool mean, Communicator& comm,
+           const std::function<void(const std::string&)>& take) {
+  const int64_t width = model.config().hidden_size;
+  std::vector<float> hidden, vectors;
+  for (size_t round = 0; round < batches.size(); round += size_t(comm.size())) {
+    vectors.clear();
+    if (const size_t mine = round + size_t(comm.rank()); mine < batches.size()) {
+      const PackedBatch batch = make_classification_batch(set, batches[mine], 0, model.config().pad_token_id);
+      model.hidden_states(batch, hidden);
+      vectors.resize(batches[mine].size() * size_t(width));
+      for (size_t i = 0; i < batches[mine].size(); ++i)
+        pool(batch, hidden, width, mean, int64_t(i), vectors.data() + i * size_t(width));
+    }
+    const std::string_view bytes(reinterpret_cast<const char*>(vectors.data()), vectors.size() * sizeof(float));
+    for (const std::string& theirs : comm.gather(bytes)) take(theirs);
+  }
+}
+
+int run(int argc, char** argv, Communicator& comm) {
+  Cli cli = embed_cli();
   if (!cli.parse(argc, argv)) return 0;
-  const std::string dir = cli.required("model"), path = cli.required("data"), output = cli.required("output");
-  const EncoderConfig config = load_config(dir);
-  const Tokenizer tokenizer = Tokenizer::load(dir);
-  check_vocabulary(config, tokenizer, dir);
-  const int64_t max_length = resolve_max_length(cli, config, "max-length");
-  const auto rows = read_labelled(path, {.text_field = cli.get("text-field"), .label_field = ""});
-  Device device = open_device(cli);
-  const ClassificationSet set = tokenize_rows(rows, path, tokenizer, LabelMap(), max_length, device.threads);
+  const std::string path = cli.required("data"), output = cli.required("output");
+  const OpenModel open = open_model(cli.required("model"), cli, comm, "max-length");
+  const ClassificationSet set =
+      tokenize_rows(read_rows(cli, comm), path, *open.tokenizer, LabelMap(), open.max_length, open.device.threads);
   const auto capacity = [](int64_t tokens) {
     return BatchCapacity{.tokens = tokens, .sequences = tokens / 2 + 1, .targets = 1};
   };
-  const int64_t width = config.hidden_size, budget = std::max(cli.get_integer("tokens-per-batch"), max_length);
-  check_inference_memory(config, dir, device,
-                         {.capacity = capacity,
-                          .tokens = budget,
-                          .least = max_length,
-                          .batches = int64_t(set.tokens.size()) / budget + 1,
-                          .host_bytes_per_token = size_t(width) * (sizeof(float) + size_of(device.dtype))});
-  auto model = make_mlm(config, *device.backend, device.dtype, Mode::kInference);
-  load_weights(dir, model->params(), config, 0);
+  const int64_t width = open.config.hidden_size,
+                budget = std::max(cli.get_integer("tokens-per-batch"), open.max_length);
+  const auto model =
+      load_mlm(open, {.capacity = capacity,
+                      .tokens = budget,
+                      .least = open.max_length,
+                      .batches = int64_t(set.tokens.size()) / budget + 1,
+                      .host_bytes_per_token = size_t(width) * (sizeof(float) + size_of(open.device.dtype))})
+          .model;
   model->reserve(capacity(budget), Mode::kInference);
 
-  AtomicFile file(output);
-  file.write(npy_header(set.size(), width));
-  std::vector<float> hidden, vectors;
-  for (int64_t next = 0; next < set.size();) {
-    std::vector<int64_t> piece;
-    for (int64_t tokens = 0; next < set.size() && tokens + set.length(next) <= budget; ++next) {
-      tokens += set.length(next);
-      piece.push_back(next);
-    }
-    const PackedBatch batch = make_classification_batch(set, piece, 0, config.pad_token_id);
-    model->hidden_states(batch, hidden);
-    vectors.resize(piece.size() * size_t(width));
-    for (size_t i = 0; i < piece.size(); ++i)
-      pool(batch, hidden, width, cli.get("pooling") == "mean", int64_t(i), vectors.data() + i * size_t(width));
-    file.write(vectors.data(), vectors.size() * sizeof(float));
+  std::optional<AtomicFile> file;
+  if (comm.root()) {
+    file.emplace(output);
+    file->write(npy_header(set.size(), width));
   }
-  file.commit();
+  embed(*model, set, cut(set, budget), cli.get("pooling") == "mean", comm,
+        [&](const std::string& vectors) { file->write(vectors); });
+  if (file) file->commit();
   fmt::print("{}: {} vectors of {} numbers\n", output, set.size(), width);
   return 0;
 }
@@ -95,5 +113,5 @@ int run(int argc, char** argv) {
 }  // namespace encore
 
 int main(int argc, char** argv) {
-  return encore::run_program("embed", [&] { return encore::run(argc, argv); });
+  return encore::run_over_ranks("embed", [&](auto& comm) { return encore::run(argc, argv, comm); });
 }

@@ -1,13 +1,11 @@
 // fill_mask: the likeliest words for each <mask> of a text.
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
-#include "apps/program/cli.h"
-#include "model/checkpoint.h"
-#include "model/model.h"
-#include "train/device.h"
-#include "train/inference_memory.h"
+#include "apps/program/open_model.h"
+#include "apps/program/run_program.h"
+#include "kernels/base/program_path.h"
+#include "kernels/base/softmax.h"
 
 namespace encore {
 namespace {
@@ -18,17 +16,14 @@ struct Filled {
 };
 
 std::vector<Filled> top_k(const float* logits, int64_t vocab, int64_t k) {
-  const float top = *std::max_element(logits, logits + vocab);
-  double sum = 0;
-  for (int64_t v = 0; v < vocab; ++v) sum += std::exp(double(logits[v]) - top);
+  const Softmax softmax({logits, size_t(vocab)});
   std::vector<int32_t> order(static_cast<size_t>(vocab));
   std::iota(order.begin(), order.end(), 0);
   k = std::min(k, vocab);
   std::partial_sort(order.begin(), order.begin() + k, order.end(),
                     [&](int32_t a, int32_t b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
   std::vector<Filled> out;
-  for (int64_t i = 0; i < k; ++i)
-    out.push_back({order[size_t(i)], std::exp(double(logits[order[size_t(i)]]) - top) / sum});
+  for (int64_t i = 0; i < k; ++i) out.push_back({order[size_t(i)], softmax[size_t(order[size_t(i)])]});
   return out;
 }
 
@@ -46,64 +41,77 @@ PackedBatch mask_batch(const std::vector<int32_t>& ids, int32_t mask_id, int32_t
   return batch;
 }
 
-int run(int argc, char** argv) {
+Cli fill_mask_cli() {
   Cli cli("fill_mask", "prints the likeliest tokens for each <mask> of a text.",
           "fill_mask \"The cat sat on the <mask>.\"");
-  cli.text("Input", "model", "Hugging Face folder of a masked-LM [the bundled models/encore-mini]", "DIR");
+  cli.text("Input", "model", "Hugging Face folder of a masked-LM [the bundled models/encore-mini]", "DIR").path();
   cli.positional("text", "texts with <mask>");
   cli.integer("Output", "top-k", "tokens a mask", 5, 1, 1 << 20);
   cli.flag("Output", "json", "one JSON object a text");
   add_device_flags(cli);
-  if (!cli.parse(argc, argv)) return 0;
-  const std::string dir = cli.given("model") ? cli.get("model") : project_path("models/encore-mini");
-  const auto texts = cli.get_list("text");
-  check(!texts.empty(), "a text is needed, in quotes, with <mask> in it");
-  const EncoderConfig config = load_config(dir);
-  const Tokenizer tokenizer = Tokenizer::load(dir);
-  check_vocabulary(config, tokenizer, dir);
-  check(tokenizer.mask_id() >= 0, "{}: the tokenizer has no <mask>", dir);
+  return cli;
+}
 
+// One batch for each text.
+std::vector<PackedBatch> mask_batches(const std::vector<std::string>& texts, const OpenModel& open) {
+  const Tokenizer& tokenizer = *open.tokenizer;
+  check(tokenizer.mask_id() >= 0, "{}: the tokenizer has no <mask>", open.dir);
   std::vector<PackedBatch> batches;
-  BatchCapacity capacity;
   for (const std::string& text : texts) {
     const auto ids = tokenizer.build_inputs(tokenizer.encode(text));
-    check(int64_t(ids.size()) <= config.max_length(), "the text has {} tokens; the model takes at most {}", ids.size(),
-          config.max_length());
-    batches.push_back(mask_batch(ids, tokenizer.mask_id(), config.pad_token_id));
+    check(int64_t(ids.size()) <= open.max_length, "the text has {} tokens; the model takes at most {}", ids.size(),
+          open.max_length);
+    batches.push_back(mask_batch(ids, tokenizer.mask_id(), open.config.pad_token_id));
     check(batches.back().targets() > 0, "no <mask> in '{}'", text);
-    capacity.tokens = std::max(capacity.tokens, batches.back().tokens());
-    capacity.targets = std::max(capacity.targets, batches.back().targets());
   }
-  capacity.sequences = 1;
-  Device device = open_device(cli);
-  check_inference_memory(config, dir, device,
-                         {.capacity = [&](int64_t) { return capacity; },
-                          .tokens = capacity.tokens,
-                          .batches = int64_t(batches.size()),
-                          .host_bytes_per_token = size_t(config.vocab_size) * sizeof(float)});
-  auto model = make_mlm(config, *device.backend, device.dtype, Mode::kInference);
-  const LoadReport report = load_weights(dir, model->params(), config, 0);
-  check(!report.mlm_head_fresh, "{}: the masked-LM head is not in the file; what it would print is noise", report.file);
+  return batches;
+}
+
+// logits: [masks, vocab].
+void print_text(const std::string& text, const std::vector<float>& logits, const Tokenizer& tokenizer, int64_t vocab,
+                int64_t k, bool json) {
+  nlohmann::ordered_json out{{"text", text}, {"masks", nlohmann::json::array()}};
+  const int64_t masks = int64_t(logits.size()) / vocab;
+  for (int64_t m = 0; m < masks; ++m) {
+    nlohmann::ordered_json row = nlohmann::ordered_json::array();
+    if (!json) fmt::print("{}{}\n", text, masks > 1 ? fmt::format("  (mask {})", m + 1) : "");
+    for (const Filled& f : top_k(logits.data() + m * vocab, vocab, k)) {
+      const std::string word = tokenizer.decode(std::vector<int32_t>{f.id});
+      if (json)
+        row.push_back({{"token", word}, {"id", f.id}, {"probability", f.probability}});
+      else
+        fmt::print("  {:7.4f}  {}\n", f.probability, word);
+    }
+    out["masks"].push_back(row);
+  }
+  if (json) fmt::print("{}\n", out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+int run(int argc, char** argv) {
+  Cli cli = fill_mask_cli();
+  if (!cli.parse(argc, argv)) return 0;
+  const auto texts = cli.get_list("text");
+  check(!texts.empty(), "a text is needed, in quotes, with <mask> in it");
+  const std::string dir = cli.given("model") ? cli.get("model") : project_path("models/encore-mini");
+  const OpenModel open = open_model(dir, cli, *one_process());
+  const std::vector<PackedBatch> batches = mask_batches(texts, open);
+  BatchCapacity capacity{.sequences = 1};
+  for (const PackedBatch& batch : batches) {
+    capacity.tokens = std::max(capacity.tokens, batch.tokens());
+    capacity.targets = std::max(capacity.targets, batch.targets());
+  }
+  const auto [model, report] = load_mlm(open, {.capacity = [&](int64_t) { return capacity; },
+                                               .tokens = capacity.tokens,
+                                               .batches = int64_t(batches.size()),
+                                               .host_bytes_per_token = size_t(open.config.vocab_size) * sizeof(float)});
+  check(!report.mlm_head_fresh,
+        "{}: the masked-LM head is not in the file: the tokens would be those of random weights", report.file);
   model->reserve(capacity, Mode::kInference);
   std::vector<float> logits;
   for (size_t t = 0; t < texts.size(); ++t) {
     model->logits(batches[t], logits);
-    nlohmann::ordered_json out{{"text", texts[t]}, {"masks", nlohmann::json::array()}};
-    for (int64_t m = 0; m < batches[t].targets(); ++m) {
-      nlohmann::ordered_json row = nlohmann::ordered_json::array();
-      if (!cli.get_flag("json"))
-        fmt::print("{}{}\n", texts[t], batches[t].targets() > 1 ? fmt::format("  (mask {})", m + 1) : "");
-      for (const Filled& f :
-           top_k(logits.data() + m * config.vocab_size, config.vocab_size, cli.get_integer("top-k"))) {
-        const std::string word = tokenizer.decode(std::vector<int32_t>{f.id});
-        if (cli.get_flag("json"))
-          row.push_back({{"token", word}, {"id", f.id}, {"probability", f.probability}});
-        else
-          fmt::print("  {:7.4f}  {}\n", f.probability, word);
-      }
-      out["masks"].push_back(row);
-    }
-    if (cli.get_flag("json")) fmt::print("{}\n", out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    print_text(texts[t], logits, *open.tokenizer, open.config.vocab_size, cli.get_integer("top-k"),
+               cli.get_flag("json"));
   }
   return 0;
 }
@@ -112,5 +120,5 @@ int run(int argc, char** argv) {
 }  // namespace encore
 
 int main(int argc, char** argv) {
-  return encore::run_program("fill_mask", [&] { return encore::run(argc, argv); });
+  return encore::run_as_one_process("fill_mask", [&] { return encore::run(argc, argv); });
 }

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "apps/program/cli.h"
+#include "apps/program/run_program.h"
 #include "data/tokenizer/tokenizer.h"
 #include "kernels/backend_factory.h"
 #include "model/checkpoint.h"
@@ -14,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-// Shapes by name. Vocabulary 0: the tokenizer's.
+// The config.json of a named shape; null for another name. A vocabulary of 0 stands for the tokenizer's.
 json preset(const std::string& name) {
   struct Shape {
     int64_t vocab, hidden, layers, heads, intermediate;
@@ -32,7 +33,7 @@ json preset(const std::string& name) {
           {"initializer_range", 0.02}};
 }
 
-// Every id of the tokenizer needs a row of the embedding, and padding the row that padding_idx names.
+// Refuses a vocabulary that is smaller than the tokenizer's, and a padding id that differs from the tokenizer's.
 EncoderConfig make_config(const std::string& source, const Tokenizer& tokenizer, const std::string& tokenizer_dir) {
   EncoderConfig config;
   if (json named = preset(source); !named.is_null()) {
@@ -102,5 +103,5 @@ int run(int argc, char** argv) {
 }  // namespace encore
 
 int main(int argc, char** argv) {
-  return encore::run_program("init_model", [&] { return encore::run(argc, argv); });
+  return encore::run_as_one_process("init_model", [&] { return encore::run(argc, argv); });
 }

@@ -1,7 +1,6 @@
 // report: run folders in, one HTML page out.
-#include <filesystem>
-
 #include "apps/program/cli.h"
+#include "apps/program/run_program.h"
 #include "kernels/base/atomic_file.h"
 #include "report/reported_run.h"
 
@@ -33,5 +32,5 @@ int run(int argc, char** argv) {
 }  // namespace encore
 
 int main(int argc, char** argv) {
-  return encore::run_program("report", [&] { return encore::run(argc, argv); });
+  return encore::run_as_one_process("report", [&] { return encore::run(argc, argv); });
 }

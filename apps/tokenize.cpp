@@ -3,9 +3,11 @@
 #include <string>
 #include <string_view>
 
-#include "apps/program/cli.h"
-#include "apps/program/token_lines.h"
+#include "apps/program/device_flags.h"
+#include "apps/program/run_program.h"
+#include "apps/program/text_flags.h"
 #include "data/readers/corpus_reader.h"
+#include "data/sequences/token_lines.h"
 #include "data/tokenizer/tokenizer.h"
 
 namespace encore {
@@ -18,16 +20,14 @@ void write_out(std::string_view text) {
 int run(int argc, char** argv) {
   Cli cli("tokenize", "prints the token ids of each document: a JSON list a line, in order, nothing cut off.",
           "tokenize --model models/encore-mini --data corpus.jsonl.zst");
-  cli.text("Input", "model", "folder with vocab.json and merges.txt, or tokenizer.json", "DIR");
-  cli.list("Input", "data", "text: .txt .jsonl .csv .tsv, also .gz .zst; globs; - is standard input", "FILES");
-  cli.text("Input", "text-field", "jsonl key or csv column that holds the text", "NAME", "text");
-  cli.flag("Input", "blank-line-documents", "txt: a blank line ends a document (otherwise every line is one)");
+  cli.text("Input", "model", "folder with vocab.json and merges.txt, or tokenizer.json", "DIR").path();
+  add_corpus_files(cli, "Input", "data", "to tokenize");
+  add_corpus_flags(cli, "Input");
   cli.flag("Output", "no-special", "leave out <s> and </s>");
-  cli.integer("Speed", "threads", "worker threads; 0: all cores", 0, 0, 4096);
+  add_threads_flag(cli);
   if (!cli.parse(argc, argv)) return 0;
   const auto tokenizer = Tokenizer::load(cli.required("model"));
-  cli.required("data");
-  const CorpusOptions corpus{cli.get_list("data"), cli.get("text-field"), cli.get_flag("blank-line-documents")};
+  const CorpusOptions corpus = corpus_options(cli, "data");
   TokenLinesOptions options;
   options.special = !cli.get_flag("no-special");
   options.threads = int(cli.get_integer("threads"));
@@ -40,5 +40,5 @@ int run(int argc, char** argv) {
 }  // namespace encore
 
 int main(int argc, char** argv) {
-  return encore::run_program("tokenize", [&] { return encore::run(argc, argv); });
+  return encore::run_as_one_process("tokenize", [&] { return encore::run(argc, argv); });
 }

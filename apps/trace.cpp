@@ -1,27 +1,12 @@
-// trace: every hidden state, the logits, the loss and all gradients of one batch, dropout off, to hold against another
-// implementation.
-#include "apps/program/cli.h"
+// trace: every hidden state, the logits, the loss and all gradients of one batch, dropout off, for a comparison with
+// another implementation.
+#include "apps/program/open_model.h"
+#include "apps/program/run_program.h"
 #include "apps/program/trace_batch.h"
-#include "model/checkpoint.h"
-#include "model/model.h"
 #include "model/safetensors.h"
-#include "train/device.h"
 
 namespace encore {
 namespace {
-
-constexpr int kDefaultLabels = 2;  // of a Hugging Face configuration without id2label
-
-std::unique_ptr<Model> load_model(const std::string& dir, const EncoderConfig& config, bool classifier,
-                                  const Device& device) {
-  const int labels = config.labels.empty() ? kDefaultLabels : int(config.labels.size());
-  auto model = classifier ? make_classifier(config, labels, *device.backend, device.dtype, Mode::kTraining)
-                          : make_mlm(config, *device.backend, device.dtype, Mode::kTraining);
-  const LoadReport report = load_weights(dir, model->params(), config, 0);
-  for (const std::string& name : report.fresh)
-    fmt::print(stderr, "trace: note: {} is not in {}; it was initialised at random\n", name, report.file);
-  return model;
-}
 
 std::vector<TensorToWrite> run_trace(Model& model, const PackedBatch& batch) {
   std::vector<TensorToWrite> tensors;
@@ -40,25 +25,24 @@ int run(int argc, char** argv) {
           "writes hidden states, logits, loss and every parameter's gradient for one batch, dropout off, as "
           "safetensors.",
           "trace --model models/encore-mini --batch batch.json --output trace.safetensors");
-  cli.text("Input", "model", "Hugging Face folder", "DIR");
+  cli.text("Input", "model", "Hugging Face folder", "DIR").path();
   cli.text("Input", "batch",
            "JSON: input_ids (ragged lists) with labels (-100 = ignore) or class_labels, optionally token_type_ids",
-           "FILE");
+           "FILE")
+      .path();
   cli.text("Output", "output",
-           "safetensors, all F32: hidden.0 .. hidden.L [T, H], logits of labelled rows, loss, grad.NAME", "FILE");
-  cli.choice(kSpeedFlags, "device", "where to compute; simt runs the GPU's kernels on the CPU",
-             {"auto", "cpu", "cuda", "simt"}, "auto");
-  cli.choice(kSpeedFlags, "dtype",
-             "of activations; auto is bf16 where the processor or card multiplies it faster than fp32",
-             {"auto", "bf16", "fp32"}, "auto");
-  cli.integer(kSpeedFlags, "threads", "worker threads (0: the cores this process may use)", 0, 0, 4096);
+           "safetensors, all F32: hidden.0 .. hidden.L [T, H], logits of labelled rows, loss, grad.NAME", "FILE")
+      .path();
+  add_device_flags(cli);
   if (!cli.parse(argc, argv)) return 0;
   const std::string dir = cli.required("model"), batch_path = cli.required("batch"), output = cli.required("output");
 
-  const EncoderConfig config = load_config(dir);
-  const PackedBatch batch = read_trace_batch(batch_path, config.pad_token_id);
-  const Device device = open_device(cli);
-  const auto model = load_model(dir, config, !batch.class_labels.empty(), device);
+  const OpenModel open = open_model_of_ids(dir, cli, *one_process());
+  const PackedBatch batch = read_trace_batch(batch_path, open.config.pad_token_id);
+  const auto [model, report] =
+      load_model(open, batch.class_labels.empty() ? Head::kMlm : Head::kClassifier, Mode::kTraining);
+  for (const std::string& name : report.fresh)
+    fmt::print(stderr, "trace: note: {} is not in {}; it was initialised at random\n", name, report.file);
   std::vector<TensorToWrite> tensors;
   try {
     tensors = run_trace(*model, batch);
@@ -74,5 +58,5 @@ int run(int argc, char** argv) {
 }  // namespace encore
 
 int main(int argc, char** argv) {
-  return encore::run_program("trace", [&] { return encore::run(argc, argv); });
+  return encore::run_as_one_process("trace", [&] { return encore::run(argc, argv); });
 }

@@ -5,7 +5,9 @@
 #include <filesystem>
 #include <string>
 
-#include "apps/program/cli.h"
+#include "apps/program/device_flags.h"
+#include "apps/program/run_program.h"
+#include "apps/program/text_flags.h"
 #include "data/readers/corpus_reader.h"
 #include "data/tokenizer/bpe_trainer.h"
 
@@ -17,21 +19,19 @@ int run(int argc, char** argv) {
           "learns a byte-level BPE tokenizer (RoBERTa's kind) from text and writes it as Hugging Face "
           "files.",
           "train_tokenizer --data 'text/*.txt' --vocab-size 8192 --output my-tokenizer");
-  cli.list("Input", "data", "text: .txt .jsonl .csv .tsv, also .gz .zst; globs; - is standard input", "FILES");
-  cli.text("Input", "text-field", "jsonl key or csv column that holds the text", "NAME", "text");
-  cli.flag("Input", "blank-line-documents", "txt: a blank line ends a document (otherwise every line is one)");
-  cli.text("Output", "output", "folder for vocab.json, merges.txt, tokenizer.json and their companions", "DIR");
+  add_corpus_files(cli, "Input", "data", "to learn from");
+  add_corpus_flags(cli, "Input");
+  cli.text("Output", "output", "folder for vocab.json, merges.txt, tokenizer.json and their companions", "DIR").path();
   cli.integer("Training", "vocab-size", "tokens, with the 256 bytes and the 5 special tokens", 8192, 261, 1 << 24);
   cli.integer("Training", "min-frequency", "pairs seen less often are not merged", 2, 1, int64_t(1) << 40);
   cli.integer("Output", "max-length", "model_max_length in tokenizer_config.json", 512, 3, 1 << 30);
-  cli.integer("Speed", "threads", "worker threads; 0: all cores", 0, 0, 4096);
+  add_threads_flag(cli);
   if (!cli.parse(argc, argv)) return 0;
-  cli.required("data");
+  const CorpusOptions corpus = corpus_options(cli, "data");
   const std::string output = cli.required("output");
   for (const char* name : {"vocab.json", "merges.txt", "tokenizer.json"})
     check(!std::filesystem::exists(output + "/" + name),
           "--output {}: already holds a tokenizer ({}); name another folder", output, name);
-  const CorpusOptions corpus{cli.get_list("data"), cli.get("text-field"), cli.get_flag("blank-line-documents")};
 
   BpeTrainerOptions options;
   options.vocab_size = int(cli.get_integer("vocab-size"));
@@ -68,5 +68,5 @@ int run(int argc, char** argv) {
 }  // namespace encore
 
 int main(int argc, char** argv) {
-  return encore::run_program("train_tokenizer", [&] { return encore::run(argc, argv); });
+  return encore::run_as_one_process("train_tokenizer", [&] { return encore::run(argc, argv); });
 }

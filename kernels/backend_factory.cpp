@@ -19,7 +19,7 @@ struct Place {
   int local_rank, local_ranks;
 };
 
-// Null when the library is not there; throws when it is there and cannot be used.
+// Null when there is no such library. Throws when there is one that cannot be used.
 std::unique_ptr<Backend> open_backend(const char* file, Place place) {
   const std::string path = plugin_path(file);
   if (path.empty()) return nullptr;
@@ -29,7 +29,7 @@ std::unique_ptr<Backend> open_backend(const char* file, Place place) {
   return std::unique_ptr<Backend>(make(place.local_rank, place.local_ranks));
 }
 
-// Opening cuBLASLt takes a tenth of a second: not where there is no driver.
+// Asked before libencore_cuda.so is opened, because opening cuBLASLt takes a tenth of a second.
 bool has_driver() {
   void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
   return driver && dlclose(driver) == 0;
@@ -58,7 +58,7 @@ std::unique_ptr<Backend> make_backend(std::string_view device, int threads, int 
   } catch (const PlacementError&) {
     throw;
   } catch (const Error&) {
-    // No usable GPU: that is what "auto" is for.
+    // No usable GPU: "auto" means the CPU then.
   }
   return std::make_unique<CpuBackend>(threads);
 }

@@ -1,4 +1,4 @@
-// Sums over the devices of several ranks, beside the computation.
+// Sums over the devices of several ranks, which run while the devices compute.
 #pragma once
 
 #include <array>
@@ -9,7 +9,7 @@
 
 namespace encore {
 
-// What one rank draws and all ranks of a group are given.
+// Identifies a group: one rank draws it and passes it to the others.
 using CollectiveId = std::array<char, 128>;
 
 class Collectives {
@@ -18,11 +18,11 @@ class Collectives {
   // For people: "NCCL 2.28.9".
   virtual std::string description() const = 0;
 
-  // Begins the sum of x over all ranks, in place: it sees what the backend was given before, and runs beside what the
-  // backend is given next. x: contiguous fp32, bf16, fp64 or i64 of the backend, left alone until join(). All ranks
-  // make the same calls in the same order. Throws DeviceError naming what the library said.
+  // Begins the sum of x over all ranks, in place. It starts after the backend's calls so far and runs beside the calls
+  // that follow. x: contiguous fp32, bf16, fp64 or i64 in backend memory; no other call may use it until join(). All
+  // ranks make the same calls in the same order. Throws DeviceError with the library's message.
   virtual void start_sum(const Tensor& x) = 0;
-  // What the backend is given from here on sees the sums. Does not wait.
+  // The backend's calls from here on see the sums. The host does not wait.
   virtual void join() = 0;
 };
 

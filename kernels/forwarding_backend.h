@@ -1,4 +1,5 @@
-// A backend that hands every call to another one, past a hook: tests count, profiles time.
+// A backend that passes every call on to another one through a hook, in which tests count calls and profilers time
+// them.
 #pragma once
 
 #include <functional>
@@ -13,11 +14,11 @@ namespace encore {
 class ForwardingBackend : public Backend {
  public:
   using Call = std::function<void()>;
-  // Runs call(); name is the method's.
+  // Must run call(). name: of the method.
   using Around = std::function<void(const char* name, const Call& call)>;
   ForwardingBackend(Backend& to, Around around) : to_(to), around_(std::move(around)) {}
 
-  // What the call under way does; REQUIRES: called from the hook.
+  // The cost of the current call. REQUIRES: called from the hook.
   OpCost cost() const { return cost_(); }
 
   size_t live_bytes() const { return live_bytes_; }  // allocated and not freed
@@ -58,7 +59,7 @@ class ForwardingBackend : public Backend {
   }
   std::unique_ptr<Event> record_event() override { return to_.record_event(); }
   double seconds_between(const Event& from, const Event& to) override { return to_.seconds_between(from, to); }
-  void synchronize(const Event& m) override { to_.synchronize(m); }
+  void synchronize(const Event& e) override { to_.synchronize(e); }
   bool set_index_checks(bool on) override { return to_.set_index_checks(on); }
   void* allocate_staging(size_t bytes) override { return to_.allocate_staging(bytes); }
   void free_staging(void* p) override { to_.free_staging(p); }
@@ -71,11 +72,11 @@ class ForwardingBackend : public Backend {
     around_("copy_to_host_async", [&] { to_.copy_to_host_async(h, d, n); });
   }
   bool asynchronous() const override { return to_.asynchronous(); }
-  bool records() const override { return to_.records(); }
-  bool keeps_shapes() const override { return to_.keeps_shapes(); }
-  void allow_recording(bool allow) override { to_.allow_recording(allow); }
-  void begin_recording() override { to_.begin_recording(); }
-  std::unique_ptr<StepGraph> end_recording() override { return to_.end_recording(); }
+  bool can_capture() const override { return to_.can_capture(); }
+  bool pads_batches() const override { return to_.pads_batches(); }
+  void allow_capture(bool allow) override { to_.allow_capture(allow); }
+  void begin_capture() override { to_.begin_capture(); }
+  std::unique_ptr<StepGraph> end_capture() override { return to_.end_capture(); }
   bool reads_live_rows() const override { return to_.reads_live_rows(); }
   void weights_changed() override { to_.weights_changed(); }
   size_t workspace_bytes() const override { return to_.workspace_bytes(); }
@@ -138,7 +139,7 @@ class ForwardingBackend : public Backend {
 
   Backend& to_;
   Around around_;
-  std::function<OpCost()> cost_;  // counted when asked for: some of it lies in backend memory
+  std::function<OpCost()> cost_;  // computed on demand, because attention's cost is read from backend memory
   std::map<void*, size_t> live_;
   size_t live_bytes_ = 0;
   int64_t allocations_ = 0;

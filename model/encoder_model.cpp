@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/base/hash.h"
+
 namespace encore {
 namespace {
 
@@ -11,7 +13,8 @@ int64_t count_labelled(const std::vector<int32_t>& labels) {
   return std::count_if(labels.begin(), labels.end(), [](int32_t label) { return label >= 0; });
 }
 
-// check_batch has looked: no op needs to wait for the device to look again.
+// While this lives, ops do not check indices on the device, for which they would have to wait: check_batch has checked
+// them on the host.
 class TrustedIndices {
  public:
   explicit TrustedIndices(Backend& backend) : backend_(backend), before_(backend.set_index_checks(false)) {}
@@ -31,6 +34,12 @@ LossTensors loss_at(void* totals, Tensor row_loss) {
           .correct = Tensor(base + sizeof(double), DType::kI64, 1, 1)};
 }
 
+// The key of GraphedCalls::run for the passes over a batch: the seed is an argument of their kernels, and the optional
+// lists that the batch has decide which calls are made.
+uint64_t graph_key(uint64_t seed, const DeviceBatch& b) {
+  return Hasher().add(seed).add(uint64_t(bool(b.type_ids))).add(uint64_t(bool(b.rows.example_keys))).digest();
+}
+
 }  // namespace
 
 std::vector<float> read_as_f32(Backend& backend, const Tensor& t) {
@@ -48,16 +57,15 @@ std::vector<float> read_as_f32(Backend& backend, const Tensor& t) {
 
 EncoderModel::EncoderModel(const EncoderConfig& config, Backend& backend, DType compute, Mode mode,
                            const HeadFactory& make_head, bool with_memory)
-    : backend_(backend), mode_(mode) {
-  config_ = config;
-  encoder_ = std::make_unique<Encoder>(config_, params_, "roberta");
+    : Model(config), backend_(backend), mode_(mode), batch_(config.family->positions, config.pad_token_id) {
+  encoder_ = std::make_unique<Encoder>(config_, params_);
   head_ = make_head(config_, params_, *encoder_);
   if (!with_memory) {
     params_.outline(backend, compute);
     return;
   }
   params_.allocate(backend, compute, mode == Mode::kTraining);
-  // The second pair is trace()'s own.
+  // trace() has a second pair of totals.
   totals_ = backend.allocate(2 * kTotalsBytes);
 }
 
@@ -101,7 +109,6 @@ void EncoderModel::begin(const PackedBatch& b, const Pass& pass) {
   const bool mlm = head_->read_rows() == ReadRows::kTargets;
   check_batch(b,
               {.vocab_size = config_.vocab_size,
-               .positions = config_.max_position_embeddings,
                .types = config_.type_vocab_size,
                .classes = head_->classes(),
                .max_length = config_.max_length()},
@@ -123,7 +130,7 @@ void EncoderModel::begin(const PackedBatch& b, const Pass& pass) {
 }
 
 EncoderModel::Recorded* EncoderModel::shape_for(const PackedBatch& b) {
-  if (!backend_.keeps_shapes() || compute_all_rows_ || !memory_ || b.tokens() == 0) return nullptr;
+  if (!backend_.pads_batches() || compute_all_rows_ || !memory_ || b.tokens() == 0) return nullptr;
   if (shapes_.empty()) plan_shapes(b);
   const int64_t read = head_->read_rows() == ReadRows::kTargets ? b.targets() : b.sequences();
   for (Recorded& r : shapes_)
@@ -171,15 +178,14 @@ void EncoderModel::forward_backward(const PackedBatch& b, float grad_scale, uint
   if (batch_.read == 0) return;
   const TrustedIndices trusted(backend_);
   Step step{.backend = backend_, .scratch = scratch_, .batch = batch_, .seed = seed, .dropout = true};
-  RecordedCalls calls_alone;
-  RecordedCalls& calls = !recorded ? calls_alone : listener_ ? recorded->told : recorded->passes;
+  GraphedCalls calls_alone;
+  GraphedCalls& calls = !recorded ? calls_alone : listener_ ? recorded->told : recorded->passes;
   const std::function<void(int64_t)> tell = [&](int64_t from) {
     if (listener_->wants(from)) calls.between([this, from] { listener_->final_from(from); });
   };
   if (listener_) step.gradients_final = &tell;
   if (recorded) {
-    const uint64_t key = seed << 2 | uint64_t(bool(batch_.type_ids)) << 1 | uint64_t(bool(batch_.rows.example_keys));
-    calls.run(backend_, key, [&] { pass_over(step); });
+    calls.run(backend_, graph_key(seed, batch_), [&] { pass_over(step); });
   } else {
     pass_over(step);
   }

@@ -25,6 +25,7 @@ class SelfCommunicator final : public Communicator {
   void all_reduce_sum(std::span<int64_t>) override {}
   void all_reduce_max(std::span<int64_t>) override {}
   void broadcast(std::span<char>, int) override {}
+  std::vector<std::string> gather(std::string_view mine) override { return {std::string(mine)}; }
   void barrier() override {}
   [[noreturn]] void abort(int exit_code) override { std::_Exit(exit_code); }
   std::string description() const override { return "1 process"; }
@@ -33,19 +34,36 @@ class SelfCommunicator final : public Communicator {
 }  // namespace
 
 bool under_mpi() {
-  // What Open MPI, MPICH's hydra and Slurm's PMIx set for the processes that they start.
+  // Open MPI, MPICH's hydra and Slurm's PMIx set these for the processes that they start.
   for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK"})
     if (std::getenv(name)) return true;
   return false;
 }
 
+LauncherRank launcher_rank() {
+  constexpr std::pair<const char*, const char*> kNames[] = {{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
+                                                            {"PMI_RANK", "PMI_SIZE"},
+                                                            {"PMIX_RANK", "SLURM_STEP_NUM_TASKS"}};
+  for (const auto& [rank_name, size_name] : kNames) {
+    const char *rank = std::getenv(rank_name), *size = std::getenv(size_name);
+    if (!rank) continue;
+    const int place = std::atoi(rank);
+    return {.rank = place, .size = size ? std::atoi(size) : std::max(2, place + 1)};
+  }
+  return {};
+}
+
+std::unique_ptr<Communicator> one_process() {
+  return std::make_unique<SelfCommunicator>();
+}
+
 std::unique_ptr<Communicator> make_communicator() {
-  if (!under_mpi()) return std::make_unique<SelfCommunicator>();
+  if (!under_mpi()) return one_process();
   const std::string path = plugin_path("libencore_mpi.so");
   check(!path.empty(),
         "started by mpirun, but libencore_mpi.so is not beside the program: build with MPI installed "
         "(package libopenmpi-dev), or start without mpirun");
-  // Global: Open MPI's own plugins look for its symbols.
+  // RTLD_GLOBAL, since Open MPI's own plugins look for its symbols.
   void* library = open_plugin(path, RTLD_NOW | RTLD_GLOBAL, "start without mpirun");
   using Make = Communicator* (*)();
   const auto make = reinterpret_cast<Make>(dlsym(library, "encore_make_mpi_communicator"));
@@ -58,7 +76,7 @@ int threads_for_rank(const Communicator& comm) {
   CPU_ZERO(&set);
   const int mine = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
   const int machine = std::max(1, int(sysconf(_SC_NPROCESSORS_ONLN)));
-  // A launcher that pins each rank has shared the cores out already.
+  // A launcher that pins ranks to cores has divided the cores already.
   const bool pinned = comm.local_size() > 1 && mine < machine;
   return std::max(1, pinned ? mine : mine / comm.local_size());
 }

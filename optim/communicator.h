@@ -1,10 +1,12 @@
-// What ranks of one run say to each other. One process is one rank.
+// Communication between the ranks of a run. A process is a rank.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace encore {
 
@@ -25,23 +27,36 @@ class Communicator {
   virtual void all_reduce_sum(std::span<int64_t>) = 0;
   virtual void all_reduce_max(std::span<int64_t>) = 0;
   virtual void broadcast(std::span<char>, int from) = 0;
+  // On rank 0 the bytes of every rank, in the order of ranks; on the others nothing.
+  virtual std::vector<std::string> gather(std::string_view mine) = 0;
   virtual void barrier() = 0;
-  // Sums on the ranks' devices; null where there are none.
+  // Sums over ranks in device memory; null: the ranks have no devices.
   virtual Collectives* collectives() { return nullptr; }
-  // Ends every rank of the run with this exit code; used when one rank fails where the others would wait for ever.
+  // Ends every rank of the run with this exit code. For a rank that fails while the others wait for it.
   [[noreturn]] virtual void abort(int exit_code) = 0;
-  // For people: "1 process", "8 ranks over MPI (Open MPI 4.1.4)".
+  // For messages: "1 process", "8 ranks over MPI (Open MPI 4.1.4)".
   virtual std::string description() const = 0;
 };
 
-// MPI where the process was started by mpirun (libencore_mpi.so beside the program is opened; MPI_Init is called),
-// else the lone process. Throws Error naming the library when mpirun started us and it cannot be opened.
+// Under mpirun: opens libencore_mpi.so beside the program and calls MPI_Init. Otherwise: a communicator of one process.
+// Throws Error naming the library if it cannot be opened.
 std::unique_ptr<Communicator> make_communicator();
 
-// Was this process started by mpirun, srun --mpi or the like?
+// A communicator of one process, whatever started it.
+std::unique_ptr<Communicator> one_process();
+
+// true: this process was started by mpirun, srun --mpi or a similar launcher.
 bool under_mpi();
 
-// The processors that this process may run on, shared out among the ranks of this machine (at least 1).
+// This process's rank and the number of ranks as the launcher's environment has them, without opening MPI. size is 2 or
+// more where a launcher gives a rank but no number; {0, 1} without a launcher.
+struct LauncherRank {
+  int rank = 0, size = 1;
+};
+LauncherRank launcher_rank();
+
+// The number of threads for this rank, at least 1: the processors that the process may run on, divided among the ranks
+// of this machine.
 int threads_for_rank(const Communicator&);
 
 }  // namespace encore

@@ -26,6 +26,7 @@ class DeviceCommunicator final : public Communicator {
   void all_reduce_sum(std::span<int64_t> x) override { host_.all_reduce_sum(x); }
   void all_reduce_max(std::span<int64_t> x) override { host_.all_reduce_max(x); }
   void broadcast(std::span<char> x, int from) override { host_.broadcast(x, from); }
+  std::vector<std::string> gather(std::string_view mine) override { return host_.gather(mine); }
   void barrier() override { host_.barrier(); }
   [[noreturn]] void abort(int exit_code) override {
     host_.abort(exit_code);
@@ -43,8 +44,8 @@ class DeviceCommunicator final : public Communicator {
 
 using Name = std::array<char, 64>;
 
-// What each rank says of itself, in the order of the ranks.
-std::vector<std::string> gather(Communicator& comm, const std::string& mine) {
+// The texts of all ranks, in the order of the ranks.
+std::vector<std::string> names_of_ranks(Communicator& comm, const std::string& mine) {
   std::vector<std::string> all;
   for (int r = 0; r < comm.size(); ++r) {
     Name name{};
@@ -75,10 +76,10 @@ void check_mapping(const std::vector<std::string>& cards) {
 
 std::unique_ptr<Communicator> over_devices(Communicator& host, Backend& backend) {
   if (host.size() == 1) return nullptr;
-  const std::vector<std::string> cards = gather(host, backend.device_identity());
+  const std::vector<std::string> cards = names_of_ranks(host, backend.device_identity());
   if (std::all_of(cards.begin(), cards.end(), [](const std::string& c) { return c.empty(); })) return nullptr;
   check_mapping(cards);
-  const std::vector<std::string> libraries = gather(host, backend.collectives_library());
+  const std::vector<std::string> libraries = names_of_ranks(host, backend.collectives_library());
   if (std::find(libraries.begin(), libraries.end(), "") != libraries.end()) return nullptr;
   for (size_t r = 1; r < libraries.size(); ++r)
     check(libraries[r] == libraries[0], "rank 0 has {} and rank {} has {}: they cannot sum together", libraries[0], r,

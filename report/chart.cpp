@@ -7,7 +7,7 @@
 #include <iterator>
 #include <limits>
 
-#include "train/progress.h"
+#include "kernels/base/human.h"
 
 namespace encore {
 namespace {
@@ -58,7 +58,7 @@ std::vector<double> round_ticks(const Axis& axis, int wanted, bool whole) {
   return ticks;
 }
 
-// All but the outermost hundredths: one wild step must not press the rest flat.
+// All but the lowest and highest hundredth: one outlier must not flatten the curve.
 void include_most(const ChartLine& line, Axis& y) {
   for (const bool low : {true, false}) {
     std::vector<double> edge = line.least.empty() ? line.y : low ? line.least : line.most;

@@ -1,5 +1,5 @@
-// A chart as SVG, drawn in the page's own colours (var(--c0) ... of report_style.h), and the numbers under it for
-// hover.
+// A chart as SVG in the colours of the page (var(--c0) ... of report/style.h), with its numbers as JSON for the script
+// that shows the values under the pointer.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -8,7 +8,7 @@
 
 namespace encore {
 
-// Text as it may stand in HTML, in quoted attributes too.
+// Escapes text for HTML, quoted attributes included.
 std::string html(const std::string& text);
 
 struct ChartLine {
@@ -19,10 +19,10 @@ struct ChartLine {
   std::vector<double> x, y;
   std::vector<double> least, most;  // a band around the line; empty: none
   bool hover = true;
-  std::string legend;  // what the legend says instead of the name; " ": nothing
+  std::string legend;  // text of the legend; "": the name; " ": no entry
 };
 
-// The y axis holds every value of its lines, of kFaint ones (with their bands) all but the outermost hundredths.
+// The y axis covers every value of its lines; of kFaint lines and their bands all but the lowest and highest hundredth.
 struct Chart {
   std::string title;  // with the unit
   int width = 960, height = 340;
@@ -34,12 +34,12 @@ struct Chart {
 
 struct DrawnChart {
   std::string svg;      // <svg data-chart="ID">...</svg>
-  nlohmann::json data;  // what report_style.h's script reads
+  nlohmann::json data;  // read by the script of report/style.h
 };
-// Lines whose values are not above 0 lose those points on a logarithmic axis.
+// A logarithmic axis leaves out the points that are not above 0.
 DrawnChart draw_chart(const Chart&, const std::string& id);
 
-// A number as the page prints it: five digits, no zeros at the end, thousands grouped.
+// A number for the page: five digits, no zeros at the end, thousands grouped.
 std::string short_number(double);
 
 }  // namespace encore

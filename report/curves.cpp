@@ -22,7 +22,7 @@ ChartLine smooth_line(const BucketSeries& series, const std::string& name, int c
   return line;
 }
 
-// What was measured: every point, or where buckets hold several, their mean within a band from least to most.
+// The measured points; where buckets hold several points, their means within a band from the least to the greatest.
 ChartLine raw_line(const BucketSeries& series, const std::string& name, int colour) {
   ChartLine line = line_of(series, name, colour, Look::kFaint);
   const auto& buckets = series.buckets();
@@ -77,7 +77,7 @@ std::vector<Chart> small_charts(const std::vector<ReportedRun>& runs) {
                                small_chart(runs, "Tokens a second", &RunLog::tokens_per_second, true),
                                small_chart(runs, "Norm of the gradient before clipping", &RunLog::grad_norm, true)};
   charts[0].from_zero = charts[1].from_zero = charts[2].from_zero = true;
-  // A few enormous gradients would press all the others flat.
+  // On a linear axis a few very large gradients would flatten the others.
   for (const ReportedRun& run : runs) {
     const auto& norms = run.log.grad_norm.buckets();
     if (!norms.empty() && quantile(norms, 1) > 20 * quantile(norms, 0.5)) charts[2].logarithmic = true;

@@ -1,4 +1,4 @@
-// The charts of a report: which curves, in which looks.
+// The charts of a report: which curves they hold and how these are drawn.
 #pragma once
 
 #include <vector>
@@ -8,7 +8,7 @@
 
 namespace encore {
 
-// One run: raw and smoothed training loss with the evaluations. Several: smoothed, a colour a run.
+// Of one run the raw and the smoothed training loss with the evaluations; of several the smoothed ones, a colour a run.
 Chart loss_chart(const std::vector<ReportedRun>&);
 // Learning rate, tokens a second, norm of the gradient.
 std::vector<Chart> small_charts(const std::vector<ReportedRun>&);

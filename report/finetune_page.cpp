@@ -20,7 +20,7 @@ using Runs = std::vector<FinetuneRun>;
 constexpr std::pair<const char*, const char*> kScores[] = {
     {"accuracy", "Accuracy"}, {"macro_f1", "Macro-F1"}, {"micro_f1", "Micro-F1"}, {"weighted_f1", "Weighted F1"}};
 
-// "macro-f1" -> the key of log.jsonl; weighted F1 is not in the log, accuracy stands in.
+// "macro-f1" -> the key of log.jsonl. The log has no weighted F1; accuracy is shown instead.
 std::string logged(const std::string& metric) {
   return metric == "macro-f1" ? "dev_macro_f1" : metric == "micro-f1" ? "dev_micro_f1" : "dev_accuracy";
 }
@@ -39,7 +39,7 @@ std::string mean_and_spread(const FinetuneRun& run, const char* split, const cha
   return fmt::format("{:.4f} <i>± {:.4f}</i>", s["mean"].get<double>(), s["std_sample"].get<double>());
 }
 
-// The results that the page reads, so that a file that another program wrote is refused and not half shown.
+// Checks every value that the page reads: a file of another program is refused, not shown in part.
 void check_results(const json& results, const std::string& file) {
   const auto has = [&](bool good, const std::string& what) { check(good, "{}: no {}: not finetune's", file, what); };
   has(results.contains("metric") && results["metric"].is_string(), "\"metric\"");
@@ -154,6 +154,7 @@ FinetuneRun open_finetune_run(const std::string& folder) {
                   .name = name_of_folder(folder),
                   .flags = read_json_object(folder + "/config.json"),
                   .results = read_json_object(folder + "/results.json")};
+  run.defaults = take_defaults(run.flags);
   check_results(run.results, folder + "/results.json");
   read_epochs(folder + "/log.jsonl", run);
   return run;
@@ -166,7 +167,7 @@ std::string finetune_page(const Runs& runs) {
   std::vector<NamedFlags> flags;
   for (const FinetuneRun& run : runs) {
     names += (names.empty() ? "" : ", ") + run.name;
-    flags.push_back({.name = run.name, .program = "", .flags = run.flags});
+    flags.push_back({.name = run.name, .flags = run.flags, .defaults = run.defaults});
   }
   std::string body = one ? tiles(runs[0]) : scores_table(runs);
   body +=

@@ -10,14 +10,14 @@ namespace encore {
 
 struct FinetuneRun {
   struct Epoch {
-    double epoch = 0, loss = 0, dev = 0;  // loss: nats a row of training; dev: the metric that chooses the epoch
+    double epoch = 0, loss = 0, dev = 0;  // loss: nats a training row; dev: the metric that chooses the epoch
   };
   std::string folder, name;
-  nlohmann::json flags, results;
+  nlohmann::json flags, defaults, results;  // defaults: of the flags; null where an older run has none
   std::map<int64_t, std::vector<Epoch>> seeds;
 };
 
-// Is this folder one of finetune's?
+// Was this folder written by finetune?
 bool is_finetune_folder(const std::string& folder);
 
 // Throws Error naming the file and, of log.jsonl, the line.

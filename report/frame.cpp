@@ -20,7 +20,7 @@ std::string legend(const Chart& chart) {
   return out + "</div>";
 }
 
-// JSON inside of a script element: "</script>" must not end it.
+// JSON inside a script element, where "</script>" must not occur.
 std::string in_script(const nlohmann::json& json) {
   std::string out;
   for (const char c : json.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace))

@@ -1,4 +1,4 @@
-// The parts that every report page is put together from.
+// The parts of every report page.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -14,7 +14,7 @@ std::string tile(const std::string& name, const std::string& value, const std::s
 // A chart with its heading, and its numbers added to data[id]. wide: with a legend, over the whole page.
 std::string chart_card(const Chart&, const std::string& id, bool wide, nlohmann::json& data);
 
-// The whole file. title, heading and subtitle are text, body is HTML; data: what chart_card gathered.
+// The whole file. title, heading and subtitle are text, body is HTML; data: filled by chart_card.
 std::string page_frame(const std::string& title, const std::string& heading, const std::string& subtitle,
                        const std::string& body, const nlohmann::json& data);
 

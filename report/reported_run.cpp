@@ -1,24 +1,21 @@
 #include "report/reported_run.h"
 
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <set>
 
+#include "data/sequences/ledger_json.h"
 #include "kernels/base/atomic_file.h"
+#include "kernels/base/check.h"
+#include "kernels/base/clock.h"
 #include "report/finetune_page.h"
-#include "report/ledger_json.h"
 
 namespace fs = std::filesystem;
 
 namespace encore {
 namespace {
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-// Runs in folders of one name are called by their paths.
+// Runs whose folders have the same name are shown by their paths.
 template <class AnyRun>
 void tell_apart(std::vector<AnyRun>& runs) {
   std::multiset<std::string> names;
@@ -40,6 +37,14 @@ nlohmann::json read_json_object(const std::string& path) {
   }
   check(json.is_object(), "{}: is not a JSON object", path);
   return json;
+}
+
+nlohmann::json take_defaults(nlohmann::json& flags) {
+  const auto found = flags.find("defaults");
+  if (found == flags.end()) return nullptr;
+  nlohmann::json defaults = std::move(*found);
+  flags.erase(found);
+  return defaults;
 }
 
 std::string name_of_folder(const std::string& folder) {
@@ -64,6 +69,7 @@ ReportedRun open_reported_run(const std::string& folder) {
         "{}: no run folder: it has no {}", folder,
         fs::exists(folder + "/config.json", error) ? "log.jsonl" : "config.json");
   ReportedRun run{.folder = folder, .name = name_of_folder(folder), .flags = read_json_object(folder + "/config.json")};
+  run.defaults = take_defaults(run.flags);
   const std::string ledger = folder + "/ledger.json";
   if (!fs::exists(ledger, error)) return run;
   run.about = read_json_object(ledger);
@@ -95,7 +101,7 @@ std::string report_of_folders(const std::vector<std::string>& folders) {
 }
 
 std::string RunReport::refresh(bool last) {
-  const double start = now();
+  const double start = steady_seconds();
   if (first_ < 0) first_ = start;
   if (!last && spent_ * 50 > start - first_) return "";
   try {
@@ -106,7 +112,7 @@ std::string RunReport::refresh(bool last) {
   } catch (const std::exception& e) {
     return e.what();
   }
-  spent_ += now() - start;
+  spent_ += seconds_since(start);
   return "";
 }
 

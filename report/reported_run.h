@@ -1,4 +1,4 @@
-// A run folder as a report sees it.
+// A run folder, read for a report.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -13,14 +13,17 @@ namespace encore {
 
 // Throws Error naming the file: cannot be read, is not a JSON object.
 nlohmann::json read_json_object(const std::string& path);
+// Takes the key "defaults" out of the flags of a config.json and returns its value; null where there is none.
+nlohmann::json take_defaults(nlohmann::json& flags);
 // "runs/a/" -> "a"; "." -> the folder's own name.
 std::string name_of_folder(const std::string& folder);
 
 struct ReportedRun {
   std::string folder;
-  std::string name;      // what the page calls it
-  nlohmann::json flags;  // config.json
-  nlohmann::json about;  // ledger.json (report/ledger_json.h); null where an older run has none
+  std::string name;         // on the page
+  nlohmann::json flags;     // config.json
+  nlohmann::json defaults;  // of the flags, from config.json; null where an older run has none
+  nlohmann::json about;     // ledger.json (train/run_data.h); null where an older run has none
   std::optional<Ledger> train, eval;
   RunLog log;
 
@@ -31,19 +34,19 @@ struct ReportedRun {
 // Reads config.json and ledger.json, not the log. Throws Error naming folder or file and what is wrong with it.
 ReportedRun open_reported_run(const std::string& folder);
 
-// The page, from runs whose logs were read.
+// The page of runs whose logs have been read.
 std::string report_page(const std::vector<ReportedRun>&);
 
 // The page of these folders: all of dapt_train and tapt_train, or all of finetune. Throws Error as opening them does.
 std::string report_of_folders(const std::vector<std::string>& folders);
 
-// Keeps report.html of a run that is going on.
+// Writes report.html of a run in progress.
 class RunReport {
  public:
   explicit RunReport(std::string folder) : folder_(std::move(folder)) {}
 
-  // Writes the page again. Unless it is the last time, only when making pages has cost less than 1/50 of the time since
-  // the first call. Returns what went wrong, or "": a page is no reason to stop a run.
+  // Writes the page again, but skips it (unless it is the last time) while making pages has taken more than 1/50 of the
+  // time since the first call. Returns the message of an error, or "": a page is no reason to stop a run.
   std::string refresh(bool last);
 
  private:

@@ -58,7 +58,7 @@ void RunLog::read(const std::string& path) {
           text.substr(0, 60));
     const double step = number(line, "step");
     check(std::isfinite(step), "{}: line {} has no \"step\"", path, line_);
-    // A step that was left out says so by a loss of null: the key counts.
+    // A skipped step has a loss of null, so the key is looked for and not a number.
     const bool evaluation = line["eval_loss"].error() == simdjson::SUCCESS;
     check(evaluation || line["loss"].error() == simdjson::SUCCESS, "{}: line {} has neither \"loss\" nor \"eval_loss\"",
           path, line_);

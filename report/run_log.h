@@ -1,4 +1,4 @@
-// What a report keeps of a log.jsonl: curves and totals, of the same size for a run of any length.
+// The curves and totals that a report keeps of a log.jsonl; their size does not grow with the length of the run.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ struct EvalPoint {
 
 class RunLog {
  public:
-  // Reads what the file has gained since the last call; a last line without its end is left for the next one.
+  // Reads the lines that were added since the last call. A last line without a line end is left for the next call.
   // Throws Error naming file and line: no file, a line that is no JSON object with "step" and "loss" or "eval_loss".
   void read(const std::string& path);
 
@@ -27,7 +27,7 @@ class RunLog {
   std::string eval_name;
   int64_t last_step = 0, tokens = 0;
   double seconds = 0;       // of training
-  double eval_seconds = 0;  // of the evaluations that say how long they took
+  double eval_seconds = 0;  // sum over the evaluations whose lines have it
   uint64_t bytes = 0;       // read so far
 
  private:

@@ -1,13 +1,13 @@
-// report.html: one file with everything in it.
+// The page of pretraining runs: one file that loads nothing.
 #include <fmt/format.h>
 
 #include <cmath>
 
+#include "kernels/base/human.h"
 #include "report/curves.h"
 #include "report/frame.h"
 #include "report/reported_run.h"
 #include "report/tables.h"
-#include "train/progress.h"
 
 namespace encore {
 namespace {

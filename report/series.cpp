@@ -38,7 +38,6 @@ std::vector<double> smoothed(const std::vector<Bucket>& buckets) {
   const int64_t reach = int64_t(std::ceil(3 * sigma));
   std::vector<double> result;
   for (int64_t i = 0; i < n; ++i) {
-    // A line through the neighbours, the near ones weighing most: a mean alone would bend where one side ends.
     double w = 0, wx = 0, wy = 0, wxx = 0, wxy = 0;
     for (int64_t k = std::max<int64_t>(0, i - reach); k <= std::min(n - 1, i + reach); ++k) {
       const double x = double(k - i), y = buckets[size_t(k)].mean;

@@ -1,4 +1,4 @@
-// A series of any length in a fixed number of buckets, for curves that are as good on paper as all of its points.
+// A series of any length in a bounded number of buckets: as many as a drawn curve can show.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@ class BucketSeries {
   // most: buckets, an even number. A series of at most that many points is kept as it is.
   explicit BucketSeries(size_t most = 800) : most_(most) {}
 
-  // Points in the order of x. What is not finite is left out.
+  // Points come in the order of x. Values that are not finite are left out.
   void add(double x, double y);
   const std::vector<Bucket>& buckets() const { return buckets_; }
   bool empty() const { return buckets_.empty(); }
@@ -29,11 +29,11 @@ class BucketSeries {
   std::vector<Bucket> buckets_;
 };
 
-// The value at each bucket of a line fitted to its neighbours, weighted by a bell as wide as 1/60 of the series:
-// nothing lags, and the ends are as calm as the middle.
+// Local linear regression: at each bucket the value of a line fitted to its neighbours, with Gaussian weights whose
+// standard deviation is 1/60 of the series. It neither lags nor bends at the ends, as a moving average does.
 std::vector<double> smoothed(const std::vector<Bucket>&);
 
-// The value that a share q of the buckets' means lies below; 0 where there is none.
+// The q-quantile of the buckets' means; 0 for no buckets.
 double quantile(const std::vector<Bucket>&, double q);
 
 }  // namespace encore

@@ -1,4 +1,4 @@
-// The look of report.html, and what happens under the pointer. Nothing is loaded from anywhere.
+// The style sheet and the script of report.html. The script shows values under the pointer; nothing is loaded.
 #pragma once
 
 namespace encore {

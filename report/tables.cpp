@@ -7,10 +7,8 @@
 #include <cstring>
 #include <set>
 
-#include "apps/program/training_flags.h"
+#include "kernels/base/human.h"
 #include "report/chart.h"
-#include "train/memory_use.h"
-#include "train/progress.h"
 
 namespace encore {
 namespace {
@@ -78,12 +76,6 @@ std::string ledger_table(const Ledger& ledger) {
   return out + "</table>";
 }
 
-json defaults_of(const std::string& program) {
-  if (program == "dapt_train") return training_cli(Recipe::kDapt).resolved();
-  if (program == "tapt_train") return training_cli(Recipe::kTapt).resolved();
-  return nullptr;
-}
-
 }  // namespace
 
 std::string before_and_after(const Runs& runs) {
@@ -116,7 +108,7 @@ std::string before_and_after(const Runs& runs) {
 
 std::vector<NamedFlags> named_flags(const Runs& runs) {
   std::vector<NamedFlags> flags;
-  for (const ReportedRun& run : runs) flags.push_back({.name = run.name, .program = run.program(), .flags = run.flags});
+  for (const ReportedRun& run : runs) flags.push_back({.name = run.name, .flags = run.flags, .defaults = run.defaults});
   return flags;
 }
 
@@ -167,10 +159,9 @@ std::string ledgers(const Runs& runs) {
 std::string flags_in_force(const std::vector<NamedFlags>& runs) {
   std::string out = "<h2>Flags in force</h2><div class=\"columns\">";
   for (const NamedFlags& run : runs) {
-    const json defaults = defaults_of(run.program);
     std::string changed, rest;
     for (const auto& [name, value] : run.flags.items()) {
-      const bool differs = !defaults.is_object() || !defaults.contains(name) || defaults[name] != value;
+      const bool differs = !run.defaults.is_object() || !run.defaults.contains(name) || run.defaults[name] != value;
       (differs ? changed : rest) += fmt::format("<tr><td><code>--{}</code></td><td class=\"wrap\">{}</td></tr>",
                                                 html(name), value_text(run.flags, name));
     }

@@ -9,18 +9,18 @@
 namespace encore {
 
 struct NamedFlags {
-  std::string name, program;  // program: whose defaults are meant; "": not known
-  nlohmann::json flags;
+  std::string name;
+  nlohmann::json flags, defaults;  // defaults: null where they are not known
 };
 std::vector<NamedFlags> named_flags(const std::vector<ReportedRun>&);
 
-// A row a run: evaluation before, at the best step and at the end; how much was trained, how fast.
+// For each run: the evaluation before, at the best step and at the end, the tokens trained on and the speed.
 std::string before_and_after(const std::vector<ReportedRun>&);
-// Flags whose values are not the same in all runs.
+// The flags whose values differ between the runs.
 std::string differing_flags(const std::vector<NamedFlags>&);
 // Where the text of each run went.
 std::string ledgers(const std::vector<ReportedRun>&);
-// Every flag; those that are not the program's default first.
+// Every flag. Those at their defaults are folded away, where the defaults are known.
 std::string flags_in_force(const std::vector<NamedFlags>&);
 
 }  // namespace encore

@@ -31,13 +31,13 @@ if [ -z "$nvcc" ]; then
 fi
 flags=(-std=c++20 -O3 -w -DFMT_CONSTEVAL= -I. -Ikernels/cuda)
 for arch in sm_80 sm_90a; do
-  for file in attention_forward attention_backward; do
+  for file in forward backward; do
     if [ -n "$nvdisasm" ]; then
-      "$nvcc" "${flags[@]}" -arch=$arch -cubin kernels/cuda/$file.cu -o "$work/x.cubin"
+      "$nvcc" "${flags[@]}" -arch=$arch -cubin kernels/cuda/attention/$file.cu -o "$work/x.cubin"
       "$nvdisasm" -c "$work/x.cubin" > "$work/$file.listing"
       python3 bench/kernels/cost/loops.py "$work/$file.listing" sass > "$work/$arch.$file.json"
     else
-      "$nvcc" "${flags[@]}" -arch=$arch -ptx kernels/cuda/$file.cu -o "$work/$file.listing"
+      "$nvcc" "${flags[@]}" -arch=$arch -ptx kernels/cuda/attention/$file.cu -o "$work/$file.listing"
       python3 bench/kernels/cost/loops.py "$work/$file.listing" ptx > "$work/$arch.$file.json"
     fi
   done

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Compiles every kernels/cuda/*.cu (or the files named) for sm_80 and sm_90a and reads what ptxas says: a spill, an
-# ignored setmaxnreg, a serialised wgmma, or more registers than bench/ptxas.json records fails. So do wgmma products
-# of a loop that share registers (scripts/wgmma_operands.py), where there is a disassembler.
+# Compiles every .cu of kernels/cuda and its folders (or the files named) for sm_80 and sm_90a and reads what ptxas says:
+# a spill, an ignored setmaxnreg, a serialised wgmma, or more registers than bench/ptxas.json records fails. So do wgmma
+# products of a loop that share registers (scripts/wgmma_operands.py), where there is a disassembler.
 #   scripts/ptxas_gate.sh [--record] [FILE.cu ...]     --record: write bench/ptxas.json afresh for these files
 # NVDISASM names the disassembler if it is neither on PATH nor beside nvcc (PyPI has it as nvidia-cuda-nvdisasm).
 set -euo pipefail
@@ -15,16 +15,19 @@ nvdisasm=${NVDISASM:-$(command -v nvdisasm || ls "$(dirname "$nvcc")/nvdisasm" 2
 record=0
 if [ "${1:-}" = --record ]; then record=1; shift; fi
 files=("$@")
-[ ${#files[@]} -gt 0 ] || files=(kernels/cuda/*.cu)
+[ ${#files[@]} -gt 0 ] || files=(kernels/cuda/*.cu kernels/cuda/*/*.cu)
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 for file in "${files[@]}"; do
+  source=${file#kernels/cuda/}  # as bench/ptxas.json names it, without .cu
+  source=${source%.cu}
+  mkdir -p "$logs/$(dirname "$source")"
   for arch in sm_80 sm_90a; do
     # fmt 9 checks its formats at compile time in a way that nvcc's front end rejects.
     "$nvcc" -std=c++20 -O3 -arch=$arch -cubin -w -DFMT_CONSTEVAL= -Xptxas -v -I. -Ikernels/cuda "$file" \
-      -o "$logs/x.cubin" > "$logs/$(basename "$file" .cu).$arch" 2>&1 || {
+      -o "$logs/x.cubin" > "$logs/$source.$arch" 2>&1 || {
       echo "ptxas gate: $file does not compile for $arch:"
-      grep -i error "$logs/$(basename "$file" .cu).$arch" | head -5
+      grep -i error "$logs/$source.$arch" | head -5
       exit 1
     }
   done
@@ -37,16 +40,14 @@ for file in "${files[@]}"; do
   esac
 done
 python3 - "$logs" "$record" <<'PYTHON'
-import json, os, re, subprocess, sys
+import json, os, pathlib, re, subprocess, sys
 logs, record = sys.argv[1], sys.argv[2] == "1"
 path = "bench/ptxas.json"
 known = json.load(open(path)) if os.path.exists(path) else {}
 bad, seen = [], 0
-for name in sorted(os.listdir(logs)):
-    if name == "x.cubin":
-        continue
-    source, arch = name.rsplit(".", 1)
-    text = open(os.path.join(logs, name)).read()
+for log in sorted(p for p in pathlib.Path(logs).rglob("*.sm_*") if p.is_file()):
+    source, arch = log.relative_to(logs).as_posix().rsplit(".", 1)
+    text = log.read_text()
     for line in text.splitlines():
         if re.search(r"setmaxnreg.*ignored|wgmma.*serializ", line, re.I):
             bad.append(f"{source}.cu {arch}: {line.strip()}")

@@ -2,7 +2,8 @@
 #pragma once
 
 #include "train/device.h"
-#include "train/finetuner.h"
+#include "train/finetuning.h"
+#include "train/memory_plan.h"
 
 namespace encore {
 
@@ -13,7 +14,8 @@ struct ClassifierMemory {
 
 // Walks the order of all seeds and epochs for the largest micro-batch; where that is very long, what the flags allow.
 // Throws Error in one line when the plan does not fit (train/memory_limit.h).
-ClassifierMemory plan_finetune(const EncoderConfig&, const Device&, const FinetuneOptions&, const LabelledData&);
+// Every rank calls it.
+ClassifierMemory plan_finetune(const FinetuneSpec&, const Device&, const LabelledData&, Communicator&);
 ClassifierMemory plan_predict(const EncoderConfig&, const std::string& model_dir, const Device&,
                               const ClassificationSet&, int64_t tokens_per_batch);
 

@@ -12,6 +12,8 @@
 #include <numeric>
 
 #include "data/sequences/sequence_sample.h"
+#include "kernels/base/clock.h"
+#include "kernels/base/human.h"
 #include "train/evaluator.h"
 #include "train/memory_use.h"
 #include "train/profiler.h"
@@ -25,9 +27,9 @@ constexpr double kLongStep = 20;  // seconds: in a step as long as this the firs
 
 template <class F>
 double seconds_of(const F& work) {
-  const auto start = std::chrono::steady_clock::now();
+  const double start = steady_seconds();
   work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return seconds_since(start);
 }
 
 double sum_of(const std::vector<double>& values) {
@@ -39,9 +41,9 @@ void measure_evaluation(const DryRun& run, Rehearsal& r) {
   constexpr int64_t kMicroBatches = 8;  // of each rank
   const int64_t all = run.data.eval->examples();
   const double tokens = mean_example_tokens(*run.data.eval) * double(all);
-  const double wanted = double(kMicroBatches * run.step.tokens_per_batch * run.comm.size());
+  const double wanted = double(kMicroBatches * run.batches.tokens_per_batch * run.comm.size());
   const int64_t taken = std::clamp<int64_t>(int64_t(double(all) * std::min(1.0, wanted / tokens)), 1, all);
-  const Evaluator evaluator(spread_sample(run.data.eval, taken), run.eval_objective, run.step.tokens_per_batch);
+  const Evaluator evaluator(spread_sample(run.data.eval, taken), run.eval_objective, run.batches.tokens_per_batch);
   const double whole = double(all) / double(taken);
   const Profiler::Phase phase(run.options.profiler, "evaluation");
   r.first_eval = whole * seconds_of([&] { evaluator.run(run.reservation, run.comm); });
@@ -52,7 +54,7 @@ void measure_evaluation(const DryRun& run, Rehearsal& r) {
 
 void measure_steps(const DryRun& run, Rehearsal& r) {
   r.run_steps = run.trainer.steps();
-  r.run_tokens = mean_example_tokens(*run.data.train) * double(run.step.total_examples);
+  r.run_tokens = mean_example_tokens(*run.data.train) * double(run.batches.total_examples);
   const auto one = [&] {
     StepResult result;
     const Profiler::Phase phase(run.options.profiler, "step");

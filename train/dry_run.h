@@ -6,6 +6,7 @@
 
 #include "data/sequences/objective.h"
 #include "train/run_data.h"
+#include "train/text_batches.h"
 #include "train/trainer.h"
 #include "train/training_run.h"
 
@@ -38,7 +39,7 @@ struct DryRun {
   const RunData& data;
   std::shared_ptr<const Objective> eval_objective;
   Communicator& comm;
-  const StepOptions& step;
+  const TextBatchOptions& batches;
   const RunOptions& options;
   std::string output;  // where the run would write; a fresh folder of runs/ when empty
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <map>
 
 namespace encore {
@@ -11,10 +12,11 @@ struct Sum {
   double loss = 0;
   int64_t targets = 0;
 };
+using Documents = std::map<int64_t, Sum>;  // by the document's number
 
 // Adds each target's loss to the document that its sequence starts in.
 void add_by_document(const std::vector<ExampleRef>& examples, const SequenceSet& set, const PackedBatch& batch,
-                     const std::vector<float>& target_loss, std::map<int64_t, Sum>& documents) {
+                     const std::vector<float>& target_loss, Documents& documents) {
   std::vector<int64_t> document;  // of each sequence of the batch
   for (const ExampleRef& ref : examples) {
     const int64_t first = set.first_sequence(ref.example), count = set.example_sequences(ref.example);
@@ -29,6 +31,34 @@ void add_by_document(const std::vector<ExampleRef>& examples, const SequenceSet&
   }
 }
 
+// A document whose windows lie in batches of several ranks is counted once, with the sums of all.
+void add_document_loss(const Documents& mine, Communicator& comm, EvalResult& result) {
+  struct Entry {
+    int64_t document;
+    Sum sum;
+  };
+  std::vector<Entry> entries;
+  for (const auto& [document, sum] : mine) entries.push_back({document, sum});
+  Documents all;
+  const std::string_view bytes(reinterpret_cast<const char*>(entries.data()), entries.size() * sizeof(Entry));
+  for (const std::string& theirs : comm.gather(bytes))
+    for (size_t at = 0; at < theirs.size(); at += sizeof(Entry)) {
+      Entry entry;
+      std::memcpy(&entry, theirs.data() + at, sizeof entry);
+      Sum& sum = all[entry.document];
+      sum.loss += entry.sum.loss;
+      sum.targets += entry.sum.targets;
+    }
+  std::array<double, 1> loss{};
+  std::array<int64_t, 1> documents{int64_t(all.size())};
+  for (const auto& [document, sum] : all) loss[0] += sum.loss / double(sum.targets) / double(all.size());
+  // Rank 0 alone has gathered; to the zeros of the others its figures are added.
+  comm.all_reduce_sum(std::span<double>(loss));
+  comm.all_reduce_sum(std::span<int64_t>(documents));
+  result.document_loss = loss[0];
+  result.documents = documents[0];
+}
+
 }  // namespace
 
 Evaluator::Evaluator(std::shared_ptr<const SequenceSet> set, std::shared_ptr<const Objective> fixed,
@@ -37,21 +67,22 @@ Evaluator::Evaluator(std::shared_ptr<const SequenceSet> set, std::shared_ptr<con
 
 EvalResult Evaluator::run(Reservation& reservation, Communicator& comm, bool per_document) const {
   Model& model = reservation.model();
-  const int64_t first = set_->examples() * comm.rank() / comm.size();
-  const int64_t last = set_->examples() * (comm.rank() + 1) / comm.size();
   std::vector<ExampleRef> examples;
-  for (int64_t e = first; e < last; ++e) examples.push_back({.epoch = 0, .example = e});
+  for (int64_t e = 0; e < set_->examples(); ++e) examples.push_back({.epoch = 0, .example = e});
+  const auto batches = micro_batches(examples, *set_, tokens_per_batch_);
+  const size_t first = batches.size() * size_t(comm.rank()) / size_t(comm.size());
+  const size_t last = batches.size() * size_t(comm.rank() + 1) / size_t(comm.size());
 
-  std::map<int64_t, Sum> documents;
+  Documents documents;
   std::vector<float> target_loss;
   int64_t tokens = 0;
-  for (const auto& part : micro_batches(examples, *set_, tokens_per_batch_)) {
-    const PackedBatch batch = make_batch(part, *set_, *objective_, model.config().pad_token_id);
+  for (size_t b = first; b < last; ++b) {
+    const PackedBatch batch = make_batch(batches[b], *set_, *objective_, model.config().pad_token_id);
     tokens += batch.tokens();
     if (batch.targets() == 0) continue;
     reservation.fit(batch);
     model.evaluate(batch, per_document ? &target_loss : nullptr);
-    if (per_document) add_by_document(part, *set_, batch, target_loss, documents);
+    if (per_document) add_by_document(batches[b], *set_, batch, target_loss, documents);
   }
   const LossTotals totals = reservation.model().take_totals();
   std::array<double, 1> loss{totals.loss_sum};
@@ -59,13 +90,9 @@ EvalResult Evaluator::run(Reservation& reservation, Communicator& comm, bool per
   comm.all_reduce_sum(std::span<double>(loss));
   comm.all_reduce_sum(std::span<int64_t>(counts));
   const double targets = double(std::max<int64_t>(1, counts[0]));
-  EvalResult result{.loss = loss[0] / targets,
-                    .accuracy = double(counts[1]) / targets,
-                    .targets = counts[0],
-                    .tokens = counts[2],
-                    .documents = int64_t(documents.size())};
-  for (const auto& [document, sum] : documents)
-    result.document_loss += sum.loss / double(sum.targets) / double(documents.size());
+  EvalResult result{
+      .loss = loss[0] / targets, .accuracy = double(counts[1]) / targets, .targets = counts[0], .tokens = counts[2]};
+  if (per_document) add_document_loss(documents, comm, result);
   return result;
 }
 

@@ -17,7 +17,8 @@ struct EvalResult {
   double loss = 0;      // nats a target, token-weighted
   double accuracy = 0;  // share of the targets whose largest logit is the label
   int64_t targets = 0, tokens = 0;
-  double document_loss = 0;  // mean over documents of the document's mean loss; asked for by per_document
+  // Asked for by per_document:
+  double document_loss = 0;  // mean over documents of the document's mean loss
   int64_t documents = 0;     // with at least one target
 };
 
@@ -25,7 +26,8 @@ class Evaluator {
  public:
   Evaluator(std::shared_ptr<const SequenceSet>, std::shared_ptr<const Objective> fixed, int64_t tokens_per_batch);
 
-  // Every rank takes a share; every rank gets the result. per_document: for one rank.
+  // The batches are those of one process, dealt out among the ranks; every rank gets the result, which differs from
+  // that of one process by the rounding of double-precision sums alone.
   EvalResult run(Reservation&, Communicator&, bool per_document = false) const;
 
   bool empty() const { return set_->examples() == 0; }

@@ -29,8 +29,8 @@ void check_inference_memory(const EncoderConfig& config, const std::string& mode
       plan.regions.push_back({"results on the host", size_t(tokens) * b.host_bytes_per_token, /*host=*/true});
     return plan;
   };
-  check_memory(plan, b.tokens, b.least, before, memory_room(1, device.threads, weight_file_bytes(model_dir)),
-               *device.backend);
+  check_memory(plan, b.tokens, b.least, before,
+               memory_room(device.local_ranks, device.threads, weight_file_bytes(model_dir)), *device.backend);
 }
 
 }  // namespace encore

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <optional>
 
+#include "kernels/base/human.h"
 #include "train/memory_use.h"
 
 namespace fs = std::filesystem;

@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "kernels/base/check.h"
-#include "train/memory_use.h"
+#include "kernels/base/human.h"
 
 namespace encore {
 namespace {
@@ -73,20 +73,36 @@ void add_workspace(MemoryPlan& plan, const Model& model, int layouts, int64_t ba
   plan.regions.push_back({"program, libraries, texts", before, /*host=*/true});
 }
 
+LargestStep largest_step(const BatchSource& source, int ranks) {
+  LargestStep largest;
+  for (int64_t step = 0; step < source.steps(); ++step)
+    for (int rank = 0; rank < ranks; ++rank) {
+      const std::vector<int64_t> lengths = source.micro_batch_tokens(step, rank, ranks);
+      int64_t all = 0;
+      for (const int64_t tokens : lengths) {
+        largest.tokens = std::max(largest.tokens, tokens);
+        all += tokens;
+      }
+      largest.step_tokens = std::max(largest.step_tokens, all);
+      largest.micro_batches = std::max(largest.micro_batches, int64_t(lengths.size()));
+      if (rank == 0) largest.batches += int64_t(lengths.size());
+    }
+  return largest;
+}
+
 MemoryPlan plan_run(const Model& model, const PlannedRun& run) {
   const ParamStore& params = model.params();
   MemoryPlan plan = model.plan(run.capacity, params.compute_dtype(), Mode::kTraining);
   plan.regions.push_back({"AdamW moments (fp32)", Optimizer::bytes(params.length())});
-  if (const size_t bytes = GradientReducer::bytes(params.length(), run.step.reduce_dtype, run.ranks))
+  if (const size_t bytes = GradientReducer::bytes(params.length(), run.reduce_dtype, run.ranks))
     plan.regions.push_back({"gradients between ranks (bf16)", bytes});
 
   const int64_t eval_batches = (run.eval_tokens / run.ranks + run.capacity.tokens - 1) / run.capacity.tokens;
   // A weight that is used twice between two updates is kept packed, one way for the forward pass, one for the backward.
-  const int layouts = run.micro_batches > 1 ? 2 : eval_batches > 1 ? 1 : 0;
-  const int64_t steps = (run.step.total_examples + run.step.batch_sequences - 1) / run.step.batch_sequences;
-  add_backend_regions(plan, model, params.backend(), layouts, steps * run.micro_batches + eval_batches,
+  const int layouts = run.largest.micro_batches > 1 ? 2 : eval_batches > 1 ? 1 : 0;
+  add_backend_regions(plan, model, params.backend(), layouts, run.steps * run.largest.micro_batches + eval_batches,
                       run.capacity.tokens);
-  plan.regions.push_back({"batches of a step", host_batch_bytes(run.step_tokens), /*host=*/true});
+  plan.regions.push_back({"batches of a step", host_batch_bytes(run.largest.step_tokens), /*host=*/true});
   plan.regions.push_back({"a tensor on its way to a file", largest_tensor_bytes(params), /*host=*/true});
   plan.regions.push_back({"program and libraries", run.before, /*host=*/true});
   return plan;

@@ -5,12 +5,23 @@
 
 namespace encore {
 
+// The largest things that the steps of a run ask of one rank.
+struct LargestStep {
+  int64_t tokens = 0;         // of a micro-batch
+  int64_t step_tokens = 0;    // of all micro-batches of a step
+  int64_t micro_batches = 1;  // of a step
+  int64_t batches = 0;        // micro-batches of all steps of rank 0
+};
+// Walks the steps of the whole run, over all ranks. Short texts fill less than a micro-batch may hold, and no memory is
+// set aside for tokens that never come.
+LargestStep largest_step(const BatchSource&, int ranks);
+
 struct PlannedRun {
   BatchCapacity capacity;
-  StepOptions step;
-  int64_t step_tokens = 0;    // of the largest step, on one rank
-  int64_t micro_batches = 1;  // of that step
-  int64_t eval_tokens = 0;    // of one evaluation
+  int64_t steps = 0;  // updates of the weights
+  LargestStep largest;
+  DType reduce_dtype = DType::kF32;
+  int64_t eval_tokens = 0;  // of one evaluation
   int ranks = 1;
   size_t before = 0;  // anonymous memory of the process before the model was made
 };

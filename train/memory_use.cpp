@@ -1,9 +1,8 @@
 #include "train/memory_use.h"
 
-#include <fmt/format.h>
-
 #include <cstdlib>
 #include <fstream>
+#include <string>
 
 namespace encore {
 
@@ -21,13 +20,6 @@ MemoryUse memory_use() {
     if (field) *field = size_t(std::strtoull(line.c_str() + colon + 1, nullptr, 10)) * 1024;
   }
   return use;
-}
-
-std::string human_bytes(double bytes) {
-  const char* const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-  int unit = 0;
-  for (; bytes >= 1024 && unit < 4; ++unit) bytes /= 1024;
-  return unit == 0 ? fmt::format("{:.0f} B", bytes) : fmt::format("{:.2f} {}", bytes, units[unit]);
 }
 
 }  // namespace encore

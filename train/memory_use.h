@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <string>
 
 namespace encore {
 
@@ -12,7 +11,5 @@ struct MemoryUse {
   size_t peak = 0;       // VmHWM: the largest VmRSS so far
 };
 MemoryUse memory_use();  // from /proc/self/status; zeros where there is none
-
-std::string human_bytes(double bytes);  // "1.53 GiB"
 
 }  // namespace encore

@@ -1,6 +1,7 @@
 #include "train/metrics.h"
 
 #include <cmath>
+#include <numeric>
 
 #include "kernels/base/check.h"
 
@@ -15,14 +16,19 @@ double ratio(double part, double whole) {
 
 Scores score(std::span<const int32_t> gold, std::span<const int32_t> predicted, int labels) {
   check(gold.size() == predicted.size(), "{} gold labels against {} predictions", gold.size(), predicted.size());
-  Scores s;
-  s.rows = int64_t(gold.size());
-  s.confusion.assign(size_t(labels), std::vector<int64_t>(size_t(labels), 0));
+  std::vector<std::vector<int64_t>> confusion(size_t(labels), std::vector<int64_t>(size_t(labels), 0));
   for (size_t i = 0; i < gold.size(); ++i) {
     check(gold[i] >= 0 && gold[i] < labels && predicted[i] >= 0 && predicted[i] < labels,
           "row {}: label {} or prediction {} is not in [0, {})", i, gold[i], predicted[i], labels);
-    ++s.confusion[size_t(gold[i])][size_t(predicted[i])];
+    ++confusion[size_t(gold[i])][size_t(predicted[i])];
   }
+  return score_counts(std::move(confusion));
+}
+
+Scores score_counts(std::vector<std::vector<int64_t>> confusion) {
+  Scores s{.confusion = std::move(confusion)};
+  const int labels = int(s.confusion.size());
+  for (const auto& row : s.confusion) s.rows = std::accumulate(row.begin(), row.end(), s.rows);
   int64_t right = 0;
   for (int c = 0; c < labels; ++c) {
     int64_t as_gold = 0, as_predicted = 0;
@@ -37,10 +43,10 @@ Scores score(std::span<const int32_t> gold, std::span<const int32_t> predicted, 
                         .f1 = ratio(2 * hits, double(as_gold + as_predicted)),
                         .support = as_gold};
     s.macro_f1 += k.f1 / labels;
-    s.weighted_f1 += ratio(k.f1 * double(as_gold), double(gold.size()));
+    s.weighted_f1 += ratio(k.f1 * double(as_gold), double(s.rows));
     s.per_class.push_back(k);
   }
-  s.accuracy = s.micro_f1 = ratio(double(right), double(gold.size()));
+  s.accuracy = s.micro_f1 = ratio(double(right), double(s.rows));
   return s;
 }
 

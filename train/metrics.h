@@ -30,6 +30,8 @@ struct Scores {
 
 // REQUIRES: every entry of gold and predicted is in [0, labels). Throws Error otherwise or when lengths differ.
 Scores score(std::span<const int32_t> gold, std::span<const int32_t> predicted, int labels);
+// The same from the counts [gold][predicted] of every pair of labels.
+Scores score_counts(std::vector<std::vector<int64_t>> confusion);
 
 struct MeanStd {
   double mean = 0;

@@ -1,19 +1,15 @@
 #include "train/profiler.h"
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 
 #include "kernels/base/atomic_file.h"
+#include "kernels/base/clock.h"
 
 namespace encore {
 namespace {
 
 constexpr size_t kMostEvents = 100'000;  // 13 MB of trace
-
-double steady_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 // Keeps alive what it forwards to.
 struct Owned {
@@ -25,7 +21,7 @@ class OwningBackend : private Owned, public ForwardingBackend {
       : Owned{std::move(inner)}, ForwardingBackend(*Owned::inner, std::move(around)) {}
   // Ops are seen when they are called, step by step.
   bool asynchronous() const override { return false; }
-  bool records() const override { return false; }
+  bool can_capture() const override { return false; }
 };
 
 std::string rate(double seconds, double flops, double bytes) {
@@ -214,14 +210,9 @@ void Profiler::finish(std::FILE* out) const {
   std::fflush(out);
 }
 
-void add_profile_flags(Cli& cli) {
-  cli.flag(kSpeedFlags, "profile", "at the end, print the share and the speed of every op");
-  cli.text(kSpeedFlags, "trace", "the same, and the first steps as a trace for chrome://tracing or Perfetto", "FILE");
-}
-
-std::unique_ptr<Profiler> make_profiler(const Cli& cli, Device& device) {
-  const std::string file = cli.get("trace");
-  if (!cli.get_flag("profile") && file.empty()) return nullptr;
+std::unique_ptr<Profiler> make_profiler(const ProfileSpec& spec, Device& device) {
+  const std::string& file = spec.trace_file;
+  if (!spec.profile && file.empty()) return nullptr;
   const std::filesystem::path folder = std::filesystem::absolute(file.empty() ? "x" : file).parent_path();
   std::error_code ignored;
   check(file.empty() || std::filesystem::is_directory(folder, ignored), "--trace {}: there is no folder {}", file,

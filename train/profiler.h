@@ -12,7 +12,6 @@
 #include <string>
 #include <vector>
 
-#include "apps/program/cli.h"
 #include "kernels/forwarding_backend.h"
 #include "train/device.h"
 
@@ -104,11 +103,13 @@ class Profiler {
   bool traced_ = false;  // the open phase goes into the trace
 };
 
-// Declares --profile and --trace.
-void add_profile_flags(Cli&);
+struct ProfileSpec {
+  bool profile = false;    // report at the end
+  std::string trace_file;  // the same, and the trace; empty: none
+};
 
-// Null unless --profile or --trace was given; else device.backend is profiled from here on. Throws Error when the
-// folder of --trace is missing.
-std::unique_ptr<Profiler> make_profiler(const Cli&, Device&);
+// Null unless the spec asks for a profile or a trace; else device.backend is profiled from here on. Throws Error when
+// the trace file's folder is missing.
+std::unique_ptr<Profiler> make_profiler(const ProfileSpec&, Device&);
 
 }  // namespace encore

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "kernels/base/clock.h"
+#include "kernels/base/human.h"
 #include "optim/communicator.h"
 
 namespace encore {
@@ -54,20 +56,6 @@ std::string joined(const std::vector<Figure>& figures, int highest_rank) {
 
 }  // namespace
 
-std::string human_time(double seconds) {
-  if (!std::isfinite(seconds) || seconds < 0) return "?";
-  if (seconds < 60) return fmt::format("{:.1f} s", seconds);
-  const int64_t s = std::llround(seconds);
-  if (s < 3600) return fmt::format("{} min {:02} s", s / 60, s % 60);
-  return fmt::format("{} h {:02} min", s / 3600, s % 3600 / 60);
-}
-
-std::string with_commas(int64_t number) {
-  std::string digits = std::to_string(std::abs(number));
-  for (int64_t at = int64_t(digits.size()) - 3; at > 0; at -= 3) digits.insert(size_t(at), ",");
-  return (number < 0 ? "-" : "") + digits;
-}
-
 Progress::Progress(int64_t steps, bool quiet, double line_seconds, std::FILE* out)
     : steps_(steps), quiet_(quiet), terminal_(on_terminal(out)), line_seconds_(line_seconds), out_(out) {}
 
@@ -95,10 +83,8 @@ std::string Progress::line(const Status& s, int64_t steps, int width) {
 void Progress::step(const Status& s) {
   if (quiet_) return;
   latest_ = s;
-  const auto now = std::chrono::steady_clock::now();
-  const double since = std::chrono::duration<double>(now - last_).count();
-  const bool first = last_ == std::chrono::steady_clock::time_point{};
-  if (!first && s.step != steps_ && since < (terminal_ ? 0.1 : line_seconds_)) return;
+  const double now = steady_seconds();
+  if (last_ >= 0 && s.step != steps_ && now - last_ < (terminal_ ? 0.1 : line_seconds_)) return;
   last_ = now;
   draw(s);
 }

@@ -2,15 +2,11 @@
 // (a file, a pipe to tee, TERM=dumb).
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <string>
 
 namespace encore {
-
-std::string human_time(double seconds);  // "2 h 05 min", "3 min 20 s", "12.3 s"
-std::string with_commas(int64_t number);
 
 class Progress {
  public:
@@ -42,7 +38,7 @@ class Progress {
   std::FILE* out_;
   bool drawn_ = false;
   Status latest_{};
-  std::chrono::steady_clock::time_point last_{};
+  double last_ = -1;  // steady_seconds() of the line drawn last; below 0: none yet
 };
 
 }  // namespace encore

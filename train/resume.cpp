@@ -49,20 +49,18 @@ int64_t state_to_resume(const RunFolder* folder, const std::string& from, Commun
   return step[0];
 }
 
-RunState continue_from(const std::string& run, int64_t step, const RunFolder* folder, const RunState& now, Model& model,
-                       Trainer& trainer, Opening& opening) {
+RunState continue_from(const std::string& run, int64_t step, const RunFolder* folder, const RunState& now,
+                       const LoadBuffers& load) {
   const std::string dir = fmt::format("{}/state/step-{}", run, step);
   RunState saved;
   try {
     saved = read_state(dir);
     check_fingerprints(saved, now, dir);
-    load_state(dir, saved, model.params(), trainer.optimizer());
+    load(dir, saved);
   } catch (const DamagedState& e) {
     fail("{}: {}", e.what(), what_else(folder, step));
   }
-  trainer.set_skipped(saved.skipped, saved.skipped_in_row);
   if (folder) folder->set_aside_states_after(step);
-  opening.say("\nresumed from {}", dir);
   return saved;
 }
 

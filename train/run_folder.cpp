@@ -11,7 +11,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <set>
 #include <sstream>
 
 #include "kernels/base/atomic_file.h"
@@ -206,15 +205,12 @@ void RunFolder::remove_old_states(int64_t keep, int64_t best) const {
   }
 }
 
-void check_same_config(const nlohmann::json& run, const nlohmann::json& now, const std::string& file) {
-  static const std::set<std::string> kHarmless = {
-      "resume",  "resume-from", "on-save-error", "on-nonfinite", "output",      "save-every", "save-minutes",
-      "keep",    "max-hours",   "preset",        "cache-dir",    "log-seconds", "save-dtype", "verify-cache",
-      "threads", "model",       "train",         "eval",         "profile",     "trace"};
+void check_same_config(const nlohmann::json& run, const nlohmann::json& now, const std::vector<std::string>& fixed,
+                       const std::string& file) {
   std::string differences;
-  for (const auto& [flag, value] : now.items())
-    if (!kHarmless.contains(flag) && run.contains(flag) && run[flag] != value)
-      differences += fmt::format("{}--{} {} (the run has {})", differences.empty() ? "" : ", ", flag, value.dump(),
+  for (const std::string& flag : fixed)
+    if (now.contains(flag) && run.contains(flag) && run[flag] != now[flag])
+      differences += fmt::format("{}--{} {} (the run has {})", differences.empty() ? "" : ", ", flag, now[flag].dump(),
                                  run[flag].dump());
   check(differences.empty(), "--resume: {} differ from {}: leave these flags out, or start a new run", differences,
         file);

@@ -66,8 +66,9 @@ class RunFolder {
   uint64_t device_ = 0, inode_ = 0;  // of the folder
 };
 
-// Throws Error naming each flag of a resumed run that differs from the run's own config.json. Flags that change
-// neither numbers nor data (where files go, how often is saved, when to stop early) may differ.
-void check_same_config(const nlohmann::json& run, const nlohmann::json& now, const std::string& file);
+// Throws Error naming each of the `fixed` flags that a resumed run gives otherwise than the run's own config.json. The
+// other flags change neither numbers nor data (where files go, how often is saved, when to stop early).
+void check_same_config(const nlohmann::json& run, const nlohmann::json& now, const std::vector<std::string>& fixed,
+                       const std::string& file);
 
 }  // namespace encore

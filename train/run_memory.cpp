@@ -20,48 +20,34 @@ int64_t longest_example(const SequenceSet* set) {
   return longest;
 }
 
-}  // namespace
-
-LargestStep largest_step(const SequenceSet& set, const StepOptions& step, int ranks) {
-  LargestStep largest;
-  if (step.total_examples > kMostWalked) {
-    largest.step_tokens = ceil_div(step.batch_sequences, ranks) * set.seq_length();
-    largest.tokens = std::min(step.tokens_per_batch, largest.step_tokens);
-    largest.micro_batches = ceil_div(largest.step_tokens, step.tokens_per_batch);
-    return largest;
-  }
-  const StepOrder order(set.examples(), step.batch_sequences, step.total_examples, step.seed);
-  for (int64_t s = 0; s < order.steps(); ++s)
-    for (int r = 0; r < ranks; ++r) {
-      const auto parts = micro_batches(order.examples(s, r, ranks), set, step.tokens_per_batch);
-      int64_t all = 0;
-      for (const auto& part : parts) {
-        int64_t tokens = 0;
-        for (const ExampleRef& e : part) tokens += set.example_tokens(e.example);
-        largest.tokens = std::max(largest.tokens, tokens);
-        all += tokens;
-      }
-      largest.step_tokens = std::max(largest.step_tokens, all);
-      largest.micro_batches = std::max(largest.micro_batches, int64_t(parts.size()));
-    }
-  return largest;
+// Walks the order of the whole run; where that is longer than a few million examples, what the options allow.
+LargestStep largest_step(const RunData& data, const TextBatchOptions& options,
+                         const std::shared_ptr<const Objective>& objective, int ranks) {
+  if (options.total_examples <= kMostWalked) return largest_step(TextBatches(data.train, objective, 0, options), ranks);
+  const int64_t step_tokens = ceil_div(options.batch_sequences, ranks) * data.train->seq_length();
+  return {.tokens = std::min(options.tokens_per_batch, step_tokens),
+          .step_tokens = step_tokens,
+          .micro_batches = ceil_div(step_tokens, options.tokens_per_batch)};
 }
 
+}  // namespace
+
 RunMemory plan_memory(const EncoderConfig& config, const std::string& model_dir, const Device& device,
-                      const RunData& data, const StepOptions& step, const Objective& objective, Communicator& comm) {
+                      const RunData& data, const TextBatchOptions& options, std::shared_ptr<const Objective> objective,
+                      DType reduce_dtype, Communicator& comm) {
   const size_t before = memory_use().anonymous;
   const auto outline = outline_mlm(config, *device.backend, device.dtype, Mode::kTraining);
   const int64_t longest_eval = longest_example(data.eval.get());
   const auto plan = [&](int64_t tokens_per_batch) {
-    StepOptions s = step;
-    s.tokens_per_batch = tokens_per_batch;
-    const LargestStep largest = largest_step(*data.train, s, comm.size());
+    TextBatchOptions tried = options;
+    tried.tokens_per_batch = tokens_per_batch;
+    const LargestStep largest = largest_step(data, tried, objective, comm.size());
     RunMemory memory;
-    memory.capacity = plan_capacity(std::max(largest.tokens, longest_eval), objective);
+    memory.capacity = plan_capacity(std::max(largest.tokens, longest_eval), *objective);
     memory.plan = plan_run(*outline, {.capacity = memory.capacity,
-                                      .step = s,
-                                      .step_tokens = largest.step_tokens,
-                                      .micro_batches = largest.micro_batches,
+                                      .steps = ceil_div(options.total_examples, options.batch_sequences),
+                                      .largest = largest,
+                                      .reduce_dtype = reduce_dtype,
                                       .eval_tokens = data.eval_tokens,
                                       .ranks = comm.size(),
                                       .before = before});
@@ -69,9 +55,9 @@ RunMemory plan_memory(const EncoderConfig& config, const std::string& model_dir,
   };
   const MemoryRoom room = memory_room(comm.local_size(), device.threads, weight_file_bytes(model_dir));
   comm.barrier();  // nobody takes memory before all have looked
-  check_memory([&](int64_t tokens) { return plan(tokens).plan; }, step.tokens_per_batch, data.train->seq_length(),
+  check_memory([&](int64_t tokens) { return plan(tokens).plan; }, options.tokens_per_batch, data.train->seq_length(),
                before, room, *device.backend);
-  return plan(step.tokens_per_batch);
+  return plan(options.tokens_per_batch);
 }
 
 }  // namespace encore

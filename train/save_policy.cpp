@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "kernels/base/check.h"
+#include "kernels/base/clock.h"
 
 namespace encore {
 namespace {
@@ -29,7 +30,7 @@ bool SavePolicy::attempt(const std::string& what, const std::function<void()>& w
     with_io_errors(write);
   } catch (const IoError& e) {
     if (!goes_on()) throw;
-    last_failure_ = std::chrono::steady_clock::now();
+    last_failure_ = steady_seconds();
     if (failing_.insert(what).second)
       say_(
           fmt::format("warning: {} not written: {}: going on (--on-save-error continue), next try at the next save or "
@@ -56,8 +57,7 @@ void SavePolicy::insist(const std::string& what, const std::function<void()>& wr
 }
 
 bool SavePolicy::retry_due() const {
-  return !failing_.empty() &&
-         std::chrono::duration<double>(std::chrono::steady_clock::now() - last_failure_).count() >= kRetrySeconds;
+  return !failing_.empty() && seconds_since(last_failure_) >= kRetrySeconds;
 }
 
 }  // namespace encore

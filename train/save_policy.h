@@ -1,7 +1,6 @@
 // What becomes of a run when its folder cannot be written.
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <set>
 #include <string>
@@ -32,7 +31,7 @@ class SavePolicy {
   OnSaveError on_error_;
   std::function<void(const std::string&)> say_;
   std::set<std::string> failing_;
-  std::chrono::steady_clock::time_point last_failure_;
+  double last_failure_ = 0;  // steady_seconds()
 };
 
 }  // namespace encore

@@ -29,8 +29,5 @@ void install_stop_signals() {
 int stop_signal() {
   return received.load();
 }
-void clear_stop_signal() {
-  received.store(0);
-}
 
 }  // namespace encore

@@ -9,6 +9,5 @@ void install_stop_signals();
 
 // The signal that came, 0 if none.
 int stop_signal();
-void clear_stop_signal();
 
 }  // namespace encore

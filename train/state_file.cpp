@@ -26,13 +26,18 @@ namespace {
 constexpr int kVersion = 1;
 constexpr int64_t kChunk = int64_t(1) << 20;  // floats copied at a time
 
+constexpr const char* kBest = "best.f32";
+
 struct Buffer {
   const char* file;
   Tensor tensor;
 };
 
-std::vector<Buffer> buffers(const ParamStore& params, const Optimizer& optimizer) {
-  return {{"weights.f32", params.weights()}, {"adam_m.f32", optimizer.m()}, {"adam_v.f32", optimizer.v()}};
+std::vector<Buffer> buffers(const StateBuffers& b) {
+  if (!b.params) return {};
+  return {{.file = "weights.f32", .tensor = b.params->weights()},
+          {.file = "adam_m.f32", .tensor = b.optimizer->m()},
+          {.file = "adam_v.f32", .tensor = b.optimizer->v()}};
 }
 
 uint32_t crc(uint32_t previous, const void* data, size_t bytes) {
@@ -55,24 +60,27 @@ double number_or(const json& value, double otherwise) {
 }
 
 json to_json(const RunState& s) {
-  return {{"version", kVersion},
-          {"step", s.step},
-          {"seconds", s.seconds},
-          {"tokens", s.tokens},
-          {"flops", s.flops},
-          {"last_eval_step", s.last_eval_step},
-          {"first_eval_loss", number_or_null(s.first_eval_loss)},
-          {"last_eval_loss", number_or_null(s.last_eval_loss)},
-          {"best_loss", number_or_null(s.best_loss)},
-          {"best_step", s.best_step},
-          {"skipped", s.skipped},
-          {"skipped_in_row", s.skipped_in_row},
-          {"log_bytes", s.log_bytes},
-          {"events_file", s.events_file},
-          {"events_bytes", s.events_bytes},
-          {"train_fingerprint", hex(s.train_fingerprint)},
-          {"eval_fingerprint", hex(s.eval_fingerprint)},
-          {"model_fingerprint", hex(s.model_fingerprint)}};
+  json out{{"version", kVersion},
+           {"step", s.step},
+           {"seconds", s.seconds},
+           {"tokens", s.tokens},
+           {"flops", s.flops},
+           {"last_eval_step", s.last_eval_step},
+           {"first_eval_loss", number_or_null(s.first_eval_loss)},
+           {"last_eval_loss", number_or_null(s.last_eval_loss)},
+           {"best_loss", number_or_null(s.best_loss)},
+           {"best_step", s.best_step},
+           {"skipped", s.skipped},
+           {"skipped_in_row", s.skipped_in_row},
+           {"log_bytes", s.log_bytes},
+           {"events_file", s.events_file},
+           {"events_bytes", s.events_bytes},
+           {"train_fingerprint", hex(s.train_fingerprint)},
+           {"eval_fingerprint", hex(s.eval_fingerprint)},
+           {"model_fingerprint", hex(s.model_fingerprint)},
+           {"files", json::object()}};
+  if (!s.progress.is_null()) out["progress"] = s.progress;
+  return out;
 }
 
 RunState from_json(const json& j) {
@@ -96,6 +104,7 @@ RunState from_json(const json& j) {
   s.train_fingerprint = fingerprint("train_fingerprint");
   s.eval_fingerprint = fingerprint("eval_fingerprint");
   s.model_fingerprint = fingerprint("model_fingerprint");
+  s.progress = j.value("progress", json());
   return s;
 }
 
@@ -122,39 +131,47 @@ json read_json(const std::string& dir) {
   return whole["state"];
 }
 
-json write_buffer(const std::string& dir, const Buffer& buffer, Backend& backend) {
-  AtomicFile file(dir + "/" + buffer.file);
-  std::vector<float> host;
+// part(first, floats) gives the address of that part on the host.
+template <class Part>
+json write_floats(const std::string& path, int64_t count, const Part& part) {
+  AtomicFile file(path);
   uint32_t checksum = 0;
-  for (int64_t first = 0; first < buffer.tensor.cols; first += kChunk) {
-    const Tensor part = buffer.tensor.col_range(first, std::min(kChunk, buffer.tensor.cols - first));
-    host.resize(size_t(part.cols));
-    backend.copy_to_host(host.data(), part.data, part.bytes());
-    checksum = crc(checksum, host.data(), part.bytes());
-    file.write(host.data(), part.bytes());
+  for (int64_t first = 0; first < count; first += kChunk) {
+    const int64_t floats = std::min(kChunk, count - first);
+    const float* host = part(first, floats);
+    checksum = crc(checksum, host, size_t(floats) * sizeof(float));
+    file.write(host, size_t(floats) * sizeof(float));
   }
   const uint64_t bytes = file.size();
   file.commit();
   return {{"bytes", bytes}, {"crc32", fmt::format("{:08x}", checksum)}};
 }
 
-void read_buffer(const std::string& dir, const Buffer& buffer, const json& expected, Backend& backend) {
-  const std::string path = dir + "/" + buffer.file;
+json write_buffer(const std::string& dir, const Buffer& buffer, Backend& backend) {
+  std::vector<float> host(size_t(std::min(kChunk, buffer.tensor.cols)));
+  return write_floats(dir + "/" + buffer.file, buffer.tensor.cols, [&](int64_t first, int64_t floats) {
+    backend.copy_to_host(host.data(), buffer.tensor.col_range(first, floats).data, size_t(floats) * sizeof(float));
+    return host.data();
+  });
+}
+
+// take(first, host, floats) takes each part in order.
+template <class Take>
+void read_floats(const std::string& path, int64_t count, const json& expected, const Take& take) {
   std::ifstream in(path, std::ios::binary);
   if (!in) damaged(path, fmt::format("cannot be read: {}", std::strerror(errno)));
   std::error_code error;
-  const uint64_t bytes = fs::file_size(path, error);
-  if (bytes != uint64_t(whole_number(expected.at("bytes"))) || bytes != buffer.tensor.bytes())
-    damaged(path, fmt::format("has {} bytes, not {}", bytes, buffer.tensor.bytes()));
+  const uint64_t bytes = fs::file_size(path, error), wanted = uint64_t(count) * sizeof(float);
+  if (bytes != uint64_t(whole_number(expected.at("bytes"))) || bytes != wanted)
+    damaged(path, fmt::format("has {} bytes, not {}", bytes, wanted));
   std::vector<float> host;
   uint32_t checksum = 0;
-  for (int64_t first = 0; first < buffer.tensor.cols; first += kChunk) {
-    const Tensor part = buffer.tensor.col_range(first, std::min(kChunk, buffer.tensor.cols - first));
-    host.resize(size_t(part.cols));
-    in.read(reinterpret_cast<char*>(host.data()), std::streamsize(part.bytes()));
+  for (int64_t first = 0; first < count; first += kChunk) {
+    host.resize(size_t(std::min(kChunk, count - first)));
+    in.read(reinterpret_cast<char*>(host.data()), std::streamsize(host.size() * sizeof(float)));
     if (!in) damaged(path, "ends early");
-    checksum = crc(checksum, host.data(), part.bytes());
-    backend.copy_to_device(part.data, host.data(), part.bytes());
+    checksum = crc(checksum, host.data(), host.size() * sizeof(float));
+    take(first, host);
   }
   if (fmt::format("{:08x}", checksum) != expected.at("crc32").get<std::string>())
     damaged(path, "is damaged (checksum)");
@@ -179,11 +196,14 @@ uint64_t layout_fingerprint(const ParamStore& params) {
   return uint64_t(crc(text)) << 32 | uint32_t(params.length());
 }
 
-void save_state(const std::string& dir, const RunState& state, const ParamStore& params, const Optimizer& optimizer) {
+void save_state(const std::string& dir, const RunState& state, const StateBuffers& held) {
   AtomicFolder folder(dir);
   json j = to_json(state);
-  for (const Buffer& b : buffers(params, optimizer))
-    j["files"][b.file] = write_buffer(folder.temporary_path(), b, params.backend());
+  for (const Buffer& b : buffers(held))
+    j["files"][b.file] = write_buffer(folder.temporary_path(), b, held.params->backend());
+  if (held.best && !held.best->empty())
+    j["files"][kBest] = write_floats(folder.temporary_path() + "/" + kBest, int64_t(held.best->size()),
+                                     [&](int64_t first, int64_t) { return held.best->data() + first; });
   const json whole = {{"state", j}, {"crc32", fmt::format("{:08x}", crc(j.dump()))}};
   write_file_atomic(folder.temporary_path() + "/state.json", whole.dump(1) + "\n");
   folder.commit();
@@ -199,18 +219,27 @@ RunState read_state(const std::string& dir) {
   }
 }
 
-void load_state(const std::string& dir, const RunState& state, ParamStore& params, Optimizer& optimizer) {
+void load_state(const std::string& dir, const RunState& state, const StateBuffers& held) {
+  Backend& backend = held.params->backend();
   try {
     const json files = read_json(dir).at("files");
-    for (const Buffer& b : buffers(params, optimizer)) {
+    for (const Buffer& b : buffers(held)) {
       if (!files.contains(b.file)) damaged(dir + "/state.json", fmt::format("names no {}", b.file));
-      read_buffer(dir, b, files[b.file], params.backend());
+      read_floats(dir + "/" + b.file, b.tensor.cols, files[b.file], [&](int64_t first, const std::vector<float>& part) {
+        backend.copy_to_device(b.tensor.col_range(first, int64_t(part.size())).data, part.data(),
+                               part.size() * sizeof(float));
+      });
     }
+    if (held.best) held.best->clear();
+    if (held.best && files.contains(kBest))
+      read_floats(dir + "/" + kBest, held.params->length(), files[kBest], [&](int64_t, const std::vector<float>& part) {
+        held.best->insert(held.best->end(), part.begin(), part.end());
+      });
   } catch (const json::exception& e) {
     damaged(dir + "/state.json", fmt::format("lacks a field ({})", e.what()));
   }
-  params.weights_changed();
-  optimizer.set_steps(state.step - state.skipped);
+  held.params->weights_changed();
+  held.optimizer->set_steps(state.step - state.skipped);
 }
 
 bool state_looks_whole(const std::string& dir) {

@@ -3,12 +3,15 @@
 //   state.json     {"state": {...}, "crc32": of the text of "state"}
 //   weights.f32, adam_m.f32, adam_v.f32
 //                  the flat buffers of model/param_store.h, little-endian; bytes and CRC-32 stand in state.json
+//   best.f32       of fine-tuning: the weights of the best epoch so far
 // Order, masks and dropout are functions of the step, so nothing else is needed.
 #pragma once
 
 #include <cstdint>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "kernels/base/check.h"
 #include "model/param_store.h"
@@ -31,6 +34,7 @@ struct RunState {
   uint64_t log_bytes = 0;      // of log.jsonl
   std::string events_file;     // name of the TensorBoard file
   uint64_t events_bytes = 0;
+  nlohmann::json progress;  // of fine-tuning (train/finetuning.h); null for pretraining
   // Of the data and the model's shape: a state belongs to these alone.
   uint64_t train_fingerprint = 0, eval_fingerprint = 0, model_fingerprint = 0;
 };
@@ -44,15 +48,23 @@ class DamagedState : public Error {
   using Error::Error;
 };
 
+// What lies beside the counters. A state without a store holds counters alone: the next weights are those of the
+// checkpoint.
+struct StateBuffers {
+  ParamStore* params = nullptr;
+  Optimizer* optimizer = nullptr;
+  std::vector<float>* best = nullptr;  // of params' length; null or empty: none
+};
+
 // Publishes the folder. Throws IoError; a state that was there before is then untouched. An existing state of the same
 // name is replaced, and at no moment is neither in place (kernels/base/atomic_folder.h).
-void save_state(const std::string& dir, const RunState&, const ParamStore&, const Optimizer&);
+void save_state(const std::string& dir, const RunState&, const StateBuffers&);
 
 // Throws DamagedState naming the file, Error when it is of another version.
 RunState read_state(const std::string& dir);
-// Fills weights, moments and the optimiser's step. Throws DamagedState naming the file whose length or checksum is
-// wrong.
-void load_state(const std::string& dir, const RunState&, ParamStore&, Optimizer&);
+// Fills weights, moments, the optimiser's step, and `best` where the state holds it (else it is cleared). Throws
+// DamagedState naming the file whose length or checksum is wrong.
+void load_state(const std::string& dir, const RunState&, const StateBuffers&);
 
 // Whether every file is there with the length that state.json tells, without reading the large ones.
 bool state_looks_whole(const std::string& dir);

@@ -78,13 +78,26 @@ StepLog::StepLog(const std::string& folder, uint64_t log_bytes, const std::strin
 }
 
 void StepLog::write(const nlohmann::ordered_json& line, const std::string& prefix) {
+  write(line, prefix, line.at("step").get<int64_t>());
+}
+
+void StepLog::write(const nlohmann::ordered_json& line, const std::string& prefix, int64_t step) {
   log_.append(line.dump() + "\n");
+  append_event(line, prefix, step);
+  log_.flush();
+  events_.flush();
+}
+
+void StepLog::write_event(const nlohmann::ordered_json& scalars, const std::string& prefix, int64_t step) {
+  append_event(scalars, prefix, step);
+  events_.flush();
+}
+
+void StepLog::append_event(const nlohmann::ordered_json& line, const std::string& prefix, int64_t step) {
   std::vector<std::pair<std::string, double>> scalars;
   for (const auto& [key, value] : line.items())
     if (value.is_number() && key != "step") scalars.emplace_back(prefix + "/" + key, value.get<double>());
-  events_.append(tf_record(scalar_event(wall_time(), line.at("step").get<int64_t>(), scalars)));
-  log_.flush();
-  events_.flush();
+  events_.append(tf_record(scalar_event(wall_time(), step, scalars)));
 }
 
 void StepLog::sync() {

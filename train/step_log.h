@@ -39,6 +39,10 @@ class StepLog {
   // One line of log.jsonl; its numbers go to TensorBoard under "<prefix>/<key>".
   // REQUIRES: line holds "step". Throws IoError; the line is then not lost but written with the next one.
   void write(const nlohmann::ordered_json& line, const std::string& prefix);
+  // A line whose step is not among its fields.
+  void write(const nlohmann::ordered_json& line, const std::string& prefix, int64_t step);
+  // To TensorBoard alone.
+  void write_event(const nlohmann::ordered_json& scalars, const std::string& prefix, int64_t step);
   void sync();
   void restore();  // AppendFile::restore of both files
 
@@ -47,6 +51,8 @@ class StepLog {
   uint64_t events_bytes() const { return events_.size(); }
 
  private:
+  void append_event(const nlohmann::ordered_json& line, const std::string& prefix, int64_t step);
+
   AppendFile log_;
   std::string events_file_;
   AppendFile events_;

@@ -3,32 +3,24 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <set>
 
 namespace encore {
 
-Trainer::Trainer(Reservation& reservation, std::shared_ptr<const SequenceSet> set,
-                 std::shared_ptr<const Objective> objective, Communicator& comm, const StepOptions& options)
+Trainer::Trainer(Reservation& reservation, const BatchSource& source, Communicator& comm, const StepOptions& options)
     : reservation_(reservation),
       model_(reservation.model()),
-      set_(std::move(set)),
-      objective_(std::move(objective)),
+      source_(source),
       comm_(comm),
       options_(options),
-      order_(set_->examples(), options.batch_sequences, options.total_examples, options.seed),
       optimizer_(model_.params(), options.adamw),
       reducer_(comm, model_.params(), model_.embedding_elements(), options.reduce_dtype) {
-  check(options.batch_sequences >= comm.size(), "--batch-sequences {} is less than one for each of the {} ranks",
-        options.batch_sequences, comm.size());
-  check(options.tokens_per_batch >= set_->seq_length(),
-        "--tokens-per-batch {} has no room for one example of --seq-length {}", options.tokens_per_batch,
-        set_->seq_length());
-  options_.schedule.total_steps = order_.steps();
-  options_.schedule.warmup_steps = warmup_steps(options.warmup_ratio, order_.steps());
+  options_.schedule.total_steps = source.steps();
+  options_.schedule.warmup_steps = warmup_steps(options.warmup_ratio, source.steps());
+  options_.schedule.decay_steps = int64_t(std::ceil(options.decay_ratio * double(source.steps())));
 }
 
 double Trainer::epoch() const {
-  return double(std::min(step() * options_.batch_sequences, options_.total_examples)) / double(set_->examples());
+  return source_.epochs_after(step());
 }
 
 void Trainer::set_skipped(int64_t all, int64_t in_row) {
@@ -36,12 +28,8 @@ void Trainer::set_skipped(int64_t all, int64_t in_row) {
   skipped_in_row_ = in_row;
 }
 
-std::vector<PackedBatch> Trainer::batches_of_step() const {
-  const std::vector<ExampleRef> examples = order_.examples(step(), comm_.rank(), comm_.size());
-  std::vector<PackedBatch> batches;
-  for (const auto& part : micro_batches(examples, *set_, options_.tokens_per_batch))
-    batches.push_back(make_batch(part, *set_, *objective_, model_.config().pad_token_id));
-  return batches;
+std::vector<PackedBatch> Trainer::next_batches() const {
+  return source_.micro_batches(step(), comm_.rank(), comm_.size());
 }
 
 bool Trainer::works_ahead() const {
@@ -55,9 +43,9 @@ StepResult Trainer::run_step() {
 }
 
 StepResult Trainer::run_and_wait() {
-  StepResult result = compute(batches_of_step());
+  StepResult result = compute(next_batches());
   if (const std::string why = fault(result); !why.empty())
-    return skip(std::move(result), fmt::format("{}; {}", why, documents_of_step()));
+    return skip(std::move(result), fmt::format("{}; {}", why, source_.members(step())));
   optimizer_.step(result.lr, result.grad_norm);
   skipped_in_row_ = 0;
   return result;
@@ -74,7 +62,8 @@ StepResult Trainer::run_ahead() {
   optimizer_.update(now.result.lr, sums_->loss());
   if (!done()) under_way_ = launch();
   const StepSums::Values sums = sums_->read(now.place);
-  now.result.loss = sums.loss / double(std::max<int64_t>(1, now.result.targets));
+  now.result.loss_sum = sums.loss;
+  now.result.loss = sums.loss / double(source_.loss_divisor(now.result.targets));
   now.result.correct = sums.correct;
   now.result.grad_norm = std::sqrt(sums.squares);
   now.result.idle = model_.params().backend().seconds_between(*now.free, *now.fed);
@@ -91,7 +80,7 @@ StepResult Trainer::run_ahead() {
 Trainer::UnderWay Trainer::launch() {
   Backend& backend = model_.params().backend();
   std::unique_ptr<Event> free = backend.record_event();
-  const std::vector<PackedBatch> batches = batches_of_step();
+  const std::vector<PackedBatch> batches = next_batches();
   std::unique_ptr<Event> fed = backend.record_event();
   UnderWay step{.result = start(batches), .free = std::move(free), .fed = std::move(fed)};
   std::array<double, 1> flops{step.result.flops};
@@ -103,20 +92,13 @@ Trainer::UnderWay Trainer::launch() {
   return step;
 }
 
-StepResult Trainer::train_on(const std::vector<PackedBatch>& batches) {
-  const StepResult result = compute(batches);
-  if (const std::string why = fault(result); !why.empty()) throw NonFiniteError(why);
-  optimizer_.step(result.lr, result.grad_norm);
-  return result;
-}
-
 StepResult Trainer::start(const std::vector<PackedBatch>& batches) {
   enum { kTokens, kTargets };
   StepResult result{.step = step() + 1, .lr = options_.schedule.at(step()), .micro_batches = int(batches.size())};
   std::array<int64_t, 2> counts{};
   for (const PackedBatch& batch : batches) {
     counts[kTokens] += batch.tokens();
-    counts[kTargets] += batch.targets();
+    counts[kTargets] += batch.labelled();
     result.flops += training_flops(model_.config(), batch);
   }
   comm_.all_reduce_sum(std::span<int64_t>(counts));
@@ -124,7 +106,7 @@ StepResult Trainer::start(const std::vector<PackedBatch>& batches) {
   result.targets = counts[kTargets];
 
   model_.params().zero_gradients();
-  accumulate(batches, float(1.0 / double(std::max<int64_t>(1, result.targets))));
+  accumulate(batches, float(1.0 / double(source_.loss_divisor(result.targets))));
   reducer_.finish(model_.loss_sum(), model_.correct());
   return result;
 }
@@ -135,7 +117,8 @@ StepResult Trainer::compute(const std::vector<PackedBatch>& batches) {
   std::array<double, 3> sums{result.flops, totals.loss_sum, double(totals.correct)};
   comm_.all_reduce_sum(std::span<double>(sums).first(reducer_.sums_on_devices() ? 1 : 3));
   result.flops = sums[0];
-  result.loss = sums[1] / double(std::max<int64_t>(1, result.targets));
+  result.loss_sum = sums[1];
+  result.loss = sums[1] / double(source_.loss_divisor(result.targets));
   result.correct = int64_t(sums[2]);
   result.grad_norm = optimizer_.gradient_norm();
   return result;
@@ -144,21 +127,21 @@ StepResult Trainer::compute(const std::vector<PackedBatch>& batches) {
 // The last pass tells the reducer how far it is, so that sums over ranks begin while it goes on.
 void Trainer::accumulate(const std::vector<PackedBatch>& batches, float grad_scale) {
   const auto last =
-      std::find_if(batches.rbegin(), batches.rend(), [](const PackedBatch& b) { return b.targets() > 0; });
+      std::find_if(batches.rbegin(), batches.rend(), [](const PackedBatch& b) { return b.labelled() > 0; });
   for (const PackedBatch& batch : batches) {
-    if (batch.targets() == 0) continue;
+    if (batch.labelled() == 0) continue;
     reservation_.fit(batch);
-    if (&batch == &*last && reducer_.sums_on_devices()) model_.tell_gradients_final(&reducer_);
+    if (&batch == &*last && reducer_.sums_on_devices()) model_.set_gradient_listener(&reducer_);
     model_.forward_backward(batch, grad_scale, options_.seed);
   }
-  model_.tell_gradients_final(nullptr);
+  model_.set_gradient_listener(nullptr);
 }
 
 // Loss and norm are sums over all ranks and gradients are the same everywhere: every rank comes to the same answer.
 std::string Trainer::fault(const StepResult& r) const {
   if (std::isfinite(r.loss) && std::isfinite(r.grad_norm)) return "";
   const std::string tensor = nonfinite_tensor(model_.params());
-  return fmt::format("step {}: the {} is not finite (loss {}, gradient norm {}, lr {:g}){}", r.step,
+  return fmt::format("{}: the {} is not finite (loss {}, gradient norm {}, lr {:g}){}", source_.step_name(r.step - 1),
                      std::isfinite(r.loss) ? "gradient" : "loss", r.loss, r.grad_norm, r.lr,
                      tensor.empty() ? "" : ", from " + tensor);
 }
@@ -172,23 +155,6 @@ StepResult Trainer::skip(StepResult result, const std::string& why) {
   ++skipped_;
   result.skipped = why;
   return result;
-}
-
-std::string Trainer::documents_of_step() const {
-  constexpr size_t kNamed = 20;
-  std::set<int64_t> documents;
-  for (const ExampleRef& ref : order_.examples(step())) {
-    const int64_t first = set_->first_sequence(ref.example), count = set_->example_sequences(ref.example);
-    for (int64_t s = first; s < first + count; ++s) documents.insert(set_->document_of(s));
-  }
-  std::string names;
-  size_t named = 0;
-  for (int64_t d : documents) {
-    if (named++ == kNamed) break;
-    names += fmt::format("{}{}", names.empty() ? "" : ", ", d);
-  }
-  return fmt::format("documents of the batch: {}{}", names,
-                     documents.size() > kNamed ? fmt::format(" and {} more", documents.size() - kNamed) : "");
 }
 
 }  // namespace encore

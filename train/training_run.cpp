@@ -7,6 +7,8 @@
 #include <cstring>
 
 #include "kernels/base/atomic_folder.h"
+#include "kernels/base/clock.h"
+#include "kernels/base/human.h"
 #include "model/checkpoint.h"
 #include "model/checksums.h"
 #include "train/memory_use.h"
@@ -15,12 +17,6 @@
 
 namespace encore {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 // An MLM whose loss is that of guessing among all tokens alike has a head that nobody trained.
 bool near_uniform(double loss, int64_t vocab_size) {
@@ -42,7 +38,7 @@ TrainingRun::TrainingRun(Trainer& trainer, Reservation& reservation, const Evalu
       save_tokenizer_(std::move(save_tokenizer)),
       progress_(trainer.steps(), !comm.root(), options.log_seconds),
       policy_(options.on_save_error, [this](const std::string& line) { progress_.message(line); }),
-      start_(Clock::now()),
+      start_(steady_seconds()),
       last_save_(start_),
       first_step_(state.step),
       last_saved_step_(state.step > 0 ? state.step : -1) {
@@ -71,7 +67,7 @@ RunEnd TrainingRun::run_to_end() {
   before_first_step();
   int stop = kGoOn;
   while (!trainer_.done() && stop == kGoOn) {
-    const auto start = Clock::now();
+    const double start = steady_seconds();
     const StepResult result = [&] {
       const Profiler::Phase phase(options_.profiler, "step");
       return trainer_.run_step();
@@ -161,7 +157,7 @@ void TrainingRun::record(const StepResult& r, double seconds) {
 
 void TrainingRun::evaluate() {
   if (!evaluator_) return;
-  const auto start = Clock::now();
+  const double start = steady_seconds();
   const EvalResult result = [&] {
     const Profiler::Phase phase(options_.profiler, "evaluation");
     return evaluator_->run(reservation_, comm_);
@@ -197,7 +193,7 @@ void TrainingRun::write_line(const nlohmann::ordered_json& line, const char* pre
 }
 
 void TrainingRun::save() {
-  last_save_ = Clock::now();
+  last_save_ = steady_seconds();
   if (folder_ && !policy_.attempt("state", [&] { write_state(); })) return;
   last_saved_step_ = state_.step;
 }
@@ -220,7 +216,8 @@ void TrainingRun::write_state() {
   state_.events_file = log_->events_file();
   state_.events_bytes = log_->events_bytes();
   save_hf("last");
-  save_state(folder_->state_dir(state_.step), state_, reservation_.model().params(), trainer_.optimizer());
+  save_state(folder_->state_dir(state_.step), state_,
+             {.params = &reservation_.model().params(), .optimizer = &trainer_.optimizer()});
   folder_->remove_old_states(options_.keep, state_.best_step);
   refresh_report(/*last=*/false);
 }

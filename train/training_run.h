@@ -1,7 +1,6 @@
 // One run from its first step, or the step that it stopped at, to its end: steps, evaluations, saves, the log.
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -86,7 +85,7 @@ class TrainingRun {
   std::unique_ptr<StepLog> log_;
   Progress progress_;
   SavePolicy policy_;
-  std::chrono::steady_clock::time_point start_, last_save_;
+  double start_, last_save_;  // steady_seconds()
   int64_t first_step_ = 0, last_saved_step_ = -1;
   // The step before, where rates are over two.
   struct {

@@ -1,18 +1,14 @@
 #include "apps/program/cli.h"
 
-#include <stdio_ext.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
-#include <csignal>
-#include <cstdio>
-#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
-
-#include "apps/program/thread_waiting.h"
+#include <numeric>
 
 namespace encore {
 namespace {
@@ -37,40 +33,29 @@ std::string json_text(const std::string& file, const std::string& key, const nlo
   fail("{}: \"{}\" is {}, not a string, number, true/false or a list of strings", file, key, value.type_name());
 }
 
-// A terminal's own width where that can be read well, else a fixed one: docs/cli.md must not depend on who makes it.
+// The width of the terminal within limits. Elsewhere it is fixed, so that docs/cli.md is the same on every machine.
 size_t help_width() {
   struct winsize size {};
   if (!::isatty(STDOUT_FILENO) || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 100;
   return std::clamp<size_t>(size.ws_col, 60, 110);
 }
 
-}  // namespace
-
-int run_program(const char* name, const std::function<int()>& body) {
-  wait_politely();
-  // A file-size limit is told like a full disk: the write fails, and with it the program (74).
-  ::signal(SIGXFSZ, SIG_IGN);
-  // Room for what a program says before it knows that it will not refuse: a refusal leaves standard output empty.
-  if (!::isatty(STDOUT_FILENO)) std::setvbuf(stdout, nullptr, _IOFBF, size_t(1) << 18);
-  const auto say = [&](std::string message, bool refused = false) {
-    std::replace(message.begin(), message.end(), '\n', ' ');
-    if (refused) ::__fpurge(stdout);
-    std::fflush(stdout);
-    std::fprintf(stderr, "%s: %s\n", name, message.c_str());
-  };
-  try {
-    return body();
-  } catch (const Error& e) {
-    say(e.what(), e.exit_code() == 2);
-    return e.exit_code();
-  } catch (const std::bad_alloc&) {
-    say("out of memory");
-    return 70;
-  } catch (const std::exception& e) {
-    say(e.what());
-    return 70;
+// The Levenshtein distance: letters to insert, delete or replace.
+size_t edit_distance(const std::string& a, const std::string& b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), 0);
+  for (size_t i = 0; i < a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i + 1);
+    for (size_t j = 0; j < b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+    }
   }
+  return row.back();
 }
+
+}  // namespace
 
 Cli::Cli(std::string program, std::string description, std::string usage_example, ConfigFile config)
     : program_(std::move(program)),
@@ -79,18 +64,36 @@ Cli::Cli(std::string program, std::string description, std::string usage_example
       examples_{{.what = "", .command = std::move(usage_example)}} {
   if (config == ConfigFile::kFlags)
     text("General", "config",
-         "read flags from a JSON file, {\"seed\": 7, ...}, as a run folder's config.json; flags given here win",
-         "FILE");
-  flag("General", "help", "print this help");
+         "read flags from a JSON file, {\"seed\": 7, ...}, as a run folder's config.json; flags given here win", "FILE")
+        .may_change_on_resume();
+  flag("General", "help", "print this help").may_change_on_resume();
 }
 
-Cli::Option& Cli::option(const std::string& name) {
-  for (Option& o : options_)
-    if (o.name == name) return o;
-  fail("unknown flag --{}; --help lists the flags", name);
+const Cli::Option* Cli::find(const std::string& name) const {
+  const auto found = std::find_if(options_.begin(), options_.end(), [&](const Option& o) { return o.name == name; });
+  return found == options_.end() ? nullptr : &*found;
 }
 const Cli::Option& Cli::option(const std::string& name) const {
-  return const_cast<Cli*>(this)->option(name);
+  const Option* found = find(name);
+  if (!found) fail("unknown flag --{}{}", name, nearest(name));
+  return *found;
+}
+Cli::Option& Cli::option(const std::string& name) {
+  return const_cast<Option&>(std::as_const(*this).option(name));
+}
+
+// The end of an error about an unknown flag: ": did you mean --lr?", or without a similar flag how to list them.
+std::string Cli::nearest(const std::string& name) const {
+  const size_t mistakes = name.size() <= 3 ? 1 : name.size() <= 8 ? 2 : 3;
+  const Option* best = nullptr;
+  size_t least = mistakes + 1;
+  for (const Option& o : options_) {
+    const size_t distance = edit_distance(name, o.name);
+    // The beginning of a longer name counts as one mistake.
+    const size_t counted = name.size() >= 3 && o.name.starts_with(name) ? std::min<size_t>(distance, 1) : distance;
+    if (counted < least) best = &o, least = counted;
+  }
+  return best ? fmt::format(": did you mean --{}?", best->name) : "; --help lists the flags";
 }
 
 void Cli::assign(Option& o, const std::vector<std::string>& values, const std::string& origin) {
@@ -130,12 +133,13 @@ void Cli::read_config(const std::string& path) {
   check(file.is_object(), "--config: {} is not a JSON object of flags", path);
   if (file.contains("preset") && file["preset"].is_string()) apply_preset(file["preset"].get<std::string>());
   for (const auto& [key, value] : file.items()) {
-    if (value.is_null() || key == "config" || key == "help") continue;
+    if (value.is_null() || key == "config" || key == "help" || key == "defaults") continue;
     std::vector<std::string> values;
     if (value.is_array())
       for (const auto& v : value) values.push_back(json_text(path, key, v));
     else
       values.push_back(json_text(path, key, value));
+    check(find(key) != nullptr, "{}: unknown flag \"{}\"{}", path, key, nearest(key));
     Option& o = option(key);
     check(o.kind == Option::Kind::kList || values.size() == 1, "{}: \"{}\" takes one value, not a list", path, key);
     if (o.kind == Option::Kind::kList && values.empty()) continue;
@@ -150,70 +154,49 @@ void Cli::apply_preset(const std::string& preset) {
   for (const auto& [name, value] : found->second) assign(option(name), {value}, "preset: ");
 }
 
-bool Cli::parse(int argc, char** argv) {
-  cxxopts::Options parser(program_);
-  for (const Option& o : options_) {
-    if (o.kind == Option::Kind::kFlag)
-      parser.add_options(o.group)(o.name, o.help, cxxopts::value<std::string>()->implicit_value("true"));
-    else
-      parser.add_options(o.group)(o.name, o.help, cxxopts::value<std::vector<std::string>>());
-  }
-  // Words without a flag belong to the list before them ("--train a b"), else to the positional argument.
-  std::vector<std::string> words{argv[0]};
+// Words without a flag belong to the list before them ("--train a b"), else to the positional argument.
+Cli::Given Cli::read_words(int argc, const char* const* argv) const {
+  Given given;
   std::string open_list;
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
     if (word.rfind("--", 0) == 0) {
-      const std::string name = word.substr(2, word.find('=') == std::string::npos ? word.npos : word.find('=') - 2);
+      const size_t equals = word.find('=');
+      const std::string name = word.substr(2, equals == std::string::npos ? equals : equals - 2);
       const Option& o = option(name);
       open_list = o.kind == Option::Kind::kList ? name : "";
-      if (o.kind == Option::Kind::kFlag || word.find('=') != std::string::npos) {
-        words.push_back(word);
-      } else {
-        check(i + 1 < argc, "--{} needs a value ({})", name, o.value_name);
-        words.push_back(word + "=" + argv[++i]);
-      }
+      const bool flag = o.kind == Option::Kind::kFlag;
+      check(flag || equals != std::string::npos || i + 1 < argc, "--{} needs a value ({})", name, o.value_name);
+      given[name].push_back(equals != std::string::npos ? word.substr(equals + 1) : flag ? "true" : argv[++i]);
     } else if (word.size() > 1 && word[0] == '-') {
-      fail("unknown flag {}; --help lists the flags", word);
-    } else if (!open_list.empty() || !positional_.empty()) {
-      words.push_back("--" + (open_list.empty() ? positional_ : open_list) + "=" + word);
+      fail("unknown flag {}{}", word, nearest(word.substr(1)));
     } else {
-      fail("'{}' is no flag; --help lists the flags", word);
+      const std::string& list = open_list.empty() ? positional_ : open_list;
+      check(!list.empty(), "'{}' is no flag; --help lists the flags", word);
+      given[list].push_back(word);
     }
   }
-  std::vector<char*> pointers;
-  for (std::string& w : words) pointers.push_back(w.data());
-  cxxopts::ParseResult result = [&] {
-    int count = int(pointers.size());
-    char** data = pointers.data();
-    try {
-      return parser.parse(count, data);
-    } catch (const std::exception& e) {
-      fail("{}; --help lists the flags", e.what());
-    }
-  }();
-  if (result.count("help")) {
+  return given;
+}
+
+bool Cli::parse(int argc, const char* const* argv) {
+  const Given given = read_words(argc, argv);
+  if (given.contains("help")) {
     std::cout << help_text(help_width()) << std::flush;
     return false;
   }
-  const auto values_of = [&](const Option& o) {
-    std::vector<std::string> values;
-    for (const auto& pair : result.arguments())
-      if (pair.key() == o.name) values.push_back(pair.value());
-    return values;
-  };
-  const auto preset = presets_.empty() ? std::vector<std::string>() : values_of(option("preset"));
-  if (config_ == ConfigFile::kFlags && result.count("config")) read_config(values_of(option("config")).back());
-  if (!preset.empty()) apply_preset(preset.back());
-  for (Option& o : options_) {
-    std::vector<std::string> values = values_of(o);
-    if (values.empty()) continue;
-    if (o.kind != Option::Kind::kList) values = {values.back()};
-    assign(o, values, "");
+  if (config_ == ConfigFile::kFlags && given.contains("config")) read_config(given.at("config").back());
+  if (!presets_.empty() && given.contains("preset")) apply_preset(given.at("preset").back());
+  for (const auto& [name, values] : given) {
+    Option& o = option(name);
+    assign(o, o.kind == Option::Kind::kList ? values : std::vector<std::string>{values.back()}, "");
   }
   return true;
 }
 
+bool Cli::declares(const std::string& name) const {
+  return find(name) != nullptr;
+}
 bool Cli::given(const std::string& name) const {
   return option(name).given;
 }
@@ -241,24 +224,56 @@ std::string Cli::required(const std::string& name) const {
 void Cli::set(const std::string& name, const std::string& value) {
   option(name).values = {value};
 }
-
 void Cli::set(const std::string& name, std::vector<std::string> values) {
   option(name).values = std::move(values);
 }
 
+nlohmann::json Cli::value_of(const Option& o, const std::vector<std::string>& values) {
+  if (o.kind == Option::Kind::kList) return values;
+  const std::string& text = values.empty() ? o.default_value : values.back();
+  switch (o.kind) {
+    case Option::Kind::kNumber: return parse_value<double>(o.name, text, "a number");
+    case Option::Kind::kInteger: return parse_value<int64_t>(o.name, text, "a whole number");
+    case Option::Kind::kFlag: return parse_bool(o.name, text);
+    default: return text;
+  }
+}
+
 nlohmann::json Cli::resolved() const {
   nlohmann::json all = nlohmann::json::object();
-  for (const Option& o : options_) {
-    if (o.name == "config" || o.name == "help") continue;
-    switch (o.kind) {
-      case Option::Kind::kNumber: all[o.name] = get_number(o.name); break;
-      case Option::Kind::kInteger: all[o.name] = get_integer(o.name); break;
-      case Option::Kind::kFlag: all[o.name] = get_flag(o.name); break;
-      case Option::Kind::kList: all[o.name] = o.values; break;
-      default: all[o.name] = get(o.name);
-    }
-  }
+  for (const Option& o : options_)
+    if (o.name != "config" && o.name != "help") all[o.name] = value_of(o, o.values);
   return all;
+}
+
+nlohmann::json Cli::repeatable() const {
+  const auto absolute = [](const std::string& path) {
+    return path.empty() || path == "-" ? path : std::filesystem::absolute(path).lexically_normal().string();
+  };
+  nlohmann::json all = resolved(), defaults = nlohmann::json::object();
+  for (const Option& o : options_) {
+    if (!all.contains(o.name)) continue;
+    defaults[o.name] = value_of(o, {});
+    std::vector<std::string> values = o.values;
+    std::transform(values.begin(), values.end(), values.begin(), absolute);
+    if (o.path) all[o.name] = value_of(o, values);
+  }
+  all["defaults"] = defaults;
+  return all;
+}
+
+std::vector<std::string> Cli::paths() const {
+  std::vector<std::string> names;
+  for (const Option& o : options_)
+    if (o.path) names.push_back(o.name);
+  return names;
+}
+
+std::vector<std::string> Cli::fixed_on_resume() const {
+  std::vector<std::string> names;
+  for (const Option& o : options_)
+    if (!o.may_change_on_resume) names.push_back(o.name);
+  return names;
 }
 
 }  // namespace encore

@@ -1,57 +1,65 @@
-// The command line of every program: one place for help, --config files, ranges and refusals.
+// The command line of every program: help, --config files, ranges and refusals.
 #pragma once
 
 #include <cstdint>
-#include <cxxopts.hpp>
-#include <functional>
-#include <initializer_list>
+#include <deque>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "kernels/base/check.h"
-#include "kernels/base/program_path.h"
 
 namespace encore {
 
-// Runs the body of a program: Error ends it with one line on standard error and the error's exit code, anything else
-// with exit code 70. "dapt_train: --train: no such file: x.txt"
-int run_program(const char* name, const std::function<int()>& body);
-
-// A thin layer over cxxopts: --help, --config FILE (JSON: flag names without dashes; flags on the command line win),
-// unknown flags and values out of range refused with exit code 2.
+// --help, --config FILE (JSON: flag names without dashes; flags on the command line win), unknown flags and values out
+// of range refused with exit code 2.
 class Cli {
+  struct Option;
+
  public:
-  enum class ConfigFile { kFlags, kOwn };  // kOwn: the program means something else by --config and declares it itself
+  enum class ConfigFile { kFlags, kOwn };  // kOwn: the program's --config is another flag, which it declares itself
   Cli(std::string program, std::string description, std::string usage_example, ConfigFile = ConfigFile::kFlags);
 
-  // One more example at the end of --help. `what`: a line that says what it does.
+  // A flag that was just declared. Its attributes are added where it is declared.
+  class Flag {
+   public:
+    Flag& path();                  // the value names files or folders: see repeatable()
+    Flag& may_change_on_resume();  // a resumed run may give another value: see fixed_on_resume()
+
+   private:
+    friend class Cli;
+    explicit Flag(Option& option) : option_(option) {}
+    Option& option_;
+  };
+
+  // Adds an example to the end of --help. `what`: a line that describes it.
   void example(const std::string& what, const std::string& command);
 
-  // Declares a flag. `group` is a heading of --help, headings stand in the order of their first flag; `value` names the
-  // argument ("FILE"); empty default = not given. A help text may end in its own [default] where that is no constant.
-  void text(const std::string& group, const std::string& name, const std::string& help, const std::string& value = "",
+  // Declares a flag. `group` is a heading of --help; headings stand in the order of their first flag. `value` names the
+  // argument ("FILE"). An empty default means that there is none; a help text may end in a [default] of its own.
+  Flag text(const std::string& group, const std::string& name, const std::string& help, const std::string& value = "",
             const std::string& default_value = "");
-  void number(const std::string& group, const std::string& name, const std::string& help, double default_value,
+  Flag number(const std::string& group, const std::string& name, const std::string& help, double default_value,
               double min, double max);
-  void integer(const std::string& group, const std::string& name, const std::string& help, int64_t default_value,
+  Flag integer(const std::string& group, const std::string& name, const std::string& help, int64_t default_value,
                int64_t min, int64_t max);
-  void flag(const std::string& group, const std::string& name, const std::string& help);
-  void choice(const std::string& group, const std::string& name, const std::string& help,
+  Flag flag(const std::string& group, const std::string& name, const std::string& help);
+  Flag choice(const std::string& group, const std::string& name, const std::string& help,
               std::vector<std::string> choices, const std::string& default_value);
-  void list(const std::string& group, const std::string& name, const std::string& help, const std::string& value);
-  void positional(const std::string& name, const std::string& help);  // a list; at most one
+  Flag list(const std::string& group, const std::string& name, const std::string& help, const std::string& value);
+  Flag positional(const std::string& name, const std::string& help);  // a list; at most one
 
-  // Named sets of values. What comes later wins: defaults, the preset that a config file names, the config file, the
-  // preset of the command line, its flags. Declares --preset.
-  void presets(std::map<std::string, std::map<std::string, std::string>> presets, const std::string& help,
+  // Named sets of values; declares --preset. In rising order of precedence: defaults, the preset that a config file
+  // names, the config file, the preset of the command line, the flags of the command line.
+  Flag presets(std::map<std::string, std::map<std::string, std::string>> presets, const std::string& help,
                const std::string& group = "General");
 
-  // False: --help was printed, end with 0.
-  bool parse(int argc, char** argv);
+  // Reads the command line. False: --help was printed, and the program ends with 0. Throws Error for an unknown flag,
+  // naming the nearest one, and for a value out of range.
+  bool parse(int argc, const char* const* argv);
 
+  bool declares(const std::string& name) const;
   bool given(const std::string& name) const;  // on the command line, in the config file or by the preset
   std::string get(const std::string& name) const;
   double get_number(const std::string& name) const;
@@ -59,11 +67,16 @@ class Cli {
   bool get_flag(const std::string& name) const;
   std::vector<std::string> get_list(const std::string& name) const;  // "--x a b" and "--x a --x b"
   std::string required(const std::string& name) const;               // Error: "--model is needed: ..."
-  void set(const std::string& name, const std::string& value);       // a value worked out later ("auto" resolved)
+  void set(const std::string& name, const std::string& value);       // replaces the value, as when "auto" is resolved
   void set(const std::string& name, std::vector<std::string> values);
 
-  // Every flag with its value in force, for config.json of the run folder; reading it back by --config repeats the run.
+  // {flag: value in force} of every flag but --config and --help.
   nlohmann::json resolved() const;
+  // The same for config.json of a run folder. Paths are absolute, so that --config repeats the run from any working
+  // folder. The key "defaults" holds {flag: default}; --config ignores it, and report/ finds by it which flags differ.
+  nlohmann::json repeatable() const;
+  std::vector<std::string> paths() const;            // names of the flags declared with path()
+  std::vector<std::string> fixed_on_resume() const;  // names of those without may_change_on_resume()
 
  private:
   struct Option {
@@ -71,12 +84,18 @@ class Cli {
     std::string group, name, help, value_name, default_value;
     double min = 0, max = 0;
     std::vector<std::string> choices;
+    bool path = false, may_change_on_resume = false;
     std::vector<std::string> values;  // in force
     bool given = false;
   };
+  using Given = std::map<std::string, std::vector<std::string>>;  // values of the command line, by flag
+  const Option* find(const std::string& name) const;
   Option& option(const std::string& name);
   const Option& option(const std::string& name) const;
-  void declare(Option);
+  Flag declare(Option);
+  static nlohmann::json value_of(const Option&, const std::vector<std::string>& values);
+  Given read_words(int argc, const char* const* argv) const;
+  std::string nearest(const std::string& name) const;
   void assign(Option&, const std::vector<std::string>& values, const std::string& origin);
   void read_config(const std::string& path);
   void apply_preset(const std::string& preset);
@@ -88,7 +107,7 @@ class Cli {
   std::string program_, description_, positional_;
   ConfigFile config_;
   std::vector<Example> examples_;
-  std::vector<Option> options_;
+  std::deque<Option> options_;  // a Flag refers to one
   std::vector<std::string> group_order_;
   std::map<std::string, std::map<std::string, std::string>> presets_;
 };

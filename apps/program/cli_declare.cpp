@@ -1,4 +1,4 @@
-// What a program declares: flags by kind, examples, presets.
+// The declaration of flags by kind, of examples and of presets.
 #include <algorithm>
 
 #include "apps/program/cli.h"
@@ -9,71 +9,82 @@ void Cli::example(const std::string& what, const std::string& command) {
   examples_.push_back({.what = what, .command = command});
 }
 
-void Cli::declare(Option o) {
-  if (std::find(group_order_.begin(), group_order_.end(), o.group) == group_order_.end())
-    group_order_.push_back(o.group);
-  options_.push_back(std::move(o));
+Cli::Flag& Cli::Flag::path() {
+  option_.path = true;
+  return *this;
+}
+Cli::Flag& Cli::Flag::may_change_on_resume() {
+  option_.may_change_on_resume = true;
+  return *this;
 }
 
-void Cli::text(const std::string& group, const std::string& name, const std::string& help, const std::string& value,
-               const std::string& default_value) {
-  declare({.kind = Option::Kind::kText,
-           .group = group,
-           .name = name,
-           .help = help,
-           .value_name = value.empty() ? "TEXT" : value,
-           .default_value = default_value});
+Cli::Flag Cli::declare(Option o) {
+  if (std::find(group_order_.begin(), group_order_.end(), o.group) == group_order_.end())
+    group_order_.push_back(o.group);
+  return Flag(options_.emplace_back(std::move(o)));
 }
-void Cli::number(const std::string& group, const std::string& name, const std::string& help, double default_value,
-                 double min, double max) {
-  declare({.kind = Option::Kind::kNumber,
-           .group = group,
-           .name = name,
-           .help = help,
-           .value_name = "X",
-           .default_value = fmt::format("{:g}", default_value),
-           .min = min,
-           .max = max});
+
+Cli::Flag Cli::text(const std::string& group, const std::string& name, const std::string& help,
+                    const std::string& value, const std::string& default_value) {
+  return declare({.kind = Option::Kind::kText,
+                  .group = group,
+                  .name = name,
+                  .help = help,
+                  .value_name = value.empty() ? "TEXT" : value,
+                  .default_value = default_value});
 }
-void Cli::integer(const std::string& group, const std::string& name, const std::string& help, int64_t default_value,
-                  int64_t min, int64_t max) {
-  declare({.kind = Option::Kind::kInteger,
-           .group = group,
-           .name = name,
-           .help = help,
-           .value_name = "N",
-           .default_value = std::to_string(default_value),
-           .min = double(min),
-           .max = double(max)});
+Cli::Flag Cli::number(const std::string& group, const std::string& name, const std::string& help, double default_value,
+                      double min, double max) {
+  return declare({.kind = Option::Kind::kNumber,
+                  .group = group,
+                  .name = name,
+                  .help = help,
+                  .value_name = "X",
+                  .default_value = fmt::format("{:g}", default_value),
+                  .min = min,
+                  .max = max});
 }
-void Cli::flag(const std::string& group, const std::string& name, const std::string& help) {
-  declare({.kind = Option::Kind::kFlag, .group = group, .name = name, .help = help, .default_value = "false"});
+Cli::Flag Cli::integer(const std::string& group, const std::string& name, const std::string& help,
+                       int64_t default_value, int64_t min, int64_t max) {
+  return declare({.kind = Option::Kind::kInteger,
+                  .group = group,
+                  .name = name,
+                  .help = help,
+                  .value_name = "N",
+                  .default_value = std::to_string(default_value),
+                  .min = double(min),
+                  .max = double(max)});
 }
-void Cli::choice(const std::string& group, const std::string& name, const std::string& help,
-                 std::vector<std::string> choices, const std::string& default_value) {
+Cli::Flag Cli::flag(const std::string& group, const std::string& name, const std::string& help) {
+  return declare({.kind = Option::Kind::kFlag, .group = group, .name = name, .help = help, .default_value = "false"});
+}
+Cli::Flag Cli::choice(const std::string& group, const std::string& name, const std::string& help,
+                      std::vector<std::string> choices, const std::string& default_value) {
   std::string joined;
   for (const std::string& c : choices) joined += (joined.empty() ? "" : "|") + c;
-  declare({.kind = Option::Kind::kChoice,
-           .group = group,
-           .name = name,
-           .help = help,
-           .value_name = joined,
-           .default_value = default_value,
-           .choices = std::move(choices)});
+  return declare({.kind = Option::Kind::kChoice,
+                  .group = group,
+                  .name = name,
+                  .help = help,
+                  .value_name = joined,
+                  .default_value = default_value,
+                  .choices = std::move(choices)});
 }
-void Cli::list(const std::string& group, const std::string& name, const std::string& help, const std::string& value) {
-  declare({.kind = Option::Kind::kList, .group = group, .name = name, .help = help, .value_name = value + "..."});
+Cli::Flag Cli::list(const std::string& group, const std::string& name, const std::string& help,
+                    const std::string& value) {
+  return declare(
+      {.kind = Option::Kind::kList, .group = group, .name = name, .help = help, .value_name = value + "..."});
 }
-void Cli::positional(const std::string& name, const std::string& help) {
+Cli::Flag Cli::positional(const std::string& name, const std::string& help) {
   positional_ = name;
-  list("Input", name, help, name);
+  return list("Input", name, help, name);
 }
-void Cli::presets(std::map<std::string, std::map<std::string, std::string>> presets, const std::string& help,
-                  const std::string& group) {
+Cli::Flag Cli::presets(std::map<std::string, std::map<std::string, std::string>> presets, const std::string& help,
+                       const std::string& group) {
   presets_ = std::move(presets);
   std::vector<std::string> names;
   for (const auto& [name, values] : presets_) names.push_back(name);
-  choice(group, "preset", help, names, "");
+  return choice(group, "preset", help, names, "");
 }
 
 }  // namespace encore

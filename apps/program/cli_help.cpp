@@ -1,4 +1,4 @@
-// What --help prints. docs/cli.md is made of it (scripts/make_cli_docs.sh).
+// The text of --help. scripts/make_cli_docs.sh makes docs/cli.md from it.
 #include <sstream>
 
 #include "apps/program/cli.h"
@@ -6,7 +6,7 @@
 namespace encore {
 namespace {
 
-// Words of `text` from column `indent` on, broken before `width`; the first line is taken to stand at `column` already.
+// Wraps `text` at `width`. The first line continues at `column`; the others begin at column `indent`.
 void wrap(std::ostream& out, const std::string& text, size_t indent, size_t width, size_t column) {
   std::istringstream words(text);
   std::string word;
@@ -30,8 +30,7 @@ std::string Cli::help_text(size_t width) const {
   std::ostringstream out;
   wrap(out, program_ + ": " + description_, 2, width, 0);
   out << "\n";
-  wrap(out, "[in brackets]: what holds when a flag is not given. A flag may be followed by its value or by =value.", 2,
-       width, 0);
+  wrap(out, "[in brackets]: the default. A flag is followed by its value or by =value.", 2, width, 0);
   const size_t column = width < 80 ? 26 : 30;
   std::vector<std::string> groups(group_order_.begin() + 1, group_order_.end());
   groups.push_back(group_order_.front());

@@ -16,7 +16,7 @@ void wait_politely() {
   const std::string line((std::istreambuf_iterator<char>(in)), {});
   std::vector<char*> words;
   for (size_t at = 0; at < line.size(); at = line.find('\0', at) + 1) words.push_back(const_cast<char*>(&line[at]));
-  // The program's own name, not /proc/self/exe: tools list processes by it.
+  // argv[0] stays the name of the program, since tools list processes by it.
   char self[4096];
   const ssize_t length = ::readlink("/proc/self/exe", self, sizeof(self) - 1);
   if (words.empty() || line.back() != '\0' || length <= 0) return;

@@ -39,7 +39,7 @@ std::vector<int32_t> integers(const Json& list, const std::string& where) {
   return values;
 }
 
-// The lists of `key` end to end; one for each sequence and as long as it.
+// The lists of `key`, concatenated. There must be one for each sequence, of its length.
 std::vector<int32_t> ragged(const Json& file, const std::string& path, const char* key, const PackedBatch& batch) {
   const Json& lists = file.at(key);
   check(lists.is_array() && int64_t(lists.size()) == batch.sequences(), "{}: {} must hold {} lists, as input_ids does",

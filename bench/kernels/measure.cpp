@@ -1,12 +1,13 @@
 #include "bench/kernels/measure.h"
 
 #include <algorithm>
-#include <chrono>
+
+#include "kernels/base/clock.h"
 
 namespace encore::bench {
 namespace {
 
-constexpr int kWarmUps = 4;  // the third product of a shape chooses its algorithm (kernels/cuda/gemm.cu)
+constexpr int kWarmUps = 4;  // the third product of a shape chooses its algorithm (kernels/cuda/gemm)
 constexpr int kPeakRuns = 10;
 
 }  // namespace
@@ -42,16 +43,15 @@ double Meter::once(const Work& w, bool flush) {
 }
 
 Timing Meter::time(const Work& w) {
-  using Clock = std::chrono::steady_clock;
   if (tiny_) {
     const double only = once(w, true);
     return {only, only, only, 1};
   }
   for (int i = 0; i < kWarmUps; ++i) once(w, false);
-  const auto start = Clock::now();
-  const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
+  const double start = steady_seconds();
   std::vector<double> seconds;
-  while (seconds.size() < 5 || (seconds.size() < 200 && elapsed() < min_time_)) seconds.push_back(once(w, true));
+  while (seconds.size() < 5 || (seconds.size() < 200 && seconds_since(start) < min_time_))
+    seconds.push_back(once(w, true));
   std::sort(seconds.begin(), seconds.end());
   const auto at = [&](double share) { return seconds[size_t(share * double(seconds.size() - 1) + 0.5)]; };
   return {at(0.5), at(0.1), at(0.9), int(seconds.size())};

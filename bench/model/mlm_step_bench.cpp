@@ -3,7 +3,6 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <chrono>
 #include <ctime>
 #include <cxxopts.hpp>
 #include <memory>
@@ -11,7 +10,8 @@
 
 #include "kernels/backend_factory.h"
 #include "kernels/base/atomic_file.h"
-#include "kernels/recorded_calls.h"
+#include "kernels/base/clock.h"
+#include "kernels/graphed_calls.h"
 #include "model/model.h"
 #include "optim/optimizer.h"
 #include "train/profiler.h"
@@ -25,7 +25,7 @@ int cpu_clock_threads = 0;
 
 double now() {
   if (cpu_clock_threads > 0) return double(std::clock()) / CLOCKS_PER_SEC / cpu_clock_threads;
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return steady_seconds();
 }
 
 EncoderConfig shape(const std::string& name) {
@@ -78,7 +78,7 @@ void write_json(const std::string& file, const cxxopts::ParseResult& args, const
                            {"length", args["length"].as<int>()},
                            {"dropout", args["dropout"].as<float>()},
                            {"attention_dropout", args["attention-dropout"].as<float>()},
-                           {"cuda_graph", backend.records()},
+                           {"cuda_graph", backend.can_capture()},
                            {"steps", t.sorted.size()},
                            {"tokens_per_second", tokens / t.at(0.5)},
                            {"median_s", t.at(0.5)},
@@ -99,7 +99,7 @@ void write_json(const std::string& file, const cxxopts::ParseResult& args, const
 int run(const cxxopts::ParseResult& args) {
   std::unique_ptr<Backend> device = make_backend(args["device"].as<std::string>(), args["threads"].as<int>());
   device->set_index_checks(false);
-  device->allow_recording(args["cuda-graph"].as<std::string>() == "on");
+  device->allow_capture(args["cuda-graph"].as<std::string>() == "on");
   const bool cpu_clock = args["clock"].as<std::string>() == "cpu";
   if (cpu_clock) cpu_clock_threads = omp_get_max_threads();
   std::unique_ptr<Profiler> profiler;
@@ -108,7 +108,7 @@ int run(const cxxopts::ParseResult& args) {
     device = profiler->wrap(std::move(device));
   }
   Backend& backend = *device;
-  const int warm_ups = backend.keeps_shapes() ? RecordedCalls::kRehearsals + 1 : 1;
+  const int warm_ups = backend.pads_batches() ? GraphedCalls::kWarmUps + 1 : 1;
   EncoderConfig config = shape(args["shape"].as<std::string>());
   config.hidden_dropout_prob = args["dropout"].as<float>();
   config.attention_probs_dropout_prob = args["attention-dropout"].as<float>();

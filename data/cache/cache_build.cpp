@@ -12,6 +12,7 @@
 
 #include "kernels/base/atomic_file.h"
 #include "kernels/base/check.h"
+#include "kernels/base/clock.h"
 
 namespace encore {
 namespace {
@@ -59,7 +60,7 @@ CacheBuild::CacheBuild(const std::string& cache, const CacheHeader& header, cons
       sources_(cached_files_json(sources)),
       shared_(shared),
       save_every_(save_seconds),
-      saved_at_(std::chrono::steady_clock::now()) {
+      saved_at_(steady_seconds()) {
   if (!shared_) {
     folder_ += "-XXXXXX";
     if (!::mkdtemp(folder_.data())) fail_io("{}: cannot make the folder: {}", folder_, std::strerror(errno));
@@ -137,7 +138,7 @@ void CacheBuild::save() {
   write_file_atomic(this->journal(), with_hash(journal.dump()));
   for (int s = 0; s < kSections; ++s) saved_sizes_[s] = files_[s]->size();
   saved_ = true;
-  saved_at_ = std::chrono::steady_clock::now();
+  saved_at_ = steady_seconds();
 }
 
 void CacheBuild::add(const EncodedDocuments& batch) {
@@ -153,7 +154,7 @@ void CacheBuild::add(const EncodedDocuments& batch) {
   files_[kOffsets]->append(offsets);
   files_[kHashes]->append(batch.hashes);
   header_.documents += batch.lengths.size();
-  if (std::chrono::steady_clock::now() - saved_at_ >= save_every_) save();
+  if (seconds_since(saved_at_) >= save_every_) save();
 }
 
 void CacheBuild::write_body(std::string_view bytes) {

@@ -8,7 +8,6 @@
 #pragma once
 
 #include <array>
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -80,8 +79,8 @@ class CacheBuild {
   CacheHeader header_;
   std::string sources_;  // as JSON
   bool shared_, saved_ = false;
-  std::chrono::duration<double> save_every_;
-  std::chrono::steady_clock::time_point saved_at_;
+  double save_every_;  // seconds
+  double saved_at_;    // steady_seconds()
   std::array<std::unique_ptr<GrowingFile>, kSections> files_;
   std::array<uint64_t, kSections> saved_sizes_{};
   BitQueue words_, lines_;

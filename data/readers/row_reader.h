@@ -1,17 +1,10 @@
 // Rows of a text, jsonl, csv or tsv file, one at a time, in bounded memory.
 //
 // The ending of the name, before an optional .gz or .zst, decides the kind:
-//
-//   .txt
-//       each line is a row with the one field "text"; on request, the lines up to a blank line are one row
-//
-//   .jsonl .json .ndjson
-//       a JSON object a line; blank lines are skipped
-//
-//   .csv .tsv
-//       RFC 4180 (quotes, newlines inside quotes, CRLF), separated by commas or tabs; the first record names the
-//       columns; blank lines are skipped
-//
+//   .txt                     a line is a row with the one field "text"; on request, the lines up to a blank one are
+//   .jsonl .json .ndjson     a line is a JSON object; blank lines are skipped
+//   .csv .tsv                RFC 4180 (quotes, newlines inside quotes, CRLF); separated by commas or tabs; the first
+//                            record names the columns; blank lines are skipped
 // A byte order mark at the start is skipped. Every byte is checked to be UTF-8.
 #pragma once
 

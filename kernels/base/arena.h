@@ -1,5 +1,5 @@
-// A planned region of memory. The same planning code runs twice: over an arena without memory (adds up the bytes and
-// remembers the names), then over one with memory (hands it out), so that size and layout cannot disagree.
+// A planned region of memory. The same planning code runs twice, so that size and layout cannot disagree: first over an
+// arena without memory, which adds up the bytes and keeps the names, then over one with memory, which hands it out.
 #pragma once
 
 #include <string>
@@ -24,7 +24,7 @@ class Arena {
   bool measuring() const { return base_ == nullptr; }
 
   // A tensor at the next aligned place. While measuring, the tensor has a shape and no data.
-  // Throws Error when the capacity that was measured does not suffice (a fault of the caller's plan).
+  // Throws Error when the measured capacity is too small: the caller's plan differed between the two runs.
   Tensor take(std::string_view name, DType dtype, int64_t rows, int64_t cols) {
     Tensor t(nullptr, dtype, rows, cols);
     const size_t bytes = (t.bytes() + kAlignment - 1) / kAlignment * kAlignment;
@@ -39,13 +39,13 @@ class Arena {
     return t;
   }
 
-  // Scratch: what was taken after a mark is given back by release(mark).
+  // Scratch: release(mark) gives back everything that was taken after mark().
   size_t mark() const { return used_; }
   void release(size_t mark) { used_ = mark; }
 
   size_t used() const { return used_; }
   size_t peak() const { return peak_; }
-  const std::vector<Entry>& entries() const { return entries_; }  // of a measuring arena
+  const std::vector<Entry>& entries() const { return entries_; }  // empty unless measuring
 
  private:
   char* base_ = nullptr;

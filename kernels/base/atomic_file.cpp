@@ -21,7 +21,7 @@ std::string unique_name(const std::string& path) {
   return fmt::format("{}.tmp-{}-{}", path, ::getpid(), counter++);
 }
 
-// The rename itself is durable only once the folder is. Some file systems refuse fsync on a folder: that is no failure.
+// A rename is durable only after fsync of the folder. Some file systems refuse that; then the rename is left as it is.
 void sync_folder_of(const std::string& path) {
   const size_t slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);

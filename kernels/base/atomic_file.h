@@ -1,5 +1,5 @@
-// Files that appear whole or not at all: written under a temporary name beside the target, flushed to the disk,
-// renamed.
+// Files that appear whole or not at all: a file is written under a temporary name beside the target, flushed to the
+// disk, then renamed.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,8 @@ namespace encore {
 // Throws IoError (exit 74) that names the path and the system's reason; an existing file at `path` is then untouched.
 void write_file_atomic(const std::string& path, std::string_view bytes);
 
-// Renames a file that is on the disk already onto `path`, and makes the rename durable. Throws IoError as above.
+// Renames `from`, whose contents are on the disk already, to `path` and makes the rename durable. Throws IoError as
+// write_file_atomic does.
 void publish_file(const std::string& from, const std::string& path);
 
 // A stream to a file that exists under its name only after commit().

@@ -24,7 +24,7 @@ std::string parent_of(const std::string& path) {
   return parent.empty() ? "." : parent.string();
 }
 
-// 0, or the reason.
+// Returns 0 or the errno.
 int rename_errno(const std::string& from, const std::string& to, unsigned flags = 0) {
   return ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), flags) == 0 ? 0 : errno;
 }
@@ -71,7 +71,7 @@ void AtomicFolder::commit() {
   committed_ = true;
   sync_folder(parent);
   sync_folder(parent_of(parent));
-  // What lies under the temporary name now is the old one, if there was any.
+  // After the exchange the old folder, if there was one, has the temporary name.
   fs::remove_all(temporary_, error);
 }
 

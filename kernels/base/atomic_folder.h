@@ -1,12 +1,13 @@
-// Folders that appear whole or not at all: filled under a temporary name beside the target, flushed to the disk, then
-// put in the target's place in one step.
+// Folders that appear whole or not at all: a folder is filled under a temporary name beside the target, flushed to the
+// disk, then put in the target's place in one step.
 #pragma once
 
 #include <string>
 
 namespace encore {
 
-// fsync of a folder, which makes renames in it durable. Throws IoError; file systems that cannot do it are no failure.
+// fsync of a folder, which makes renames in it durable. Throws IoError, except where the file system does not support
+// it: then nothing is done.
 void sync_folder(const std::string& path);
 
 //   AtomicFolder folder(path); ... write files (AtomicFile) into folder.temporary_path() ...; folder.commit();
@@ -20,8 +21,8 @@ class AtomicFolder {
   AtomicFolder& operator=(const AtomicFolder&) = delete;
 
   const std::string& temporary_path() const { return temporary_; }
-  // REQUIRES: the files inside are on the disk already. Exchanges the two folders where the file system can, so that
-  // there is no moment without either; elsewhere the old one moves aside first (recover_folders).
+  // REQUIRES: the files inside are on the disk already. Exchanges the old and the new folder where the file system can,
+  // so that `path` exists at every moment; elsewhere the old folder moves aside first (recover_folders).
   void commit();
 
  private:
@@ -29,11 +30,11 @@ class AtomicFolder {
   bool committed_ = false;
 };
 
-// For the fallback of commit() and its test: moves `path` aside, then `temporary` into its place.
+// The fallback of commit(), public for its test: moves `path` aside, then `temporary` into its place.
 void replace_by_two_renames(const std::string& temporary, const std::string& path);
 
-// Puts in order what a killed process left in `parent`: a folder that was moved aside and has no successor gets its
-// name back, everything else under a temporary name (also AtomicFile's) is removed. Nothing where there is no `parent`.
+// Cleans up after a killed process in `parent`: a folder that was moved aside and not replaced gets its name back, and
+// everything else under a temporary name (AtomicFile's too) is removed. Does nothing if `parent` does not exist.
 void recover_folders(const std::string& parent);
 
 }  // namespace encore

@@ -1,4 +1,4 @@
-// Where what programs can make again is kept for the next one.
+// The folder of files that programs can make again, such as token caches and tuning results.
 #pragma once
 
 #include <string>

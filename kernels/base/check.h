@@ -1,10 +1,10 @@
 // Errors that a user sees, and the one way to raise them.
 //
-// Every failure carries the exit code of the program that it ends (docs/training.md, "Exit codes"):
-//   Error        2   bad input: a flag, a file, a shape. One line: what was wrong, where, what to do.
-//   IoError     74   the disk or the file system failed while running.
-//   DeviceError 70   a device or a communicator failed while running.
-//   PlacementError 2 ranks and GPUs do not fit together.
+// Every error carries the exit code of the program that it ends (docs/training.md, "Exit codes"):
+//   Error            2  bad input: a flag, a file, a shape. One line: what was wrong, where, what to do.
+//   PlacementError   2  more ranks on a machine than GPUs, or another mismatch of the two.
+//   IoError         74  the disk or the file system failed while running.
+//   DeviceError     70  a device or a communicator failed while running.
 #pragma once
 
 #include <fmt/format.h>
@@ -29,7 +29,8 @@ class IoError : public Error {
   explicit IoError(const std::string& message) : Error(message, 74) {}
 };
 
-// What --device auto does not decide by itself: the ranks of a machine do not fit its GPUs.
+// The ranks of a machine do not fit its GPUs. A type of its own, because --device auto falls back to the CPU on every
+// other Error of a GPU, and must not on this one.
 class PlacementError : public Error {
  public:
   using Error::Error;

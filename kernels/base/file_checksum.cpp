@@ -18,7 +18,7 @@ namespace {
 
 constexpr uint64_t kPart = uint64_t(4) << 20;
 
-// CRC-32 of `bytes` bytes from `offset` on; an errno, or -1 where the file ends too soon, through `failure`.
+// CRC-32 of `bytes` bytes from `offset` on. On failure sets `failure` to the errno, or to -1 where the file ends early.
 uint32_t part_crc(int fd, uint64_t offset, uint64_t bytes, std::atomic<int>& failure) {
   std::vector<Bytef> buffer(std::min<uint64_t>(bytes, uint64_t(256) << 10));
   uint32_t crc = 0;

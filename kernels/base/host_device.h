@@ -1,4 +1,5 @@
-// The one place where host and device compilers are told apart.
+// Marks functions that kernels call too. The only place that asks which compiler, the host's or the device's, is
+// running.
 #pragma once
 
 #ifdef __CUDACC__

@@ -15,7 +15,7 @@ struct HostSegments {
 };
 
 struct PackedBatch {
-  // Filled by whoever makes the batch.
+  // Filled by the caller.
   std::vector<int32_t> ids;            // [T] input ids, masks applied
   std::vector<int32_t> cu_seqlens;     // [N+1]
   std::vector<uint64_t> example_keys;  // [N] (kernels/base/rng.h); may stay empty where dropout is off
@@ -33,6 +33,8 @@ struct PackedBatch {
   int64_t tokens() const { return int64_t(ids.size()); }
   int64_t sequences() const { return cu_seqlens.empty() ? 0 : int64_t(cu_seqlens.size()) - 1; }
   int64_t targets() const { return int64_t(target_rows.size()); }
+  // What a loss is summed over: targets, or sequences with a class.
+  int64_t labelled() const { return targets() + int64_t(class_labels.size()); }
 
   // Computes the second group. Position ids are Hugging Face RoBERTa's: with m = (id != pad_id), the running count of m
   // within the sequence, times m, plus pad_id; so the first token has pad_id + 1 and a pad token has pad_id.

@@ -8,13 +8,15 @@
 //              attention     query_row/16 << 17 | key_column/32 << 5 | lane       (attention_block)
 //              rows          position << 12 | column/8                            (row_block)
 //              host draws    position
-// so rank count, micro-batches, packing and resuming cannot change a bit of it.
+// so the number of ranks, micro-batches, packing and resuming cannot change a bit of it. These keys and the layouts
+// below are fixed: another implementation of a kernel, and a run resumed by a later version, must draw the same bits.
 //
-// Attention (contracts): one draw serves 16 scores as mma.m16n8 accumulators hold them. With lane = 4g + t and
+// Attention: one draw serves 16 scores, arranged as the accumulators of mma.m16n8 hold them. With lane = 4g + t and
 // output word o = 0..3, byte 2h + e of word o belongs to row 16R + g + 8h, column 32J + 8o + 2t + e. A score is kept
 // iff its byte >= round(256 p); the scale is 256 / (256 - round(256 p)).
-// Rows: one draw serves columns 8c .. 8c+7 of a row; column 8c + i takes 16 bits: half (i & 1) of word i / 2, the low
-// half first. Kept iff those bits >= round(65536 p); the scale is 65536 / (65536 - round(65536 p)).
+// Rows: one draw serves columns 8c .. 8c+7 of a row. Column 8c + i takes 16 bits: the low half of word i / 2 for even
+// i, the high half for odd i. It is kept iff those bits >= round(65536 p); the scale is 65536 / (65536 - round(65536
+// p)).
 #pragma once
 
 #include <array>
@@ -32,11 +34,12 @@ enum class Site : uint32_t {
   kFeedForwardOutput = 4,
   kClassifierInput = 5,
   kClassifierHidden = 6,
-  kMasking = 16,      // host: is this token (word) a target, and what becomes of it
-  kReplacement = 17,  // host: the random id
-  kOrder = 18,        // host: shuffling
-  kHeldOut = 19,      // host: choice of held-out documents
-  kInit = 20,         // host: initial weights
+  // Drawn on the host:
+  kMasking = 16,      // which tokens (or words) are targets, and which of those are masked, replaced or left
+  kReplacement = 17,  // the random id of a replaced token
+  kOrder = 18,        // shuffling
+  kHeldOut = 19,      // choice of held-out documents
+  kInit = 20,         // initial weights
 };
 
 struct PhiloxDraw {

@@ -21,13 +21,12 @@ struct Tensor {
   Tensor(T* data, int64_t rows, int64_t cols)
       : Tensor(const_cast<std::remove_const_t<T>*>(data), dtype_of<std::remove_const_t<T>>, rows, cols) {}
 
-  // False for the absent tensor that an optional field holds.
+  // False: absent, as an optional field may be.
   explicit operator bool() const { return data != nullptr; }
 
   int64_t size() const { return rows * cols; }
   size_t bytes() const { return size_t(size()) * size_of(dtype); }
   bool contiguous() const { return ld == cols || rows <= 1; }
-  bool same_shape(const Tensor& o) const { return rows == o.rows && cols == o.cols; }
 
   // REQUIRES: T is the element type that dtype names.
   template <class T>
@@ -58,19 +57,5 @@ struct Tensor {
   // "bf16 [40, 768]"
   std::string str() const { return fmt::format("{} [{}, {}]", name_of(dtype), rows, cols); }
 };
-
-// Throws Error naming the tensor, its shape and the shape wanted. -1 accepts any extent.
-inline void check_shape(const Tensor& t, const char* name, int64_t rows, int64_t cols) {
-  check(t.data != nullptr || t.size() == 0, "{} is missing", name);
-  check((rows < 0 || t.rows == rows) && (cols < 0 || t.cols == cols), "{} is {}, not [{}, {}]", name, t.str(), rows,
-        cols);
-}
-inline void check_dtype(const Tensor& t, const char* name, DType dtype) {
-  check(t.dtype == dtype, "{} is {}, not {}", name, t.str(), name_of(dtype));
-}
-inline void check_tensor(const Tensor& t, const char* name, DType dtype, int64_t rows, int64_t cols) {
-  check_shape(t, name, rows, cols);
-  check_dtype(t, name, dtype);
-}
 
 }  // namespace encore

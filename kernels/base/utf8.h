@@ -1,4 +1,4 @@
-// UTF-8: checked once where text enters; what follows may rely on it.
+// UTF-8. Text is checked once, where it enters the program; code behind that may rely on it.
 #pragma once
 
 #include <cstddef>

@@ -7,6 +7,8 @@
 
 #include "kernels/base/rng.h"
 #include "kernels/cpu/cpu_backend.h"
+#include "kernels/cpu/rows.h"
+#include "kernels/ops/list_checks.h"
 
 namespace encore {
 
@@ -22,7 +24,7 @@ int64_t round_up(int64_t n, int64_t unit) {
 
 }  // namespace
 
-// The tiles of one worker in fp32, then what grows with the sequence.
+// The fp32 tiles of one worker, then the arrays whose size grows with the sequence.
 size_t attention_forward_scratch(int64_t keys, int head_size) {
   return sizeof(float) * size_t(3 * kTile * head_size + 2 * kTile * kTile + 3 * round_up(keys, kTile) * head_size);
 }
@@ -43,7 +45,7 @@ struct Work {
   int64_t sequence;
   int head;
   int64_t first, last;
-  int64_t part;  // place of the share's part of dq in the scratch, in rows; -1: none
+  int64_t part;  // first row in the scratch of this share's part of dq; -1: the share writes dq itself
 };
 
 struct Lengths {
@@ -59,32 +61,18 @@ struct Lengths {
   }
 };
 
-void check_starts(const Tensor& starts, const char* name, int64_t rows) {
-  const int32_t* s = starts.ptr<int32_t>();
-  const int64_t n = starts.cols - 1;
-  check(s[0] == 0 && s[n] == rows, "attention: {} runs from {} to {}, not from 0 to {}", name, s[0], s[n], rows);
-  for (int64_t i = 0; i < n; ++i)
-    check(s[i] <= s[i + 1], "attention: {} falls from {} to {} at sequence {}", name, s[i], s[i + 1], i);
-}
-
 Lengths lengths_of(const AttentionShape& shape, int64_t queries, int64_t keys) {
-  check_starts(shape.cu_seqlens, "cu_seqlens", keys);
+  check_sequences("attention",
+                  {.cu_seqlens = cpu::values(shape.cu_seqlens),
+                   .cu_seqlens_q = cpu::values(shape.cu_seqlens_q),
+                   .q_position = cpu::values(shape.q_position)},
+                  {.tokens = keys, .queries = queries});
   Lengths l{shape.cu_seqlens.ptr<int32_t>(), shape.cu_seqlens.ptr<int32_t>(), shape.cu_seqlens.cols - 1};
-  if (!shape.cu_seqlens_q) return l;
-  check_starts(shape.cu_seqlens_q, "cu_seqlens_q", queries);
-  l.queries = shape.cu_seqlens_q.ptr<int32_t>();
-  const int32_t* position = shape.q_position.ptr<int32_t>();
-  for (int64_t n = 0; n < l.count; ++n)
-    for (int32_t r = l.queries[n]; r < l.queries[n + 1]; ++r) {
-      const int32_t before = r > l.queries[n] ? position[r - 1] : -1;
-      check(position[r] > before && position[r] < l.key_count(n),
-            "attention: q_position[{}] is {}: it must rise from 0 to below {} within sequence {}", r, position[r],
-            l.key_count(n), n);
-    }
+  if (shape.cu_seqlens_q) l.queries = shape.cu_seqlens_q.ptr<int32_t>();
   return l;
 }
 
-// Shares of `lengths`, in whole tiles, so that every worker has some: short lists of heads are cut.
+// The heads of all sequences. Where they are too few for the threads, each is cut into several shares of whole tiles.
 std::vector<Work> share_out(const Lengths& l, const int32_t* starts, int heads, int threads) {
   int64_t busy = 0;
   for (int64_t n = 0; n < l.count; ++n) busy += starts[n + 1] > starts[n];
@@ -105,7 +93,7 @@ HeadRows rows_of(const Tensor& t, int64_t row, int head, int head_size) {
   return {static_cast<char*>(t.data) + size_t(offset) * size_of(t.dtype), t.ld};
 }
 
-// What forward and backward have in common; all queries of the sequence.
+// The arguments that forward and backward share, for all queries of the sequence.
 template <class Arguments>
 AttentionHead head_of(const Arguments& a, const Lengths& l, int64_t n, int head) {
   const AttentionShape& s = a.shape;

@@ -27,7 +27,7 @@ void cast_piece(const Tensor& x, const Tensor& y, int64_t row, int64_t first, in
 void CpuBackend::cast(const Cast& a) {
   Tensor x = a.x, y = a.y;
   if (x.contiguous() && y.contiguous()) x = x.reshaped(1, x.size()), y = y.reshaped(1, y.size());
-  // A single long row is shared out too.
+  // A single long row is split among the threads too.
   constexpr int64_t kPiece = 65536;
   const int64_t pieces = (x.cols + kPiece - 1) / kPiece;
   cpu::parallel_rows(threads_, x.rows * pieces, std::min(x.cols, kPiece), [&](int64_t begin, int64_t end, int) {

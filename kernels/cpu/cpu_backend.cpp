@@ -62,14 +62,16 @@ std::string proc_field(const char* path, std::string_view field) {
        double(bytes) / (1u << 30));
 }
 
-// The system promises more than it has and kills the process later: large requests are compared with what is free.
+// Linux grants more memory than it has and kills the process later, so large requests are compared with the free
+// memory.
 void check_available(size_t bytes) {
   if (bytes < (size_t(1) << 30)) return;
   const std::string kib = proc_field("/proc/meminfo", "MemAvailable");
   if (!kib.empty() && bytes / 1024 > std::strtoull(kib.c_str(), nullptr, 10)) no_memory(bytes);
 }
 
-// Past the caches: what is too large for them need not be read before it is overwritten.
+// Writes past the caches: an ordinary store would first read the line, which is wasted on memory larger than the
+// caches.
 void stream_zeros(char* p, size_t bytes) {
   constexpr size_t kVector = sizeof(__m256i);
   const size_t head = std::min(bytes, (kVector - reinterpret_cast<uintptr_t>(p) % kVector) % kVector);
@@ -111,7 +113,7 @@ bool CpuBackend::native_bf16() const {
 void* CpuBackend::allocate(size_t bytes) {
   bytes = std::max<size_t>(bytes, 1);
 #ifdef __SANITIZE_ADDRESS__
-  const size_t small = ~size_t(0);  // the sanitizer watches the ends of malloc's blocks alone
+  const size_t small = ~size_t(0);  // no mmap: the sanitizer guards the ends of malloc's blocks only
 #else
   const size_t small = kSmall;
 #endif
@@ -140,7 +142,7 @@ void* CpuBackend::allocate(size_t bytes) {
 
 void CpuBackend::free(void* p) {
   if (!p) return;
-  gemm_->weights_changed();  // other weights may come to lie here
+  gemm_->weights_changed();  // a later allocation at this address may hold other weights
   const auto found = mapped_.find(p);
   if (found == mapped_.end()) return std::free(p);
   munmap(p, found->second);

@@ -3,11 +3,12 @@
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/rows.h"
 #include "kernels/cpu/vec/embedding.h"
+#include "kernels/ops/list_checks.h"
 
 namespace encore {
 namespace {
 
-// The data path refuses such ids with file and line; here they would read past a table.
+// An id out of range would read past its table. (The readers refuse such ids earlier, with file and line.)
 void check_ids(const Tensor& ids, int64_t limit, const char* name) {
   const int32_t* id = ids.ptr<int32_t>();
   for (int64_t t = 0; t < ids.cols; ++t)
@@ -34,14 +35,8 @@ cpu::EmbeddingTables tables(const EmbeddingForward& a, int64_t cols) {
           cols};
 }
 
-void check_segments(const RowSegments& s, int64_t tokens, int64_t limit, const char* name) {
-  const int32_t *start = s.start.ptr<int32_t>(), *row = s.row.ptr<int32_t>();
-  const int64_t count = s.row.cols;
-  check(start[0] == 0 && start[count] == tokens, "embedding: {} segments span {} .. {}, not the {} tokens", name,
-        start[0], start[count], tokens);
-  for (int64_t i = 0; i < count; ++i)
-    check(start[i] <= start[i + 1] && row[i] >= 0 && row[i] < limit && (i == 0 || row[i - 1] < row[i]),
-          "embedding: {} segment {} of row {} spans {} .. {}", name, i, row[i], start[i], start[i + 1]);
+void check_lists(const RowSegments& s, int64_t tokens, int64_t limit, const char* name) {
+  check_segments("embedding", name, cpu::values(s.start), cpu::values(s.row), {.tokens = tokens, .rows = limit});
   check_ids(s.order, tokens, "order");
 }
 
@@ -70,8 +65,8 @@ void CpuBackend::embedding_forward(const EmbeddingForward& a) {
 void CpuBackend::embedding_backward(const EmbeddingBackward& a) {
   const EmbeddingForward& f = a.forward;
   const int64_t tokens = a.dy.rows, cols = a.dy.cols, stride = cpu::padded(cols), types = f.type.rows;
-  check_segments(a.word_segments, tokens, f.word.rows, "word");
-  check_segments(a.position_segments, tokens, f.position.rows, "position");
+  check_lists(a.word_segments, tokens, f.word.rows, "word");
+  check_lists(a.position_segments, tokens, f.position.rows, "position");
   const cpu::EmbeddingTables rows = tables(f, cols);
   const auto backward = ENCORE_VEC_CALL_FLOATS(embedding_backward, a.dy.dtype);
   const cpu::RowBlocks blocks(tokens);

@@ -43,7 +43,7 @@ struct Weight {
   size_t bytes = 0;
 };
 
-// A product, or a slice of one, ready to be computed.
+// A product or a slice of one, with its primitive.
 struct Job {
   Product product;
   const Prepared* prepared;
@@ -56,7 +56,7 @@ struct Job {
 struct Gemm::State {
   int threads;
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
-  std::vector<dnnl::stream> streams;  // one a thread, and the scratchpads likewise
+  std::vector<dnnl::stream> streams;  // one per thread, as are the scratchpads
   std::vector<void*> scratch;
   std::vector<size_t> scratch_bytes;
   Primitives primitives{engine};
@@ -73,8 +73,8 @@ struct Gemm::State {
     return p;
   }
 
-  // Evaluation between two steps packs weights that a resumed run finds unpacked: both must give the same bits, and
-  // among oneDNN's kernels only the blocked ones sum in the same order either way.
+  // A run packs weights during an evaluation between two steps; the same run resumed there has them unpacked. Both must
+  // give the same bits, and of oneDNN's kernels only the blocked ones sum in the same order either way.
   bool packable(Weight& weight, Product p) {
     if (!weight.decided) {
       p.packed = false;
@@ -164,7 +164,7 @@ struct Gemm::State {
 
 namespace {
 
-// oneDNN reports failures by exceptions of its own; the program knows one kind of error.
+// Turns oneDNN's exceptions into Error.
 template <class F>
 void guarded(const Product& p, F&& body) {
   try {
@@ -178,10 +178,11 @@ void guarded(const Product& p, F&& body) {
 }  // namespace
 
 Gemm::Gemm(int threads) {
-  // The narrow copy of everything else is being tested: oneDNN shall be narrow too. Later calls have no effect.
+  // With ENCORE_ISA=avx2 the other ops run their AVX2 copy, so oneDNN is held to AVX2 too. Only the first call in a
+  // process has an effect.
   const char* isa = std::getenv("ENCORE_ISA");
   if (isa && std::string_view(isa) == "avx2") dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx2);
-  dnnl_set_primitive_cache_capacity(16);  // what is worth keeping is kept here
+  dnnl_set_primitive_cache_capacity(16);  // small: Primitives keeps its own
   state_ = std::make_unique<State>(threads);
 }
 
@@ -205,7 +206,7 @@ void Gemm::State::add_weight_job(const Tensor& a, const Tensor& w, bool transpos
             .threads = with_threads};
   guarded(p, [&] {
     Weight& weight = weights[{w.data, w.rows, w.cols, w.ld, transposed}];
-    // Packing costs about what it gains in one large product, so the first use goes without.
+    // Packing costs about as much as it saves in one large product, so it begins with the second use.
     p.packed = ++weight.uses > 1 && packable(weight, p);
     const Prepared& chosen = primitives.prepare(p);
     const void* b = p.packed ? pack(weight, w.data, p, chosen.b) : w.data;

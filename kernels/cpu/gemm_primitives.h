@@ -1,4 +1,4 @@
-// oneDNN's matrix products, one made for each shape and kept.
+// oneDNN's matrix-product primitives, made once for each shape and kept.
 #pragma once
 
 #include <cstdint>
@@ -23,9 +23,9 @@ class Primitives {
  public:
   explicit Primitives(const dnnl::engine& engine) : engine_(engine) {}
 
-  // Stays valid while fewer than 500 others are asked for: the oldest are forgotten. Throws dnnl::error.
+  // The result stays valid until 500 other products were prepared: then the oldest are dropped. Throws dnnl::error.
   const Prepared& prepare(const Product&);
-  size_t bytes() const;  // as measured, about
+  size_t bytes() const;  // an estimate
 
  private:
   void forget_oldest();

@@ -1,4 +1,4 @@
-// What distinguishes one matrix product from another, and how one is cut into slices for threads of their own.
+// The description of a matrix product, and how a product is cut into slices, one for each thread.
 #pragma once
 
 #include <algorithm>
@@ -35,10 +35,10 @@ struct Slice {
   int64_t first, count;
 };
 
-// Among few threads c is cut into slices, and oneDNN computes each slice with one thread: its own partitions leave one
-// of two threads with up to twice the other's work (docs/performance.md). Among many its two-dimensional ones are the
-// better; small products are not worth a cut. Slices are no wider than kWidest: oneDNN may ask for a scratchpad of the
-// slice's size.
+// With few threads c is cut into slices, and oneDNN computes each slice with one thread, because oneDNN's own partition
+// gives one of two threads up to twice the work of the other (docs/performance.md). With many threads its
+// two-dimensional partition is better, and a small product is not worth a cut. Slices are at most kWidest blocks wide:
+// oneDNN may ask for a scratchpad of the slice's size.
 inline std::vector<Slice> cut(int64_t extent, int64_t other, int64_t inner, int threads) {
   constexpr int kFew = 8;
   constexpr int64_t kBlock = 64, kWidest = 3072 / kBlock;

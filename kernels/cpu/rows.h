@@ -1,7 +1,8 @@
-// How the ops of the CPU backend share rows among threads, and their arguments in the plain form of vec/.
+// For the ops of the CPU backend: sharing rows among threads, and arguments in the plain form of vec/.
 #pragma once
 
 #include <algorithm>
+#include <span>
 
 #include "kernels/cpu/vec/matrix.h"
 #include "kernels/ops/dropout.h"
@@ -10,6 +11,11 @@ namespace encore::cpu {
 
 inline VecMatrix vec(const Tensor& t) {
   return {t.data, t.ld};
+}
+
+// The values of a list [1, n] of i32; none where it is absent.
+inline std::span<const int32_t> values(const Tensor& list) {
+  return {list.ptr<const int32_t>(), size_t(list ? list.cols : 0)};
 }
 
 inline VecDropout vec(const RowDropout& d) {
@@ -24,7 +30,7 @@ inline VecDropout vec(const RowDropout& d) {
           d.rows.example_keys.ptr<uint64_t>()};
 }
 
-// Throws Error unless every entry of `keys.sequence` names an example key.
+// Throws Error unless every entry of d.rows.sequence is the index of an example key.
 inline void check_row_keys(const RowDropout& d, const char* op) {
   if (d.p == 0) return;
   const int32_t* sequence = d.rows.sequence.ptr<int32_t>();
@@ -36,17 +42,18 @@ inline void check_row_keys(const RowDropout& d, const char* op) {
 // Below this many elements a second thread costs more than it gains.
 constexpr int64_t kWorthThreads = 16384;
 
-// f(begin, end, thread) over parts of n rows of `cols` elements; which thread gets what changes no result.
+// Calls f(begin, end, thread) for parts of n rows of `cols` elements. f must not depend on which thread gets which
+// rows.
 template <class F>
 void parallel_rows(int threads, int64_t n, int64_t cols, F f) {
   const int64_t workers = n * cols < kWorthThreads ? 1 : std::min<int64_t>(threads, n);
-  // All threads or one: libgomp ends the threads that a smaller team leaves over, and the next team would start them
-  // anew.
+  // A team of all threads or of one: libgomp ends the threads that a smaller team does not use, and the next full team
+  // has to start them again.
 #pragma omp parallel for schedule(static) num_threads(threads) if (workers > 1)
   for (int64_t i = 0; i < workers; ++i) f(i * n / workers, (i + 1) * n / workers, int(i));
 }
 
-// Blocks of rows for sums over rows. They depend on the number of rows alone, so that sums do not depend on the
+// Blocks of rows for sums over rows. They depend only on the number of rows, so the sums do not depend on the number of
 // threads.
 struct RowBlocks {
   static constexpr int64_t kFewest = 32, kMost = 64;

@@ -1,12 +1,12 @@
-// AdamW and the sum of squares over the flat fp32 buffers.
+// AdamW over the flat fp32 buffers (kernels/ops/adamw.h).
 #pragma once
 
-#include "kernels/cuda/reduce.cuh"
+#include "kernels/cuda/rows/unit.cuh"
 #include "kernels/ops/adamw.h"
 
 namespace encore::cuda {
 
-inline constexpr int kFlatThreads = 256;
+inline constexpr int kAdamWThreads = 256;
 
 struct AdamWArgs {
   float *w, *m, *v;
@@ -20,10 +20,10 @@ struct AdamWArgs {
   float max_norm;
   float beta1, beta2, rest1, rest2, eps, weight_decay;  // rest = 1 - beta, rounded once
   int64_t n;
-  bool wide;
+  bool wide;  // every buffer starts at a multiple of 16 bytes
 };
 
-// Is the element in one of the ranges?
+// Whether the element is in one of the ranges.
 __device__ __forceinline__ bool is_spared(const AdamWArgs& a, int64_t at) {
   int low = 0, high = a.spared_ranges;  // the first range that ends behind `at`
   while (low < high) {
@@ -36,9 +36,16 @@ __device__ __forceinline__ bool is_spared(const AdamWArgs& a, int64_t at) {
   return low < a.spared_ranges && a.spared[2 * low] <= at;
 }
 
-// A thread: 8 neighbouring elements.
-__global__ void __launch_bounds__(kFlatThreads) adamw_kernel(AdamWArgs a) {
-  const int64_t at = (int64_t(blockIdx.x) * kFlatThreads + threadIdx.x) * kUnit;
+// Warps: a thread updates 8 neighbouring elements; threads share nothing.
+// Shared memory: none.
+// Pipeline: the four loads of a thread are in flight together.
+// Invariants: a unit lies inside a spared range or outside, because the ranges' ends are multiples of 16
+//   (kernels/ops/adamw.h). A step whose gradient or loss is not finite changes nothing.
+// Numbers: 59 registers leave half of the warps resident (bench/kernels/cost.md), enough for 2.99 TB/s on an H100
+//   (docs/performance.md).
+__global__ void __launch_bounds__(kAdamWThreads) adamw_kernel(AdamWArgs a) {
+  static_assert(16 % kUnit == 0, "spared ranges end between units");
+  const int64_t at = (int64_t(blockIdx.x) * kAdamWThreads + threadIdx.x) * kUnit;
   if (at >= a.n || !all_finite(a.squares, a.loss)) return;
   const int n = a.n - at < kUnit ? int(a.n - at) : kUnit;
   const AdamWScalars s = *a.scalars;
@@ -61,42 +68,6 @@ __global__ void __launch_bounds__(kFlatThreads) adamw_kernel(AdamWArgs a) {
   store_unit(a.m + at, n, a.wide, m);
   store_unit(a.v + at, n, a.wide, v);
   if (a.shadow) store_unit(a.shadow + at, n, a.wide, w);
-}
-
-struct DoubleSums {
-  double of[kFlatThreads];
-};
-// Thread 0 gets the sum over the block, as a tree over the threads' numbers.
-__device__ __forceinline__ double block_sum(double v) {
-  auto& shared = static_smem<DoubleSums>().of;
-  shared[threadIdx.x] = v;
-  for (int step = kFlatThreads / 2; step > 0; step /= 2) {
-    __syncthreads();
-    if (int(threadIdx.x) < step) shared[threadIdx.x] += shared[threadIdx.x + step];
-  }
-  return threadIdx.x == 0 ? shared[0] : 0;
-}
-
-// parts[block] = the sum of squares of every gridDim.x-th piece of 2048 elements.
-__global__ void __launch_bounds__(kFlatThreads) squares_kernel(const float* x, int64_t n, bool wide, double* parts) {
-  double sum = 0;
-  for (int64_t at = (int64_t(blockIdx.x) * kFlatThreads + threadIdx.x) * kUnit; at < n;
-       at += int64_t(gridDim.x) * kFlatThreads * kUnit) {
-    float v[kUnit];
-    load_unit(x + at, n - at < kUnit ? int(n - at) : kUnit, wide, v);
-#pragma unroll
-    for (int i = 0; i < kUnit; ++i) sum += double(v[i]) * double(v[i]);
-  }
-  sum = block_sum(sum);
-  if (threadIdx.x == 0) parts[blockIdx.x] = sum;
-}
-
-// One block: *result += the sum of the parts.
-__global__ void __launch_bounds__(kFlatThreads) add_parts_kernel(const double* parts, int count, double* result) {
-  double sum = 0;
-  for (int i = int(threadIdx.x); i < count; i += kFlatThreads) sum += parts[i];
-  sum = block_sum(sum);
-  if (threadIdx.x == 0) *result += sum;
 }
 
 }  // namespace encore::cuda

@@ -1,11 +1,11 @@
 #include "kernels/base/check.h"
-#include "kernels/cuda/combine.cuh"
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/event.h"
-#include "kernels/cuda/gemm.h"
+#include "kernels/cuda/gemm/gemm.h"
 #include "kernels/cuda/launching.h"
 #include "kernels/cuda/nccl/collectives.h"
 #include "kernels/cuda/outside.cuh"
+#include "kernels/cuda/rows/combine.cuh"
 #include "kernels/cuda/usable_device.h"
 
 namespace encore {
@@ -15,6 +15,9 @@ class TimedEvent final : public Event {
  public:
   cuda::Event event;
 };
+cudaEvent_t cuda_event(const Event& e) {
+  return static_cast<const TimedEvent&>(e).event;
+}
 
 }  // namespace
 
@@ -35,6 +38,7 @@ CudaBackend::CudaBackend(int device) : device_(device) {
   cudaDeviceProp properties{};
   check_cuda(cudaGetDeviceProperties(&properties, device), "cuda device");
   hopper_ = properties.major == 9;
+  multiprocessors_ = properties.multiProcessorCount;
   gemm_ = std::make_unique<cuda::Gemm>(stream_, properties.name);
 }
 
@@ -90,7 +94,7 @@ void* CudaBackend::allocate(size_t bytes) {
   return p;
 }
 
-// Destructors call it. A device that has failed was named by the op that met it: nothing is said here.
+// Destructors call it, so it does not report a device that has failed: the op that met the failure has.
 void CudaBackend::free(void* p) {
   cudaStreamSynchronize(stream_);
   const cudaError_t e = cudaFree(p);
@@ -104,7 +108,7 @@ std::optional<DeviceMemory> CudaBackend::device_memory() const {
 }
 
 void CudaBackend::synchronize() {
-  check_cuda(cudaStreamSynchronize(stream_), "wait");
+  check_cuda(cudaStreamSynchronize(stream_), "synchronize");
 }
 
 void CudaBackend::copy_to_device(void* device, const void* host, size_t bytes) {
@@ -122,21 +126,20 @@ void CudaBackend::copy_on_device(void* to, const void* from, size_t bytes) {
 }
 
 std::unique_ptr<Event> CudaBackend::record_event() {
-  auto mark = std::make_unique<TimedEvent>();
-  check_cuda(cudaEventRecord(mark->event, stream_), "mark");
-  return mark;
+  auto recorded = std::make_unique<TimedEvent>();
+  check_cuda(cudaEventRecord(recorded->event, stream_), "record_event");
+  return recorded;
 }
 
 double CudaBackend::seconds_between(const Event& from, const Event& to) {
-  const auto event = [](const Event& m) { return cudaEvent_t(static_cast<const TimedEvent&>(m).event); };
-  check_cuda(cudaEventSynchronize(event(to)), "mark");
+  check_cuda(cudaEventSynchronize(cuda_event(to)), "seconds_between");
   float milliseconds = 0;
-  check_cuda(cudaEventElapsedTime(&milliseconds, event(from), event(to)), "mark");
+  check_cuda(cudaEventElapsedTime(&milliseconds, cuda_event(from), cuda_event(to)), "seconds_between");
   return double(milliseconds) * 1e-3;
 }
 
-void CudaBackend::synchronize(const Event& m) {
-  check_cuda(cudaEventSynchronize(static_cast<const TimedEvent&>(m).event), "synchronize");
+void CudaBackend::synchronize(const Event& event) {
+  check_cuda(cudaEventSynchronize(cuda_event(event)), "synchronize");
 }
 
 void CudaBackend::fill_zero(void* device, size_t bytes) {
@@ -152,8 +155,8 @@ CudaBackend::Outside CudaBackend::first_outside(const char* op, const Tensor& va
   if (!index_checks_ || values.size() == 0) return {-1, 0};
   check_cuda(cudaMemsetAsync(flag_, 0xff, sizeof(uint64_t), stream_), op);
   const unsigned blocks = cuda::grid_size(std::min<int64_t>(cuda::div_up(values.cols, 256), 64));
-  check_cuda(launch(stream_, {blocks, 256}, cuda::first_outside_kernel, values.ptr<int32_t>(), values.cols,
-                    live.ptr<int32_t>(), low, limit, static_cast<unsigned long long*>(flag_)),
+  check_cuda(launch(stream_, {.grid = blocks, .block = 256}, cuda::first_outside_kernel, values.ptr<int32_t>(),
+                    values.cols, live.ptr<int32_t>(), low, limit, static_cast<unsigned long long*>(flag_)),
              op);
   Outside first{-1, 0};
   copy_to_host(&first.index, flag_, sizeof first.index);

@@ -29,7 +29,7 @@ class CudaBackend : public Backend {
   CudaBackend(const CudaBackend&) = delete;
   CudaBackend& operator=(const CudaBackend&) = delete;
 
-  // Each look waits for the stream.
+  // Every check waits for the stream.
   bool set_index_checks(bool on) override { return std::exchange(index_checks_, on); }
 
   std::string description() const override;
@@ -52,10 +52,10 @@ class CudaBackend : public Backend {
   void copy_to_device_async(void* device, const void* staging, size_t bytes) override;
   void copy_to_host_async(void* staging, const void* device, size_t bytes) override;
   bool asynchronous() const override { return true; }
-  bool records() const override { return recording_allowed_; }
-  void allow_recording(bool allow) override { recording_allowed_ = allow; }
-  void begin_recording() override;
-  std::unique_ptr<StepGraph> end_recording() override;
+  bool can_capture() const override { return capture_allowed_; }
+  void allow_capture(bool allow) override { capture_allowed_ = allow; }
+  void begin_capture() override;
+  std::unique_ptr<StepGraph> end_capture() override;
 
   bool reads_live_rows() const override { return true; }
   void weights_changed() override {}
@@ -88,11 +88,11 @@ class CudaBackend : public Backend {
   void adamw(const AdamW&) override;
 
  private:
-  // Device memory of the running op, aligned to 256 bytes, contents undefined; the next op's is the same, or another
-  // where it wants more.
+  // Device memory for the running op, aligned to 256 bytes, contents undefined. The next op gets the same memory, or
+  // another block if it needs more.
   void* scratch(size_t bytes);
-  // The least index, of those that count, whose i32 value is not in [low, limit), and that value; -1 when there is none
-  // or checks are off.
+  // The least index below `live` whose i32 value is not in [low, limit), and that value; -1 when there is none or
+  // checks are off.
   struct Outside {
     int64_t index;
     int32_t value;
@@ -113,13 +113,14 @@ class CudaBackend : public Backend {
 
   int device_ = 0;
   bool hopper_ = false;
+  int64_t multiprocessors_ = 0;  // of the device: grids and partial sums are cut by it
   cudaStream_t stream_ = nullptr;
   size_t shared_limit_ = 0;  // bytes of shared memory that a block may ask for
-  // By columns: clusters of the cross-entropy that the device has at a time; 0: not asked.
+  // By columns: how many clusters of the cross-entropy are resident on the device at a time; 0: not asked.
   std::map<int64_t, int64_t> loss_clusters_;
   std::unique_ptr<cuda::Gemm> gemm_;
   bool index_checks_ = true;
-  bool recording_allowed_ = true;
+  bool capture_allowed_ = true;
   cuda::KeptMemory scratch_;
   void* flag_ = nullptr;  // one int64 of the index checks, apart from the scratch
 };

@@ -3,48 +3,49 @@
 #include "kernels/base/check.h"
 #include "kernels/cuda/embedding.cuh"
 #include "kernels/cuda/launching.h"
+#include "kernels/ops/list_checks.h"
 
 namespace encore {
 namespace {
 
 constexpr int64_t kMostHidden = 8192;          // a row lies in the registers of a block
-constexpr int64_t kMostHiddenBackward = 4096;  // with its sums: a unit a thread
+constexpr int64_t kMostHiddenBackward = 4096;  // with its sums over tokens: one unit a thread
 
 template <class T>
 cuda::EmbeddingArgs<T> arguments(const EmbeddingForward& a, const Tensor& y) {
-  return {a.ids.ptr<int32_t>(),
-          a.position_ids.ptr<int32_t>(),
-          a.type_ids.ptr<int32_t>(),
-          cuda::rows_of<const T>(a.word),
-          cuda::rows_of<const T>(a.position),
-          cuda::rows_of<const T>(a.type),
-          cuda::rows_of<const float>(a.gamma),
-          cuda::rows_of<const float>(a.beta),
-          cuda::rows_of<T>(y),
-          a.mean.ptr<float>(),
-          a.rstd.ptr<float>(),
-          a.eps,
-          nullptr,
-          nullptr,
-          int(a.type.rows),
-          a.live.ptr<int32_t>(),
-          y.rows,
-          y.cols,
-          cuda::draws_of(a.dropout)};
+  return {.ids = a.ids.ptr<int32_t>(),
+          .position_ids = a.position_ids.ptr<int32_t>(),
+          .type_ids = a.type_ids.ptr<int32_t>(),
+          .word = cuda::rows_of<const T>(a.word),
+          .position = cuda::rows_of<const T>(a.position),
+          .type = cuda::rows_of<const T>(a.type),
+          .gamma = cuda::rows_of<const float>(a.gamma),
+          .beta = cuda::rows_of<const float>(a.beta),
+          .y = cuda::rows_of<T>(y),
+          .mean = a.mean.ptr<float>(),
+          .rstd = a.rstd.ptr<float>(),
+          .eps = a.eps,
+          .parts = nullptr,
+          .means = nullptr,
+          .types = int(a.type.rows),
+          .live = a.live.ptr<int32_t>(),
+          .rows = y.rows,
+          .cols = y.cols,
+          .draws = cuda::draws_of(a.dropout)};
 }
 
 cuda::TableGradient gradient_of(const RowSegments& s, int64_t padding_id, const Tensor& dtable, float* edges,
                                 const cuda::RowParts& blocks) {
   int32_t* const edge_row = reinterpret_cast<int32_t*>(edges + blocks.count * 2 * dtable.cols);
-  return {s.order.ptr<int32_t>(),
-          s.start.ptr<int32_t>(),
-          s.row.ptr<int32_t>(),
-          s.row.cols,
-          padding_id,
-          cuda::rows_of<float>(dtable),
-          edges,
-          edge_row,
-          blocks.size};
+  return {.order = s.order.ptr<int32_t>(),
+          .start = s.start.ptr<int32_t>(),
+          .row = s.row.ptr<int32_t>(),
+          .segments = s.row.cols,
+          .padding_row = padding_id,
+          .dtable = cuda::rows_of<float>(dtable),
+          .edges = edges,
+          .edge_row = edge_row,
+          .tokens_per_block = blocks.size};
 }
 
 template <bool kFirst, class T>
@@ -69,7 +70,8 @@ void CudaBackend::check_ids(const char* op, const EmbeddingForward& a, int64_t t
   check_row_keys(op, a.dropout, a.live);
 }
 
-// Reads the segments back: starts that fall would be sums of nothing, rows that repeat would be added to twice at once.
+// Reads the segments back: where starts fall, tokens would be left out; where rows repeat, two blocks would add to one
+// row at the same time.
 void CudaBackend::check_segments(const char* op, const char* name, const RowSegments& s, int64_t tokens, int64_t rows,
                                  const Tensor& live) {
   if (!index_checks_) return;
@@ -78,12 +80,8 @@ void CudaBackend::check_segments(const char* op, const char* name, const RowSegm
   if (!row.empty()) copy_to_host(row.data(), s.row.data, s.row.bytes());
   int32_t count = int32_t(tokens);
   if (live) copy_to_host(&count, live.data, sizeof count);
-  const size_t segments = size_t(std::find(row.begin(), row.end(), -1) - row.begin());
-  check(start[0] == 0 && start[segments] == count, "{}: {} segments span {} .. {}, not the {} tokens", op, name,
-        start[0], start[segments], count);
-  for (size_t i = 0; i < segments; ++i)
-    check(start[i] <= start[i + 1] && row[i] >= 0 && row[i] < rows && (i == 0 || row[i - 1] < row[i]),
-          "{}: {} segment {} of row {} spans {} .. {}", op, name, i, row[i], start[i], start[i + 1]);
+  row.erase(std::find(row.begin(), row.end(), -1), row.end());
+  encore::check_segments(op, name, start, row, {.tokens = count, .rows = rows});
   check_indices(op, "order", s.order, tokens, live);
 }
 
@@ -112,8 +110,9 @@ void CudaBackend::embedding_backward(const EmbeddingBackward& a) {
   check_ids(op, f, rows);
   check_segments(op, "word", a.word_segments, rows, f.word.rows, f.live);
   check_segments(op, "position", a.position_segments, rows, f.position.rows, f.live);
-  // The first pass has sums to keep of every block; the second takes more blocks, for more loads in flight.
-  const cuda::RowParts first(rows, 16, 264), second(rows, 16, 528);
+  // Every block of the first pass leaves sums of all columns; the second leaves none, and takes twice as many blocks
+  // for more loads in flight.
+  const cuda::RowParts first(rows, 16, 2 * multiprocessors_), second(rows, 16, 4 * multiprocessors_);
   const size_t sums = size_t(first.count * (2 + types) * cols), edges = size_t(second.count * 2) * size_t(cols + 1);
   float* const parts = static_cast<float*>(scratch((sums + edges + size_t(rows * 2)) * sizeof(float)));
   check_cuda(cudaMemsetAsync(parts, 0, sums * sizeof(float), stream_), op);

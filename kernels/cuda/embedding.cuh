@@ -2,8 +2,8 @@
 // ids, in a fixed order and without atomics: two passes over dy, one in each table's order.
 #pragma once
 
-#include "kernels/cuda/draws.cuh"
-#include "kernels/cuda/norm.cuh"
+#include "kernels/cuda/rows/draws.cuh"
+#include "kernels/cuda/rows/normalize.cuh"
 
 namespace encore::cuda {
 
@@ -16,7 +16,7 @@ struct EmbeddingArgs {
   float *mean, *rstd;
   float eps;
   float* parts;  // backward: [blocks][2 + types][cols]: dgamma, dbeta, dtype
-  float* means;  // backward: [rows][2]: of g and of g xhat (norm.cuh)
+  float* means;  // backward: [rows][2]: of g and of g xhat (rows/normalize.cuh)
   int types;
   const int32_t* live;  // null: every token counts
   int64_t rows, cols;
@@ -34,7 +34,14 @@ __device__ __forceinline__ void table_sum(const EmbeddingArgs<T>& a, int64_t r, 
   for (int i = 0; i < kUnit; ++i) x[i] = x[i] + p[i] + t[i];
 }
 
-// kThreads threads a row: 32 (4 rows a block, no barrier), or a whole block. REQUIRES: cols <= 8 kThreads kUnits.
+// REQUIRES: cols <= 8 kThreads kUnits.
+// Warps: kThreads threads have one token: a warp (four tokens a block), or a whole block. Thread t has the units t, t +
+//   kThreads, ...
+// Shared memory: the row's sums, where a block has one token (rows/sums.cuh); none where a warp has it.
+// Pipeline: the three tables' loads of a unit are in flight together; a block waits twice for its sums, a warp never.
+// Invariants: a thread's units cover its columns of the row (REQUIRES above); spare tokens get zeros, mean and rstd
+//   too.
+// Numbers: four units a thread let a warp hold 1,024 columns in 72 to 79 registers (bench/kernels/cost.md).
 template <class T, int kThreads, int kUnits>
 __global__ void __launch_bounds__(kThreads == 32 ? 128 : kThreads) embedding_forward_kernel(EmbeddingArgs<T> a) {
   constexpr int kRows = kThreads == 32 ? 4 : 1;
@@ -70,13 +77,14 @@ __global__ void __launch_bounds__(kThreads == 32 ? 128 : kThreads) embedding_for
 }
 
 // The gradient of one table: dtable[row[s]] += the gradient of the sum over the tokens of segment s. Blocks take equal
-// shares of the tokens in the table's order. A segment within one share is added to its row at once; the parts of one
-// that blocks share go to `edges`, and edge_kernel adds them up.
+// shares of the tokens in the table's order. A segment that lies within one share is added to its row at once; of a
+// segment that several shares cut, each block leaves its partial sum in `edges`, and edge_kernel adds them up.
 struct TableGradient {
   const int32_t *order, *start, *row;
   int64_t segments, padding_row;
   Rows<float> dtable;
-  float* edges;       // [blocks][2][cols]: of a segment that began in an earlier share, of one that goes on in a later
+  float* edges;       // [blocks][2][cols]: sums of the segment that began in an earlier share, and of the one that a
+                      // later share continues
   int32_t* edge_row;  // [blocks][2]: their rows; -1: none
   int64_t tokens_per_block;
 };
@@ -143,10 +151,19 @@ class SegmentSums {
   float sum_[kUnit] = {};
 };
 
-// One table's gradient. The first of two such passes also gives dgamma, dbeta and dtype, and leaves for the second the
-// means that the gradient of a row's sum needs, so that neither writes anything that is [T, H]. A block takes kRows
-// tokens at a time; a thread owns its 8 columns throughout. dtype stays in registers while the type of the tokens stays
-// the same, and goes to the block's part when it changes.
+// One table's gradient. The first of two such passes also gives dgamma, dbeta and dtype, and leaves the row means that
+// the second needs, so that neither writes a tensor of [T, H].
+// REQUIRES: cols <= 8 kThreads.
+// Warps: a block has tokens_per_block tokens of the table's order, kRows at a time; a thread has the same unit of
+//   columns of all of them, and keeps the sums over tokens in registers. dtype stays there while the tokens' type stays
+//   the same, and is added to the block's part when it changes.
+// Shared memory: in the first pass the row sums of g and g xhat of kRows tokens (rows/sums.cuh).
+// Pipeline: the loads of kRows tokens are in flight together; one barrier serves their sums, whose buffers alternate.
+//   The second pass has no barrier.
+// Invariants: one thread adds to an element of a table at a time, in the tokens' order: rows of segments differ, and a
+//   segment that blocks share goes through `edges`. The first pass's parts are zero before it starts.
+// Numbers: 128 threads and 4 tokens at a time up to 1,024 columns, in 213 registers (first pass) or 152 (second), so
+//   that two or three blocks reside on a multiprocessor (bench/kernels/cost.md); 512 threads and one token above.
 template <class T, int kThreads, int kRows, bool kFirst>
 __global__ void __launch_bounds__(kThreads) embedding_backward_kernel(EmbeddingArgs<T> a, TableGradient table) {
   const int thread = int(threadIdx.x);
@@ -168,8 +185,8 @@ __global__ void __launch_bounds__(kThreads) embedding_backward_kernel(EmbeddingA
     store_unit(part, n, wide, sum);
   };
   SegmentSums segments(table, begin, end, a.cols, c);
-  int turn = 0, type = a.type_ids && begin < end ? a.type_ids[table.order[begin]] : 0;
-  for (int64_t first = begin; first < end; first += kRows, turn ^= 1) {
+  int buffer = 0, type = a.type_ids && begin < end ? a.type_ids[table.order[begin]] : 0;
+  for (int64_t first = begin; first < end; first += kRows, buffer ^= 1) {
     int32_t token[kRows];
     float g[kRows][kUnit], s[kRows][kUnit], means[2 * kRows] = {};
     Moments moments[kRows];
@@ -187,7 +204,7 @@ __global__ void __launch_bounds__(kThreads) embedding_backward_kernel(EmbeddingA
       if (n > 0) drop(a.draws, draws_of_row(a.draws, token[j]), thread, g[j]);
       if constexpr (kFirst) gradient_terms(g[j], s[j], gamma, moments[j], means[2 * j], means[2 * j + 1]);
     }
-    if constexpr (kFirst) block_sums<kThreads>(means, turn);
+    if constexpr (kFirst) block_sums<kThreads>(means, buffer);
 #pragma unroll
     for (int j = 0; j < kRows; ++j) {
       if (first + j >= end) continue;
@@ -214,8 +231,12 @@ __global__ void __launch_bounds__(kThreads) embedding_backward_kernel(EmbeddingA
   }
 }
 
-// The rows of the segments that blocks share: a block where one begins adds its parts up, in the order of the tokens.
 inline constexpr int kEdgeThreads = 256;
+// dtable[row] += the partial sums of every segment that blocks share.
+// Warps: block (x, y) has the segment that begins in share x and does not end there, if any; a thread has one column.
+// Shared memory: none.
+// Pipeline: none: a share's part is added when it is read, in the order of the tokens.
+// Invariants: the parts of a segment lie in neighbouring shares, so the first share of another row ends it.
 __global__ void __launch_bounds__(kEdgeThreads) edge_kernel(TableGradient t, int64_t cols) {
   const int32_t row = t.edge_row[2 * blockIdx.x + 1];
   const int64_t c = int64_t(blockIdx.y) * kEdgeThreads + threadIdx.x;

@@ -1,5 +1,4 @@
-// Device memory that grows with what it is asked for. What it gave before stays where it is, because recordings name
-// it.
+// Device memory that grows on demand. Earlier blocks stay allocated, because captured graphs hold their addresses.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -17,7 +16,7 @@ class KeptMemory {
     for (const Block& b : blocks_) cudaFree(b.memory);
   }
 
-  // At least so many bytes, the same as the last time where those were enough; else allocate(bytes).
+  // At least `bytes` bytes: the block of the last call if it is large enough, else allocate(bytes).
   template <class F>
   void* take(size_t bytes, F&& allocate) {
     if (blocks_.empty() || bytes > blocks_.back().bytes) blocks_.push_back({allocate(bytes), bytes});

@@ -1,4 +1,4 @@
-// What the launching halves of the ops share.
+// Shared by the .cu files of the ops: dispatch by dtype, tensors and dropout as kernels take them, grids.
 #pragma once
 
 #include <device_port.h>
@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "kernels/cuda/cuda_backend.h"
-#include "kernels/cuda/draws.cuh"
+#include "kernels/cuda/rows/draws.cuh"
 
 namespace encore::cuda {
 
@@ -37,14 +37,16 @@ Rows<T> rows_of(const Tensor& t) {
 
 inline RowDraws draws_of(const RowDropout& d) {
   const uint32_t threshold = row_dropout_threshold(d.p);
-  if (threshold == 0) return {0, 1.f, 0, 0, nullptr, nullptr, nullptr};
-  return {threshold,
-          row_dropout_scale(d.p),
-          d.seed,
-          d.site,
-          d.rows.sequence.ptr<int32_t>(),
-          d.rows.position.ptr<int32_t>(),
-          d.rows.example_keys.ptr<uint64_t>()};
+  if (threshold == 0)
+    return {
+        .threshold = 0, .scale = 1.f, .seed = 0, .site = 0, .sequence = nullptr, .position = nullptr, .keys = nullptr};
+  return {.threshold = threshold,
+          .scale = row_dropout_scale(d.p),
+          .seed = d.seed,
+          .site = d.site,
+          .sequence = d.rows.sequence.ptr<int32_t>(),
+          .position = d.rows.position.ptr<int32_t>(),
+          .keys = d.rows.example_keys.ptr<uint64_t>()};
 }
 
 inline int64_t div_up(int64_t n, int64_t by) {

@@ -10,14 +10,14 @@ namespace {
 // A row lies in the registers of at most 256 (forward) or 512 (backward) threads.
 constexpr int64_t kMostColumns = 8192;
 
-// Does a warp serve the rows? They are of bf16 and whole 16-byte words.
-bool warp_a_row(int64_t cols, std::initializer_list<Tensor> rows) {
+// Whether the kernels of layernorm_warp.cuh take the rows: bf16, whole 16-byte words, at most 1,024 columns.
+bool fits_warp(int64_t cols, std::initializer_list<Tensor> rows) {
   return cols <= 1024 && cols % cuda::kUnit == 0 && std::all_of(rows.begin(), rows.end(), [](const Tensor& t) {
            return !t || (t.dtype == DType::kBF16 && cuda::rows_of<__nv_bfloat16>(t).wide);
          });
 }
 
-// f.operator()<kUnits>() with the units of such a row that a lane holds.
+// f.operator()<kUnits>() with the number of units of such a row that a lane holds.
 template <class F>
 cudaError_t dispatch_units(int64_t cols, F&& f) {
   return cols <= 256   ? f.template operator()<1>()
@@ -26,9 +26,11 @@ cudaError_t dispatch_units(int64_t cols, F&& f) {
 }
 
 template <class T>
-cudaError_t run_forward(cudaStream_t stream, const cuda::LayerNormForwardArgs<T>& a, bool warps) {
+cudaError_t run_forward(cudaStream_t stream, const cuda::LayerNormForwardArgs<T>& a, bool warps,
+                        int64_t multiprocessors) {
   if constexpr (sizeof(T) == 2) {
-    const int64_t blocks = std::min<int64_t>(cuda::div_up(a.rows, cuda::kForwardWarps), cuda::kForwardBlocks);
+    const int64_t blocks =
+        std::min(cuda::div_up(a.rows, cuda::kForwardWarps), cuda::kForwardBlocksPerMultiprocessor * multiprocessors);
     if (warps)
       return dispatch_units(a.cols, [&]<int kUnits>() {
         const LaunchShape shape{cuda::grid_size(blocks), 32 * cuda::kForwardWarps,
@@ -65,21 +67,22 @@ void CudaBackend::layernorm_forward(const LayerNormForward& a) {
   check_live(op, a.live, a.x.rows);
   check_row_keys(op, a.dropout, a.live);
   cuda::dispatch_device(a.x.dtype, [&]<class T>() {
-    const cuda::LayerNormForwardArgs<T> args{cuda::rows_of<const T>(a.x),
-                                             cuda::rows_of<const T>(a.residual),
-                                             cuda::rows_of<const float>(a.bias),
-                                             cuda::rows_of<const float>(a.gamma),
-                                             cuda::rows_of<const float>(a.beta),
-                                             cuda::rows_of<T>(a.sum),
-                                             cuda::rows_of<T>(a.y),
-                                             a.mean.ptr<float>(),
-                                             a.rstd.ptr<float>(),
-                                             a.eps,
-                                             a.live.ptr<int32_t>(),
-                                             a.x.rows,
-                                             a.x.cols,
-                                             cuda::draws_of(a.dropout)};
-    check_cuda(run_forward(stream_, args, warp_a_row(a.x.cols, {a.x, a.residual, a.sum, a.y})), op);
+    const cuda::LayerNormForwardArgs<T> args{.x = cuda::rows_of<const T>(a.x),
+                                             .residual = cuda::rows_of<const T>(a.residual),
+                                             .bias = cuda::rows_of<const float>(a.bias),
+                                             .gamma = cuda::rows_of<const float>(a.gamma),
+                                             .beta = cuda::rows_of<const float>(a.beta),
+                                             .sum = cuda::rows_of<T>(a.sum),
+                                             .y = cuda::rows_of<T>(a.y),
+                                             .mean = a.mean.ptr<float>(),
+                                             .rstd = a.rstd.ptr<float>(),
+                                             .eps = a.eps,
+                                             .live = a.live.ptr<int32_t>(),
+                                             .rows = a.x.rows,
+                                             .cols = a.x.cols,
+                                             .draws = cuda::draws_of(a.dropout)};
+    const bool warps = fits_warp(a.x.cols, {a.x, a.residual, a.sum, a.y});
+    check_cuda(run_forward(stream_, args, warps, multiprocessors_), op);
   });
 }
 
@@ -90,26 +93,28 @@ void CudaBackend::layernorm_backward(const LayerNormBackward& a) {
         kMostColumns);
   check_live(op, a.live, rows);
   check_row_keys(op, a.dropout, a.live);
-  const bool warps = warp_a_row(cols, {a.dy, a.sum, a.dx, a.dsum});
-  const cuda::RowParts blocks(rows, 16, warps ? 132 : 264);
+  const bool warps = fits_warp(cols, {a.dy, a.sum, a.dx, a.dsum});
+  // The registers of a block of warp rows fill a multiprocessor (bench/kernels/cost.md); the other kernels' blocks are
+  // smaller, and two share one.
+  const cuda::RowParts blocks(rows, 16, warps ? multiprocessors_ : 2 * multiprocessors_);
   const int sums = a.dbias ? 3 : 2;
   float* parts = static_cast<float*>(scratch(size_t(blocks.count * sums * cols) * sizeof(float)));
   cuda::dispatch_device(a.dy.dtype, [&]<class T>() {
-    cuda::LayerNormBackwardArgs<T> args{cuda::rows_of<const T>(a.dy),
-                                        cuda::rows_of<const T>(a.sum),
-                                        cuda::rows_of<const float>(a.gamma),
-                                        a.mean.ptr<float>(),
-                                        a.rstd.ptr<float>(),
-                                        cuda::rows_of<T>(a.dsum),
-                                        cuda::rows_of<T>(a.dx),
-                                        parts,
-                                        sums,
-                                        a.live.ptr<int32_t>(),
-                                        rows,
-                                        cols,
-                                        blocks.size,
-                                        cuda::draws_of(a.dropout)};
-    if (a.dx.data == a.dsum.data) args.dsum.data = nullptr;  // dx lies over it
+    cuda::LayerNormBackwardArgs<T> args{.dy = cuda::rows_of<const T>(a.dy),
+                                        .sum = cuda::rows_of<const T>(a.sum),
+                                        .gamma = cuda::rows_of<const float>(a.gamma),
+                                        .mean = a.mean.ptr<float>(),
+                                        .rstd = a.rstd.ptr<float>(),
+                                        .dsum = cuda::rows_of<T>(a.dsum),
+                                        .dx = cuda::rows_of<T>(a.dx),
+                                        .parts = parts,
+                                        .sums = sums,
+                                        .live = a.live.ptr<int32_t>(),
+                                        .rows = rows,
+                                        .cols = cols,
+                                        .rows_per_block = blocks.size,
+                                        .draws = cuda::draws_of(a.dropout)};
+    if (a.dx.data == a.dsum.data) args.dsum.data = nullptr;  // dx would overwrite it
     check_cuda(run_backward(stream_, args, warps, cuda::grid_size(blocks.count)), op);
   });
   if (a.dbias)

@@ -1,8 +1,9 @@
-// Bias + dropout + residual + LayerNorm (kernels/ops/layernorm.h).
+// Bias + dropout + residual + LayerNorm (kernels/ops/layernorm.h), for rows of any width and alignment and for fp32.
+// bf16 rows of up to 1,024 whole units have kernels of their own (layernorm_warp.cuh).
 #pragma once
 
-#include "kernels/cuda/draws.cuh"
-#include "kernels/cuda/norm.cuh"
+#include "kernels/cuda/rows/draws.cuh"
+#include "kernels/cuda/rows/normalize.cuh"
 
 namespace encore::cuda {
 
@@ -18,7 +19,13 @@ struct LayerNormForwardArgs {
   RowDraws draws;
 };
 
-// kThreads threads a row: 32 (4 rows a block, no barrier), or a whole block. REQUIRES: cols <= 8 kThreads kUnits.
+// REQUIRES: cols <= 8 kThreads kUnits.
+// Warps: kThreads threads have one row: a warp (four rows a block), or a whole block. Thread t has the units t, t +
+//   kThreads, ... and keeps them in registers from the load to the normalised row.
+// Shared memory: the row's sums, where a block has one row (rows/sums.cuh); none where a warp has it.
+// Pipeline: load and add, mean, centred squares, normalise; a block waits twice for its sums, a warp never.
+// Invariants: a thread's units cover its columns of the row (REQUIRES above); spare rows get zeros, mean and rstd too.
+// Numbers: three units a thread let a warp hold 768 columns in 60 to 64 registers (bench/kernels/cost.md).
 template <class T, int kThreads, int kUnits>
 __global__ void __launch_bounds__(kThreads == 32 ? 128 : kThreads) layernorm_forward_kernel(LayerNormForwardArgs<T> a) {
   constexpr int kRows = kThreads == 32 ? 4 : 1;
@@ -86,8 +93,34 @@ struct LayerNormBackwardArgs {
   RowDraws draws;
 };
 
-// A block takes its rows kRows at a time (their loads are in flight together, and one barrier serves them all); a
-// thread owns its columns throughout, so sums over rows stay in its registers.
+// A thread's columns of the block's parts.
+template <class T, int kThreads, int kUnits>
+__device__ __forceinline__ void store_partial_sums(const LayerNormBackwardArgs<T>& a, int thread,
+                                                   const float (&dgamma)[kUnits][kUnit],
+                                                   const float (&dbeta)[kUnits][kUnit],
+                                                   const float (&dbias)[kUnits][kUnit]) {
+#pragma unroll
+  for (int k = 0; k < kUnits; ++k) {
+    const int64_t c = int64_t(thread + k * kThreads) * kUnit;
+    const int n = int(a.cols - c);
+    if (n <= 0) continue;
+    float* part = a.parts + int64_t(blockIdx.x) * a.sums * a.cols + c;
+    const bool wide = a.cols % 4 == 0;
+    store_unit(part, n, wide, dgamma[k]);
+    store_unit(part + a.cols, n, wide, dbeta[k]);
+    if (a.sums == 3) store_unit(part + 2 * a.cols, n, wide, dbias[k]);
+  }
+}
+
+// Warps: a block has rows_per_block rows, kRows at a time; a thread has the same columns of all of them, so that the
+//   sums over rows (dgamma, dbeta, dbias) stay in its registers until the end.
+// Shared memory: the row sums of g and g xhat of kRows rows (rows/sums.cuh).
+// Pipeline: the loads of kRows rows are in flight together, and one barrier serves their sums; the buffers of the sums
+//   alternate.
+// Invariants: `parts` is written whole, also by a block whose rows are all spare. dsum may lie over dy: a row is in
+//   registers before it is overwritten.
+// Numbers: 128 threads and 4 rows at a time up to 1,024 columns, where the rows take 162 registers in fp32
+//   (bench/kernels/cost.md); 512 threads and one row above.
 template <class T, int kThreads, int kUnits, int kRows>
 __global__ void __launch_bounds__(kThreads) layernorm_backward_kernel(LayerNormBackwardArgs<T> a) {
   const int thread = int(threadIdx.x);
@@ -95,8 +128,8 @@ __global__ void __launch_bounds__(kThreads) layernorm_backward_kernel(LayerNormB
   const int64_t last = begin + a.rows_per_block < a.rows ? begin + a.rows_per_block : a.rows;
   const int64_t live = live_rows(a.live, a.rows), end = live < last ? live : last;
   float dgamma[kUnits][kUnit] = {}, dbeta[kUnits][kUnit] = {}, dbias[kUnits][kUnit] = {};
-  int turn = 0;
-  for (int64_t first = begin; first < end; first += kRows, turn ^= 1) {
+  int buffer = 0;
+  for (int64_t first = begin; first < end; first += kRows, buffer ^= 1) {
     Packed<T> dy[kRows][kUnits], sum[kRows][kUnits];
     Moments moments[kRows];
     float sums[2 * kRows] = {};
@@ -125,7 +158,7 @@ __global__ void __launch_bounds__(kThreads) layernorm_backward_kernel(LayerNormB
         gradient_terms(g, s, gamma, moments[j], sums[2 * j], sums[2 * j + 1]);
       }
     }
-    block_sums<kThreads>(sums, turn);
+    block_sums<kThreads>(sums, buffer);
 #pragma unroll
     for (int k = 0; k < kUnits; ++k) {
       const int unit = thread + k * kThreads;
@@ -156,17 +189,7 @@ __global__ void __launch_bounds__(kThreads) layernorm_backward_kernel(LayerNormB
       if (a.dsum.data) store_zeros(a.dsum.row(r) + c, int(a.cols - c), a.dsum.wide);
       if (a.dx.data) store_zeros(a.dx.row(r) + c, int(a.cols - c), a.dx.wide);
     }
-#pragma unroll
-  for (int k = 0; k < kUnits; ++k) {
-    const int64_t c = int64_t(thread + k * kThreads) * kUnit;
-    const int n = int(a.cols - c);
-    if (n <= 0) continue;
-    float* part = a.parts + int64_t(blockIdx.x) * a.sums * a.cols + c;
-    const bool wide = a.cols % 4 == 0;
-    store_unit(part, n, wide, dgamma[k]);
-    store_unit(part + a.cols, n, wide, dbeta[k]);
-    if (a.sums == 3) store_unit(part + 2 * a.cols, n, wide, dbias[k]);
-  }
+  store_partial_sums<T, kThreads>(a, thread, dgamma, dbeta, dbias);
 }
 
 }  // namespace encore::cuda

@@ -1,5 +1,5 @@
-// LayerNorm (kernels/ops/layernorm.h) with a warp a row, for rows of whole 16-byte words: a warp takes one row after
-// another, with the next one's loads in flight.
+// LayerNorm (kernels/ops/layernorm.h) of bf16 rows of whole 16-byte words, at most 1,024 columns: a warp has a row, and
+// loads its next row while it computes, so that no barrier is in the loop.
 #pragma once
 
 #include <device/early_launch.cuh>
@@ -22,7 +22,8 @@ __device__ __forceinline__ void hold_row(HeldRow<T, kUnits>& held, const Rows<co
     held.unit[k] = load_packed(rows.row(r) + c, there && c < cols ? kUnit : 0, true);
   }
 }
-// What all rows share lies in shared memory, the halves of its units in two planes, so that lanes meet different banks.
+// gamma, beta and bias lie in shared memory as fp32: the first four columns of every unit, then the other four, so that
+// lanes that read 16 bytes of neighbouring units meet different banks.
 template <int kUnits>
 constexpr int kVectorFloats = 32 * kUnits* kUnit;
 template <int kUnits>
@@ -44,8 +45,18 @@ __device__ __forceinline__ void shared_unit(const float4* shared, int unit, floa
   }
 }
 
-inline constexpr int kForwardWarps = 4, kForwardBlocks = 660;  // five of them a multiprocessor of an H100
+inline constexpr int kForwardWarps = 4;
+inline constexpr int kForwardBlocksPerMultiprocessor = 5;
 
+// REQUIRES: cols <= 256 kUnits, whole units; every row of x, residual, sum and y starts at a multiple of 16 bytes.
+// Warps: every warp takes rows by itself: warp w of the grid the rows w, w + warps, ...; a lane has the units lane,
+//   lane + 32, ...
+// Shared memory: gamma, beta, bias (dynamic, 12 kVectorFloats bytes), written once before the only barrier.
+// Pipeline: the next row's loads are issued after this row's are used up, before its reductions.
+// Invariants: sum may lie over x; where nothing is added to x then, sum is not written again.
+// Numbers: with three units a lane (768 columns) 94 registers let five blocks of four warps reside on a multiprocessor,
+//   and the grid has as many; with four units four reside (bench/kernels/cost.md). 2.54 TB/s on an H100
+//   (docs/performance.md).
 template <class T, int kUnits>
 __global__ void __launch_bounds__(32 * kForwardWarps, kUnits < 4 ? 5 : 4)
     layernorm_forward_warp_kernel(LayerNormForwardArgs<T> a) {
@@ -56,7 +67,7 @@ __global__ void __launch_bounds__(32 * kForwardWarps, kUnits < 4 ? 5 : 4)
   share_vector<kUnits>(gamma, a.gamma, 32 * kForwardWarps, cols);
   share_vector<kUnits>(beta, a.beta, 32 * kForwardWarps, cols);
   share_vector<kUnits>(bias, a.bias, 32 * kForwardWarps, cols);
-  // The sum that lies over x and to which nothing is added is there already.
+  // Where sum lies over x and nothing is added, memory holds the sum already.
   const bool unchanged = a.sum.data == a.x.data && !a.bias.data && !a.residual.data && a.draws.threshold == 0;
   HeldRow<T, kUnits> next_x, next_residual;
   RowDraw next_draw;
@@ -123,8 +134,15 @@ __global__ void __launch_bounds__(32 * kForwardWarps, kUnits < 4 ? 5 : 4)
 
 inline constexpr int kBackwardWarps = 8;
 
-// A block's rows, a warp every eighth; a lane keeps the sums over its rows, and the block adds up its warps' in order
-// through shared memory: kBackwardWarps * sums * cols floats behind gamma.
+// REQUIRES: as the forward kernel, of dy, sum, dsum and dx.
+// Warps: a block has rows_per_block rows, warp w of it the rows w, w + 8, ...; a lane keeps dgamma, dbeta and dbias of
+//   its columns in registers; at the end all threads add up the warps' sums in their order.
+// Shared memory: gamma (dynamic), and behind it the warps' sums, kBackwardWarps * sums * cols floats.
+// Pipeline: the next row's dy and sum are in flight while a row's gradient is computed. The launch that adds the parts
+//   up may start once all blocks have come to their own sums (allow_next_launch).
+// Invariants: a sum's order depends on rows, rows_per_block and kBackwardWarps alone. dsum may lie over dy.
+// Numbers: one block of eight warps a multiprocessor, since a lane holds two rows and three sums in up to 235 registers
+//   (bench/kernels/cost.md). A warp a row without a barrier took an H200 from 1.65 to 2.77 TB/s (docs/performance.md).
 template <class T, int kUnits>
 __global__ void __launch_bounds__(32 * kBackwardWarps, 1) layernorm_backward_warp_kernel(LayerNormBackwardArgs<T> a) {
   const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32, cols = int(a.cols);

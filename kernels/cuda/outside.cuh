@@ -1,15 +1,15 @@
-// The check of indices that a kernel would follow out of its tensors.
+// The check of indices before a kernel uses them as addresses.
 #pragma once
 
 #include <device_port.h>
 
 #include <cstdint>
 
-#include "kernels/cuda/vector.cuh"
+#include "kernels/cuda/rows/unit.cuh"
 
 namespace encore::cuda {
 
-// The least index, of those that count, whose value is not in [low, limit); *first stays as it was when there is none.
+// *first = the least index below `live` whose value is not in [low, limit); unchanged when there is none.
 __global__ void __launch_bounds__(256) first_outside_kernel(const int32_t* values, int64_t n, const int32_t* live,
                                                             int64_t low, int64_t limit, unsigned long long* first) {
   n = live_rows(live, n);

@@ -1,4 +1,4 @@
-// What a program that opens the shared object of this backend calls (kernels/backend_factory.cpp).
+// The entry points of the backend's shared object (kernels/backend_factory.cpp opens it).
 #include <nvtx3/nvToolsExt.h>
 
 #include "kernels/cuda/cuda_backend.h"
@@ -8,7 +8,7 @@
 namespace encore {
 namespace {
 
-// Shows each op under its name in profiles (Nsight Systems).
+// An NVTX range: profiles (Nsight Systems) show each op under its name.
 class Range {
  public:
   explicit Range(const char* name) { nvtxRangePushA(name); }

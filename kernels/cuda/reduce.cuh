@@ -1,67 +1,60 @@
-// Sums in a fixed order: over a warp (and its largest value), over a block, over the rows of a column tile.
+// The sum of squares of a flat fp32 buffer (kernels/ops/reduce.h). The bias gradient, the other reduction, is a use of
+// rows/columns.cuh.
 #pragma once
 
 #include <device_port.h>
 
-#include "kernels/cuda/vector.cuh"
+#include "kernels/cuda/rows/unit.cuh"
 
 namespace encore::cuda {
 
-__device__ __forceinline__ float warp_sum(float v) {
-#pragma unroll
-  for (int bit = 16; bit > 0; bit /= 2) v += __shfl_xor_sync(0xffffffffu, v, bit);
-  return v;
-}
+inline constexpr int kReduceThreads = 256;
+inline constexpr int64_t kSquaresPiece = int64_t(kReduceThreads) * kUnit, kSquaresBlocks = 1024;
 
-template <int kWarps, int kValues>
-struct BlockSums {
-  float of[2][kWarps][kValues];
+struct DoubleSums {
+  double of[kReduceThreads];
 };
-
-// Every thread gets the sums of v over the block. Calls alternate `turn` (0, 1, 0, ...), so that one barrier a call is
-// enough.
-template <int kThreads, int kValues>
-__device__ __forceinline__ void block_sums(float (&v)[kValues], int turn) {
-#pragma unroll
-  for (int i = 0; i < kValues; ++i) v[i] = warp_sum(v[i]);
-  if constexpr (kThreads > 32) {
-    auto& shared = static_smem<BlockSums<kThreads / 32, kValues>>().of[turn];
-    const int warp = int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32;
-    if (lane == 0) {
-#pragma unroll
-      for (int i = 0; i < kValues; ++i) shared[warp][i] = v[i];
-    }
+// Thread 0 gets the sum over the block, added as a tree over the threads' numbers; the others get 0. At most once in a
+// kernel: nothing protects the shared sums from a second call.
+__device__ __forceinline__ double block_sum(double v) {
+  static_assert((kReduceThreads & (kReduceThreads - 1)) == 0, "the tree halves the threads");
+  auto& shared = static_smem<DoubleSums>().of;
+  shared[threadIdx.x] = v;
+  for (int step = kReduceThreads / 2; step > 0; step /= 2) {
     __syncthreads();
-#pragma unroll
-    for (int i = 0; i < kValues; ++i) {
-      v[i] = shared[0][i];
-#pragma unroll
-      for (int w = 1; w < kThreads / 32; ++w) v[i] += shared[w][i];
-    }
+    if (int(threadIdx.x) < step) shared[threadIdx.x] += shared[threadIdx.x + step];
   }
+  return threadIdx.x == 0 ? shared[0] : 0;
 }
 
-// Column tiles: a block of 4 warps owns 256 columns, 8 a lane; its warps take rows in turn.
-inline constexpr int kTileWarps = 4, kTileColumns = 32 * kUnit, kTileThreads = 32 * kTileWarps;
-
-struct TileSums {
-  float of[kTileWarps - 1][kTileColumns];
-};
-
-// Warp 0 gets the sums over the block's warps of its lane's 8 columns. Once a kernel.
-__device__ __forceinline__ void tile_sums(float (&v)[kUnit]) {
-  TileSums& shared = static_smem<TileSums>();
-  const int warp = int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32;
-  if (warp > 0) {
+// parts[block] = the sum of squares of the pieces block, block + gridDim.x, ... of kSquaresPiece elements, in fp64.
+// Warps: a thread has 8 neighbouring elements of each piece; block_sum adds the threads' sums up.
+// Shared memory: a double a thread (2 KB).
+// Pipeline: none: the next piece's load does not wait for the sum.
+// Invariants: the order of a sum depends on n alone, not on the device: the grid is min(pieces, kSquaresBlocks).
+// Numbers: 1,024 blocks; n is read once and nothing else (bench/kernels/cost.md).
+__global__ void __launch_bounds__(kReduceThreads) squares_kernel(const float* x, int64_t n, bool wide, double* parts) {
+  double sum = 0;
+  for (int64_t at = (int64_t(blockIdx.x) * kReduceThreads + threadIdx.x) * kUnit; at < n;
+       at += int64_t(gridDim.x) * kReduceThreads * kUnit) {
+    float v[kUnit];
+    load_unit(x + at, n - at < kUnit ? int(n - at) : kUnit, wide, v);
 #pragma unroll
-    for (int i = 0; i < kUnit; ++i) shared.of[warp - 1][i * 32 + lane] = v[i];
+    for (int i = 0; i < kUnit; ++i) sum += double(v[i]) * double(v[i]);
   }
-  __syncthreads();
-  if (warp > 0) return;
-#pragma unroll
-  for (int w = 0; w < kTileWarps - 1; ++w)
-#pragma unroll
-    for (int i = 0; i < kUnit; ++i) v[i] += shared.of[w][i * 32 + lane];
+  sum = block_sum(sum);
+  if (threadIdx.x == 0) parts[blockIdx.x] = sum;
+}
+
+// *result += the sum of the parts.
+// Warps: one block; thread t has the parts t, t + 256, ...
+// Shared memory: a double a thread (2 KB).
+// Invariants: as of squares_kernel.
+__global__ void __launch_bounds__(kReduceThreads) add_parts_kernel(const double* parts, int count, double* result) {
+  double sum = 0;
+  for (int i = int(threadIdx.x); i < count; i += kReduceThreads) sum += parts[i];
+  sum = block_sum(sum);
+  if (threadIdx.x == 0) *result += sum;
 }
 
 }  // namespace encore::cuda

@@ -36,7 +36,7 @@ DeviceFacts device_facts(int device) {
 }
 
 int device_of_rank(int devices, int local_rank, int local_ranks) {
-  if (local_ranks <= 1 || devices <= 1) return 0;  // no card: why_unusable() has the words for it
+  if (local_ranks <= 1 || devices <= 1) return 0;  // no card at all is why_unusable()'s to report
   if (local_ranks > devices)
     throw PlacementError(
         fmt::format("{0} ranks on this machine and {1} GPUs: one rank a GPU, so start {1} here (mpirun -n {1}, or "

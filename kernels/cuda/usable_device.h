@@ -17,11 +17,11 @@ struct DeviceFacts {
 
 DeviceFacts device_facts(int device);
 
-// The card of a rank: its number among the ranks of its machine. A launcher that shows each rank one card has chosen
-// for us: 0. Throws PlacementError in words when there are more ranks than cards.
+// The card of a rank: its number among the ranks of its machine. 0 if the launcher shows each rank one card only.
+// Throws PlacementError when there are more ranks than cards.
 int device_of_rank(int devices, int local_rank, int local_ranks);
 
-// Empty when the device can be used; else why not and what to do, for people.
+// Empty when the device can be used; else a message that says why not and what to do.
 std::string why_unusable(const DeviceFacts&);
 
 }  // namespace encore::cuda

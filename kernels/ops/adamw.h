@@ -4,7 +4,7 @@
 //   w -= lr * weight_decay * w
 //   m = beta1 m + (1 - beta1) g;   v = beta2 v + (1 - beta2) g^2
 //   w -= lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
-// Where `squares` or `loss` is given and not finite, nothing is changed at all: a step whose gradient means nothing.
+// If `squares` or `loss` is given and not finite, the call changes nothing: the gradient of such a step means nothing.
 #pragma once
 
 #include <cmath>
@@ -16,7 +16,8 @@ namespace encore {
 
 class Backend;
 
-// What changes from step to step; lives in backend memory (a CUDA graph holds the pointer, not the values).
+// Values that change from step to step. They lie in backend memory, because a CUDA graph keeps the pointer, not the
+// values.
 struct AdamWScalars {
   float lr;
   float grad_scale;   // 1, or max_norm / norm when the host clips
@@ -24,14 +25,14 @@ struct AdamWScalars {
   float correction2;  // 1 - beta2^t
 };
 
-// The factor of the gradient, as torch.nn.utils.clip_grad_norm_ clips: by the root of the sum of squares.
+// The factor of the gradient, clipped as torch.nn.utils.clip_grad_norm_ does; the norm is the root of *squares.
 ENCORE_HOST_DEVICE inline float clipped_scale(float grad_scale, const double* squares, float max_norm) {
   if (!squares) return grad_scale;
   const double factor = double(max_norm) / (sqrt(*squares) + 1e-6);
   return factor < 1 ? float(double(grad_scale) * factor) : grad_scale;
 }
 
-// Whether the values, where they are given, are finite.
+// True if the values that are given are finite.
 ENCORE_HOST_DEVICE inline bool all_finite(const double* squares, const double* loss) {
   return (!squares || *squares - *squares == 0) && (!loss || *loss - *loss == 0);
 }
@@ -41,12 +42,12 @@ struct AdamW {
   Tensor gradient;  // in     [1, n] fp32
   Tensor shadow;    // out    [1, n] bf16 copy of w, optional
   Tensor scalars;   // in     [1, 4] fp32: AdamWScalars
-  Tensor squares;   // in     [1, 1] fp64, optional: sum of squares of the whole gradient (sum_of_squares), read from
-                    //        backend memory: clips to max_norm without a word from the host
-  Tensor loss;      // in     [1, 1] fp64, optional: what the gradient is of
-  Tensor spared;    // in     [1, 2 R] i64, optional: elements that weight_decay leaves alone, as R ranges [begin, end)
-                    //        in rising order; multiples of 16
-  float max_norm = 0;  // above 0 where squares is given; infinity: no clipping
+  Tensor squares;   // in     [1, 1] fp64, optional: sum of squares of the whole gradient (sum_of_squares). The device
+                    //        reads it and clips to max_norm, so that the host need not wait for it.
+  Tensor loss;      // in     [1, 1] fp64, optional: the loss whose gradient this is
+  Tensor spared;    // in     [1, 2 R] i64, optional: elements without weight decay, as R ranges [begin, end) in rising
+                    //        order; multiples of 16
+  float max_norm = 0;  // REQUIRES > 0 if squares is given; infinity: no clipping
   float beta1 = 0.9f, beta2 = 0.999f, eps = 1e-8f;
   float weight_decay = 0;
 };

@@ -1,4 +1,4 @@
-// What the checks of every op share. A refusal reads "layernorm_forward: gamma is fp32 [1, 3], not fp32 [1, 768]".
+// Checks of tensors that every op uses. A message reads "layernorm_forward: gamma is fp32 [1, 3], not fp32 [1, 768]".
 #pragma once
 
 #include <cstdint>
@@ -15,12 +15,12 @@ class Arguments {
  public:
   explicit Arguments(const char* op) : op_(op) {}
 
-  // A tensor that must be there and have this dtype and shape.
+  // The tensor must be present and have this dtype and shape.
   void require(const Tensor& t, const char* name, DType dtype, int64_t rows, int64_t cols) const {
     layout(t, name);
     if (t.dtype != dtype || !fits(t, rows, cols)) wrong(t, name, name_of(dtype), rows, cols);
   }
-  // The same, or absent.
+  // The same, unless the tensor is absent.
   void optional(const Tensor& t, const char* name, DType dtype, int64_t rows, int64_t cols) const {
     if (t) require(t, name, dtype, rows, cols);
   }
@@ -30,7 +30,8 @@ class Arguments {
     if ((t.dtype != DType::kF32 && t.dtype != DType::kBF16) || !fits(t, rows, cols))
       wrong(t, name, "fp32 or bf16", rows, cols);
   }
-  // The very same memory, or memory apart: through a shifted view `in` would be read after it was written.
+  // out must be `in` itself or not overlap it: of a shifted view, elements of `in` would be overwritten before they are
+  // read.
   void same_or_apart(const Tensor& out, const char* out_name, const Tensor& in, const char* in_name) const {
     if (out.data != in.data || (out.ld != in.ld && out.rows > 1)) apart(out, out_name, in, in_name);
   }
@@ -54,7 +55,8 @@ class Arguments {
     const auto extent = [](int64_t n) { return n < 0 ? std::string("any") : std::to_string(n); };
     fail("{}: {} is {}, not {} [{}, {}]", op_, name, t.str(), dtype, extent(rows), extent(cols));
   }
-  // Column ranges of one matrix interleave without sharing an element: then the rows' distance is one and the same.
+  // Two column ranges of one matrix interleave in memory without sharing an element; the distance between rows is the
+  // same for both then.
   static bool overlap(const Tensor& a, const Tensor& b) {
     if (!a || !b || a.size() == 0 || b.size() == 0) return false;
     const auto begin = [](const Tensor& t) { return reinterpret_cast<uintptr_t>(t.data); };

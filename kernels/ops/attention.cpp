@@ -18,7 +18,7 @@ void check_attention_dropout(const Arguments& args, const AttentionDropout& d, i
   check(d.layer < 256, "{}: layer {} does not fit the 8 bits of a draw", args.op(), d.layer);
 }
 
-// The contents of cu_seqlens lie in backend memory: the backends that can read it check them.
+// The contents of cu_seqlens lie in backend memory, so the backends check them (list_checks.h).
 void check_attention_shape(const Arguments& args, const AttentionShape& s, int64_t queries, int64_t tokens,
                            int64_t width) {
   check(s.heads > 0, "{}: heads is {}", args.op(), s.heads);
@@ -41,7 +41,7 @@ void check_attention_shape(const Arguments& args, const AttentionShape& s, int64
   args.optional(s.visible, "visible", DType::kU8, 1, tokens);
 }
 
-// Where the sequences end, for a backend that takes the number of rows from the shapes.
+// The number of live rows, for a backend that takes it from the shapes.
 struct LiveCounts {
   int64_t queries, tokens;
 };
@@ -139,7 +139,7 @@ void attention_backward(Backend& backend, const AttentionBackward& a) {
   args.apart(a.dq, "dq", a.dv, "dv");
   args.apart(a.dk, "dk", a.dv, "dv");
   check_attention_dropout(args, a.dropout, a.shape.cu_seqlens.cols - 1);
-  // Without a query the keys still get their gradient: 0.
+  // Without queries the gradient of the keys is 0 and still has to be written.
   if (tokens == 0) return;
   if (a.shape.spare_rows && !backend.reads_live_rows()) return backward_cut(backend, args, a);
   backend.attention_backward(a);

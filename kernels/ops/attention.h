@@ -1,7 +1,7 @@
 // Fused attention over packed sequences: O = dropout(softmax(scale Q K^T)) V, per head and per sequence, streamed in
 // tiles; no S x S matrix is ever in memory. (Dao et al., "FlashAttention", 2022; Dao, "FlashAttention-2", 2023.)
 //
-// Shape letters: T tokens of keys/values, R query rows (R = T, or the rows that are read later), A heads, D head size,
+// Shape letters: T tokens of keys/values, R query rows (R = T, or the rows that the head reads), A heads, D head size,
 // N sequences. Heads lie side by side in a row: column a * D + d. q, k, v are usually column ranges of one qkv
 // [T, 3 A D].
 #pragma once
@@ -25,13 +25,13 @@ struct AttentionShape {
   float scale = 0;    // usually 1/sqrt(D)
   Tensor cu_seqlens;  // [1, N+1] i32: keys of sequence n are rows cu_seqlens[n] .. cu_seqlens[n+1]. Starts at 0, ends
                       // at T, never falls; an empty sequence is allowed.
-  // Queries that are a subset of the rows (last layer): both or neither.
+  // For queries that are a subset of the rows (last layer). Both are given or neither.
   Tensor cu_seqlens_q;  // [1, N+1] i32 over the R query rows; absent: as cu_seqlens
   Tensor q_position;    // [1, R] i32 position of each query row in its sequence, rising within a sequence; absent: 0..
-  Tensor visible;       // [1, T] u8, 0 = this key is seen by nobody; absent: all are seen. A query that sees nothing
+  Tensor visible;       // [1, T] u8, 0 = no query sees this key; absent: all keys are seen. A query that sees no key
                         // gives zeros and lse = -inf.
-  // A batch of a fixed capacity (live_rows.h): cu_seqlens may end below T and cu_seqlens_q below R (sequences that are
-  // spare are empty). What lies past is read by nobody, and its rows of out, dq, dk and dv are zeros, its lse -inf.
+  // True for a batch of a fixed capacity (live_rows.h): cu_seqlens may end below T and cu_seqlens_q below R (spare
+  // sequences are empty). The rows behind that end are not read; their out, dq, dk and dv become zeros, their lse -inf.
   bool spare_rows = false;
 };
 

@@ -1,4 +1,4 @@
-// What a call of an op does at the least, from the shapes of its arguments: what profiles divide by the time.
+// The least work that a call of an op does, from the shapes of its arguments. Profiles divide it by the time.
 #pragma once
 
 #include "kernels/base/tensor.h"
@@ -18,9 +18,9 @@
 namespace encore {
 
 struct OpCost {
-  double flops = 0;  // products and attention alone; a multiplication with its addition counts two
+  double flops = 0;  // of matrix products and attention only; a multiply-add counts two
   double bytes = 0;  // every tensor read or written once; in/out counts twice
-  // The shape for people: rows x cols of the result, and the length of the sums (0: no product).
+  // The shape that is printed: rows x cols of the result, and the length of each sum (0: not a product).
   int64_t rows = 0, cols = 0, inner = 0;
 };
 
@@ -44,8 +44,8 @@ OpCost cost_of(const SumOfSquares&);
 OpCost cost_of(const Cast&);
 OpCost cost_of(const AdamW&);
 
-// Per head and pair of query and key 4 D forward (Q K^T, P V) and 10 D backward (the scores anew, dP, dQ, dK, dV).
-// Reads the lengths of the sequences, hence the backend. `inner` is the longest sequence.
+// flops for each head and each pair of a query and a key: 4 D forward (Q K^T, P V), 10 D backward (Q K^T again, dP, dQ,
+// dK, dV). `inner` is the longest sequence. The lengths of the sequences are read from the backend.
 OpCost cost_of(const AttentionForward&, Backend&);
 OpCost cost_of(const AttentionBackward&, Backend&);
 

@@ -1,5 +1,5 @@
-// Masked softmax cross-entropy over gathered rows, fused and in place: reads each logit once, writes the gradient over
-// it.
+// Softmax cross-entropy over gathered rows, fused and in place: each logit is read once and overwritten by its
+// gradient.
 //   u = logits + bias;  loss_m = logsumexp(u_m) - u_m[label_m];  d logits = (softmax(u) - onehot) * grad_scale
 // Columns V .. Vp-1 of the padded vocabulary are ignored on input and get gradient 0.
 #pragma once
@@ -14,7 +14,7 @@ struct CrossEntropy {
   Tensor logits;           // in/out [M, Vp] float; the gradient afterwards unless loss_only
   int64_t classes;         // V <= Vp
   Tensor bias;             // in     [1, V] fp32, optional
-  Tensor labels;           // in     [1, M] i32; < 0 (ignored row): loss 0, gradient 0, not counted
+  Tensor labels;           // in     [1, M] i32; < 0: the row is ignored (loss 0, gradient 0, not counted as correct)
   Tensor grad_scale;       // in     [1, 1] fp32, not negative, read from backend memory: 1 / global target count
   Tensor row_loss;         // out    [1, M] fp32, nats
   Tensor loss_sum;         // in/out [1, 1] fp64 (dtype kF64). Added to, rows in a fixed order.

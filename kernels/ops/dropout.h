@@ -1,4 +1,4 @@
-// What a dropout needs to know, and dropout as an op of its own.
+// The arguments of dropout that several ops share, and dropout as an op of its own.
 #pragma once
 
 #include "kernels/base/rng.h"
@@ -8,8 +8,8 @@ namespace encore {
 
 class Backend;
 
-// Names each row of an activation matrix: which sequence of the batch it belongs to and its position there.
-// With the example keys of the batch this keys every dropout bit (kernels/base/rng.h).
+// The sequence of the batch and the position in it of each row of an activation matrix. Together with the example keys
+// of the batch they key every dropout bit (kernels/base/rng.h).
 struct RowKeys {
   Tensor sequence;      // [1, R] i32, index into example_keys
   Tensor position;      // [1, R] i32, from 0 within the sequence

@@ -36,7 +36,7 @@ void check_segments(const Arguments& args, const RowSegments& s, const char* ord
   args.require(s.start, start, DType::kI32, 1, s.row.cols + 1);
 }
 
-// Without the spare segments at the end and the spare tokens that their order would name.
+// The segments without the spare ones at the end, and the order without the spare tokens.
 RowSegments live_segments(Backend& backend, const RowSegments& s, const LiveRows& live) {
   std::vector<int32_t> rows(size_t(s.row.cols));
   if (!rows.empty()) backend.copy_to_host(rows.data(), s.row.data, s.row.bytes());

@@ -1,4 +1,4 @@
-// Embeddings of RoBERTa: y = dropout(LayerNorm(word[id] + position[position_id] + type[type_id])).
+// Embeddings of a BERT-like encoder: y = dropout(LayerNorm(word[id] + position[position_id] + type[type_id])).
 #pragma once
 
 #include "kernels/ops/dropout.h"
@@ -18,7 +18,7 @@ struct EmbeddingForward {
   RowDropout dropout;
 };
 
-// The tokens that share one row of a table, so that each row's gradient is summed by one worker in a fixed order.
+// Tokens grouped by the table row that they share, so that one worker sums a row's gradient in a fixed order.
 struct RowSegments {
   Tensor order;  // [1, T]   i32: token indices sorted (stably) by id
   Tensor start;  // [1, S+1] i32: segment s is order[start[s]] .. order[start[s+1]]

@@ -38,7 +38,7 @@ void scatter_rows(Backend& backend, const ScatterRows& a) {
     cut.live = {};
     return scatter_rows(backend, cut);
   }
-  // Without rows, dx still becomes 0 unless rows are added.
+  // Without rows dx still has to be zeroed, unless `add`.
   if (a.dx.size() == 0 || (a.add && a.dy.rows == 0)) return;
   backend.scatter_rows(a);
 }

@@ -1,4 +1,4 @@
-// Rows of a matrix picked out, and put back.
+// Gathers rows of a matrix, and scatters them back.
 #pragma once
 
 #include "kernels/base/tensor.h"

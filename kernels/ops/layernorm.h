@@ -1,7 +1,7 @@
 // Bias + dropout + residual + LayerNorm in one pass (Ba et al., "Layer Normalization", 2016; post-LN as in BERT):
 //   sum = residual + dropout(x + bias);   y = (sum - mean) * rstd * gamma + beta
 // Statistics are fp32, the variance is the mean square of the centred row (E[x^2] - E[x]^2 loses every digit when the
-// mean is large). `sum` is saved, so that the backward pass is right where gamma is 0.
+// mean is large). `sum` is saved rather than y, so that the backward pass is right where gamma is 0.
 #pragma once
 
 #include "kernels/ops/dropout.h"
@@ -22,13 +22,13 @@ struct LayerNormForward {
 };
 
 struct LayerNormBackward {
-  Tensor dy;          // in     [R, C] float
-  Tensor sum;         // in     [R, C]
-  Tensor gamma;       // in     [1, C] fp32
-  Tensor mean, rstd;  // in     [1, R] fp32
-  Tensor dsum;        // out    [R, C]: gradient of the residual input; may be dy itself
-  Tensor dx;          // out    [R, C]: gradient of x (dsum through the dropout); absent: not wanted; may be dsum itself
-                      //                when p == 0 or when the residual's gradient is not needed
+  Tensor dy;             // in     [R, C] float
+  Tensor sum;            // in     [R, C]
+  Tensor gamma;          // in     [1, C] fp32
+  Tensor mean, rstd;     // in     [1, R] fp32
+  Tensor dsum;           // out    [R, C]: gradient of the residual input; may be dy itself
+  Tensor dx;             // out    [R, C], optional: gradient of x (dsum through the dropout). May be dsum itself if
+                         //                p == 0 or the residual's gradient is not needed.
   Tensor dgamma, dbeta;  // in/out [1, C] fp32. Added to.
   Tensor dbias;          // in/out [1, C] fp32, optional: column sums of dx. Added to.
   Tensor live;           // in [1, 1] i32, optional: how many rows count (live_rows.h)

@@ -31,8 +31,8 @@ struct LinearBackwardWeight {
 };
 
 // All tensors may be strided views (ld > cols). M = 0 is allowed: nothing is added, nothing is written.
-// Weights may be cached in a packed form by the address of `w`: Backend::weights_changed() says that they changed.
-// Throws Error if a shape or dtype above does not hold.
+// A backend may keep packed copies of weights by the address of `w`; call Backend::weights_changed() after changing
+// them. Throws Error if a shape or dtype above does not hold.
 void linear_forward(Backend&, const LinearForward&);
 void linear_backward_input(Backend&, const LinearBackwardInput&);
 void linear_backward_weight(Backend&, const LinearBackwardWeight&);

@@ -1,4 +1,4 @@
-// Reductions in a fixed order: the same bits for the same shape, backend and thread count.
+// Sums in a fixed order: the same bits for the same shape, backend and number of threads.
 #pragma once
 
 #include "kernels/base/tensor.h"

@@ -1,4 +1,4 @@
-// Bias + tanh of the classification head.
+// Bias + tanh: y = tanh(x + bias), of the classification head.
 #pragma once
 
 #include "kernels/base/tensor.h"

@@ -1,4 +1,4 @@
-// The communicator over MPI, in a shared object of its own, so that programs start where there is no MPI.
+// The communicator over MPI. It is a shared object of its own, so that programs start on machines without MPI.
 #include <mpi.h>
 
 #include <algorithm>
@@ -40,10 +40,27 @@ class MpiCommunicator final : public Communicator {
   void all_reduce_sum(std::span<int64_t> x) override { reduce(x, MPI_INT64_T, MPI_SUM); }
   void all_reduce_max(std::span<int64_t> x) override { reduce(x, MPI_INT64_T, MPI_MAX); }
   void broadcast(std::span<char> x, int from) override {
-    for (size_t at = 0; at < x.size(); at += kChunkBytes)
-      MPI_Bcast(x.data() + at, int(std::min(kChunkBytes, x.size() - at)), MPI_CHAR, from, MPI_COMM_WORLD);
+    in_chunks(x.size(), [&](size_t at, int n) { MPI_Bcast(x.data() + at, n, MPI_CHAR, from, MPI_COMM_WORLD); });
   }
-  // Ranks wait here for as long as another one tokenizes a corpus, which needs the cores that MPI_Barrier would burn.
+  std::vector<std::string> gather(std::string_view mine) override {
+    const int64_t bytes = int64_t(mine.size());
+    std::vector<int64_t> sizes(static_cast<size_t>(size_));
+    MPI_Gather(&bytes, 1, MPI_INT64_T, sizes.data(), 1, MPI_INT64_T, 0, MPI_COMM_WORLD);
+    std::vector<std::string> all;
+    if (rank_ != 0) {
+      in_chunks(mine.size(), [&](size_t at, int n) { MPI_Send(mine.data() + at, n, MPI_CHAR, 0, 0, MPI_COMM_WORLD); });
+      return all;
+    }
+    all.emplace_back(mine);
+    for (int from = 1; from < size_; ++from) {
+      std::string& theirs = all.emplace_back(size_t(sizes[size_t(from)]), '\0');
+      in_chunks(theirs.size(), [&](size_t at, int n) {
+        MPI_Recv(theirs.data() + at, n, MPI_CHAR, from, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+      });
+    }
+    return all;
+  }
+  // MPI_Barrier would spin. Ranks wait here while another one tokenizes a corpus, which needs their cores.
   void barrier() override {
     MPI_Request request;
     MPI_Ibarrier(MPI_COMM_WORLD, &request);
@@ -65,9 +82,15 @@ class MpiCommunicator final : public Communicator {
 
  private:
   static constexpr std::chrono::microseconds kShortestPause{20}, kLongestPause{20'000};
-  // An all-reduce of a large buffer is three times faster in pieces that stay in cache (0.09 s against 0.23-0.30 s for
+  // An all-reduce of a large buffer is three times as fast in pieces that stay in cache (0.09 s against 0.23-0.30 s for
   // 500 MB over two ranks).
   static constexpr size_t kChunkBytes = size_t(1) << 20;
+
+  // Calls piece(first byte, number of bytes).
+  template <class Piece>
+  static void in_chunks(size_t bytes, const Piece& piece) {
+    for (size_t at = 0; at < bytes; at += kChunkBytes) piece(at, int(std::min(kChunkBytes, bytes - at)));
+  }
 
   template <class T>
   void reduce(std::span<T> x, MPI_Datatype type, MPI_Op op) {

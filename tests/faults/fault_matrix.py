@@ -77,7 +77,7 @@ class Tree:
     def __init__(self):
         self.compile = {}
         for entry in json.load(open(BUILD / "compile_commands.json")):
-            found = re.search(r"encore_cuda_(\w+)\.dir/([\w.]+)\.o\b", entry["command"])
+            found = re.search(r"encore_cuda_(\w+)\.dir/([\w./]+)\.o\b", entry["command"])
             if found:
                 self.compile[found[1], found[2]] = entry["command"]
         listing = json.loads(subprocess.check_output(["ctest", "--test-dir", BUILD, "--show-only=json-v1"]))
@@ -144,7 +144,7 @@ class Run:
             command = self.tree.compile.get((mode, name))
             if not command:
                 continue
-            target = self.folder / f"{mode}_{name}.o"
+            target = self.folder / f"{mode}_{name.replace('/', '_')}.o"
             command = re.sub(r" -o \S+", f" -o {target}", command)
             command = re.sub(r" -c \S+", f" -c {self.folder}/kernels/cuda/{name}", command)
             command = re.sub(r"(\S*/c\+\+|\S*/g\+\+) ", rf"\1 -I{self.folder} ", command, count=1)

@@ -20,11 +20,11 @@ struct Small {
   std::string dir = fuzz::folder().path() + "/step-3";
 
   Small() {
-    params.add("w", {4, 8}, Init::kNormal, true);
+    params.add({.name = "w", .shape = {4, 8}, .init = Init::kNormal, .decay = true});
     params.allocate(backend, DType::kF32, true);
     params.initialise(1, 0.02f);
     optimizer = std::make_unique<Optimizer>(params, AdamWOptions{});
-    save_state(dir, {.step = 3}, params, *optimizer);
+    save_state(dir, {.step = 3}, {.params = &params, .optimizer = optimizer.get()});
   }
 };
 
@@ -32,7 +32,7 @@ void read_back(Small& small, std::string_view text) {
   fuzz::folder().write("step-3/state.json", text);
   fuzz::read_or_refuse([&] {
     const RunState state = read_state(small.dir);
-    load_state(small.dir, state, small.params, *small.optimizer);
+    load_state(small.dir, state, {.params = &small.params, .optimizer = small.optimizer.get()});
   });
 }
 

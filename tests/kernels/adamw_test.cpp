@@ -18,7 +18,7 @@ std::ostream& operator<<(std::ostream& out, const Case& c) {
 
 class AdamWTest : public OpTest, public ::testing::WithParamInterface<Case> {};
 
-// Five steps against torch's form; the moments start non-zero.
+// Five steps against the formula of torch.optim.AdamW. The moments start non-zero.
 TEST_P(AdamWTest, FollowsTheReference) {
   const auto [n, weight_decay, grad_scale, with_shadow] = GetParam();
   auto &w = normal(DType::kF32, 1, n), &m = normal(DType::kF32, 1, n, 0.1), &v = normal(DType::kF32, 1, n, 1e-3, 1e-2),
@@ -56,7 +56,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 class AdamWFacts : public OpTest {};
 
-// Ranges are spared to the element, wherever they lie; the rest is as without them.
+// Spared ranges get no decay, exactly to their ends; the other elements are as without spared ranges.
 TEST_F(AdamWFacts, SparedRangesDoNotDecay) {
   const int64_t n = 5003;
   const std::vector<std::pair<int64_t, int64_t>> ranges{{0, 16}, {64, 80}, {2048, 4096}, {4992, n}};
@@ -84,7 +84,7 @@ TEST_F(AdamWFacts, NothingToDo) {
   adamw(backend(), {.w = w, .m = w, .v = w, .gradient = w, .scalars = scalars});
 }
 
-// The clip's factor comes from the sum of squares in backend memory: the update is that of a gradient scaled by it.
+// With the sum of squares in backend memory, the update is that of a gradient scaled by the clipping factor.
 TEST_F(AdamWFacts, ClipsByTheSumOfSquares) {
   const int64_t n = 1003;
   const Values start = normal(DType::kF32, 1, n).get(), g = normal(DType::kF32, 1, n, 0.3).get();

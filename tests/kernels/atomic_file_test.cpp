@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The AVX2 run of this program may go on beside the other one.
+// A folder for each process, because the AVX2 run of this program may run at the same time.
 std::string fresh_dir(const std::string& name) {
   const char* isa = std::getenv("ENCORE_ISA");
   const fs::path dir =

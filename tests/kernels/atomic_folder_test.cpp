@@ -1,4 +1,4 @@
-// Folders that appear whole or not at all, what a killed process leaves, and checksums of files.
+// Folders that appear whole or not at all, recovery after a kill, and checksums of files.
 #include "kernels/base/atomic_folder.h"
 
 #include <filesystem>
@@ -37,7 +37,7 @@ TEST(AtomicFolder, ReplacesAndCleansUp) {
   EXPECT_EQ(names(place / "a"), std::set<std::string>{"b"});
 }
 
-// Where folders cannot be exchanged there is a moment with neither in place: what a kill leaves then is put in order.
+// Without an exchange of folders there is a moment when `path` does not exist. A kill at that moment is recovered from.
 TEST(AtomicFolder, WhatAKillLeavesBetweenTwoRenamesIsRecovered) {
   const TempDir place;
   make(place / "state", "old");
@@ -53,7 +53,7 @@ TEST(AtomicFolder, WhatAKillLeavesBetweenTwoRenamesIsRecovered) {
   EXPECT_EQ(names(place.path()), std::set<std::string>{"state"});
   EXPECT_EQ(read_file(place / "state/file"), "new");
 
-  // Killed after both renames: the old one is litter.
+  // Killed after both renames: the old folder is removed.
   make(place / "state.tmp-old", "old");
   recover_folders(place.path());
   EXPECT_EQ(names(place.path()), std::set<std::string>{"state"});

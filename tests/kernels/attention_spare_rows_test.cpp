@@ -1,5 +1,5 @@
-// Attention over a batch of a fixed capacity: what lies past the last sequence holds NaN, is read by nobody, and
-// becomes zeros.
+// Attention over a batch of a fixed capacity: the rows past the last sequence hold NaN on input, which must not be
+// read, and zeros on output.
 #include "kernels/ops/attention.h"
 #include "tests/support/op_test.h"
 

@@ -22,7 +22,7 @@ struct Case {
   Keys keys = kVisible;
   int threads = 2;
   bool deterministic = true;
-  double offset = 0;  // added to every q, taken from every k: all scores move by about -sqrt(D) offset^2
+  double offset = 0;  // added to every q, subtracted from every k: shifts all scores by about -sqrt(D) offset^2
 };
 
 std::ostream& operator<<(std::ostream& out, const Case& c) {
@@ -44,11 +44,11 @@ class Problem {
       r.starts.push_back(r.starts.back() + c.lengths[n]);
       r.example_keys.push_back(example_key(2, 1000 + 7 * n));
       for (int i = 0; i < c.lengths[n]; ++i)
-        // A subset as masked positions are, and none of the second sequence.
+        // A random subset, as masked positions are, with no row of the second sequence.
         if (c.rows == kAll || (random() % 7 == 0 && n != 1)) r.position.push_back(i);
       r.starts_q.push_back(int(r.position.size()));
     }
-    if (c.keys == kSomeHidden)  // nobody sees the first sequence
+    if (c.keys == kSomeHidden)  // no query sees a key of the first sequence
       for (int t = 0; t < tokens(); ++t) r.visible.push_back(t >= r.starts[1] && random() % 3 != 0);
     make(c);
   }
@@ -156,7 +156,7 @@ TEST_P(AttentionTest, ForwardAndBackwardMatchTheReference) {
   const auto expect_close = [&](const char* name, const std::vector<double>& got, const std::vector<double>& want,
                                 const std::vector<double>& loops) {
     if (want.empty()) return;
-    // The floor is of the size of dout: with one key, dq and dk are differences of equal numbers.
+    // The floor is relative to dout: with a single key, dq and dk are differences of equal numbers.
     double size = largest(p.r.dout);
     for (double x : want) size = std::isfinite(x) ? std::max(size, std::fabs(x)) : size;
     EXPECT_LE(worst_difference(got, want), 2 * worst_difference(loops, want) + 2e-6 * size) << name;
@@ -169,7 +169,8 @@ TEST_P(AttentionTest, ForwardAndBackwardMatchTheReference) {
   EXPECT_TRUE(p.guards_hold());
 }
 
-// To the bit, but for sums in any order: what a call leaves in the backend's workspace is nothing to the next one.
+// A second call gives the same bits (except for sums in any order): it does not depend on the workspace that the first
+// call left behind.
 TEST_P(AttentionTest, TheSameInASecondCall) {
   Problem p(GetParam());
   const auto run = [&] {
@@ -217,7 +218,8 @@ INSTANTIATE_TEST_SUITE_P(Atomics, AttentionTest,
                                            Case{{130}, 1, 128, B, 0, kAll, kVisible, 2, false},
                                            Case{{33, 100}, 2, 64, F, 0.1f, kAll, kSomeHidden, 2, false},
                                            Case{{40, 33}, 1, 128, F, 0, kSubset, kVisible, 2, false}));
-// Race checks run what begins with Random: tiles of keys that add to the same rows, in each dtype.
+// Named Random, because race checks run only tests of that name: several tiles of keys add to the same rows, in each
+// dtype.
 INSTANTIATE_TEST_SUITE_P(RandomOrderOfSums, AttentionTest,
                          ::testing::Values(Case{{40}, 1, 32, F, 0, kAll, kVisible, 2, false},
                                            Case{{70}, 1, 32, B, 0, kAll, kVisible, 2, false}));
@@ -244,7 +246,7 @@ INSTANTIATE_TEST_SUITE_P(Random, AttentionTest, ::testing::ValuesIn(RandomShapes
                                        r.coin()};
                          })));
 
-// Equal scores and an identity for V: the outputs are the mask.
+// With equal scores and the identity as V, the outputs show the dropout mask.
 TEST(Attention, DropoutBitsAreThoseOfTheContract) {
   for (const Rows rows : {kAll, kSubset})
     for (const DType dtype : {F, B}) {
@@ -322,7 +324,7 @@ TEST(Attention, ANanInAValueReachesItsRowsAlone) {
   }
 }
 
-// The reference itself: its backward pass against differences of its forward pass.
+// Checks the reference: its backward pass against differences of its forward pass.
 TEST(Attention, ReferenceGradientsMatchFiniteDifferences) {
   Problem p({{9, 4}, 2, 32, F, 0.2f});
   const auto gradients = reference::attention(p.r);

@@ -1,4 +1,4 @@
-// The backend factory, and what the CPU backend does beside ops: memory, copies, the line that describes it.
+// The backend factory, and the CPU backend apart from its ops: memory, copies, description.
 #include "kernels/backend.h"
 
 #include <gtest/gtest.h>
@@ -49,7 +49,7 @@ TEST(CpuBackend, SaysThreadsAndInstructionSet) {
   EXPECT_EQ(CpuBackend(1).native_bf16(), cpu::use_avx512());
 }
 
-// By another way than the code's: what the kernel says of the processor.
+// Expected values come from /proc/cpuinfo, where the code uses CPUID.
 TEST(CpuBackend, AutoIsHalfPrecisionWhereThatIsFaster) {
   std::ifstream in("/proc/cpuinfo");
   std::string vendor, flags;
@@ -62,8 +62,7 @@ TEST(CpuBackend, AutoIsHalfPrecisionWhereThatIsFaster) {
   EXPECT_EQ(auto_dtype(CpuBackend(1)), cpu::use_avx512() && !slow ? DType::kBF16 : DType::kF32);
 }
 
-// Ragged batches bring a new shape each: the products made for the oldest are forgotten, and made again when they come
-// back.
+// Every ragged batch brings a new shape. The primitives of the oldest shapes are dropped, and made again when needed.
 TEST(CpuBackend, ProductsOfManyShapes) {
   constexpr int64_t kShapes = 1300, kKept = 1024, kInner = 8;
   CpuBackend backend(1);
@@ -94,7 +93,7 @@ TEST(CpuBackend, ProductsOfManyShapes) {
   for (void* p : {x, y, w}) backend.free(p);
 }
 
-// Sizes on both sides of what comes from malloc, of a page, and of what gets huge pages.
+// Sizes just below and above the limits between malloc, mmap and huge pages.
 TEST(CpuBackend, MemoryIsZeroAlignedAndCopied) {
   CpuBackend backend(1);
   for (const size_t bytes : {size_t(0), size_t(1), size_t(4096), size_t(65537), size_t(5) << 20}) {
@@ -126,7 +125,7 @@ TEST(CpuBackend, NoMemoryIsARefusal) {
               std::string::npos);
 }
 
-// oneDNN 2.6 has no bf16 product for AVX2: refused before it is asked.
+// oneDNN 2.6 has no bf16 product for AVX2: the backend refuses it before it calls oneDNN.
 TEST(CpuBackend, ProductsThatTheProcessorLacks) {
   CpuBackend backend(1);
   if (backend.native_bf16())
@@ -155,15 +154,6 @@ TEST(ProgramPath, FindsFilesOfTheProject) {
   EXPECT_NE(refusal([] { project_path("no/such/file"); }).find("no/such/file is in none of the folders above"),
             std::string::npos);
   EXPECT_EQ(plugin_path("libno_such_thing.so"), "");
-}
-
-TEST(Tensor, ChecksNameWhatIsWrong) {
-  std::vector<float> x(6);
-  const Tensor t(x.data(), 2, 3);
-  EXPECT_NE(refusal([&] { check_shape(t, "x", 3, 2); }).find("x is fp32 [2, 3], not [3, 2]"), std::string::npos);
-  EXPECT_NE(refusal([&] { check_shape(Tensor(nullptr, DType::kF32, 2, 3), "x", 2, 3); }).find("x is missing"),
-            std::string::npos);
-  EXPECT_NE(refusal([&] { check_dtype(t, "x", DType::kBF16); }).find("not bf16"), std::string::npos);
 }
 
 }  // namespace

@@ -34,7 +34,8 @@ TEST_F(CastTest, EveryBf16WidensAndComesBack) {
 }
 
 TEST_F(CastTest, RoundsToNearestEven) {
-  // Halfway, just below and just above, from even and odd neighbours; subnormal numbers; overflow; NaN payloads.
+  // Halfway between two bf16, just below and just above, with even and odd neighbours; subnormals; overflow; NaN
+  // payloads.
   std::vector<uint32_t> in{0x3f808000, 0x3f807fff, 0x3f808001, 0x3f818000, 0x3f817fff, 0x3f818001, 0x00000001,
                            0x00008000, 0x00018000, 0x80018000, 0x7f7fffff, 0xff7fffff, 0x7f800000, 0x7f800001,
                            0xffc00000, 0x7fffffff, 0xffffffff, 0x00000000, 0x80000000};

@@ -1,4 +1,5 @@
-// A group of one rank: the library is found and joined, and what it sums keeps its place among the backend's work.
+// A group of one rank: the library is found and joined, and its sums keep their place in the order of the backend's
+// calls.
 #include "kernels/collectives.h"
 
 #include "kernels/base/check.h"
@@ -36,7 +37,7 @@ TEST_F(CollectivesTest, OneRankKeepsItsValues) {
   }
 }
 
-// What was given before is summed, what is given after join() sees it: the cast in between is not overtaken.
+// The sum includes the calls before it, and calls after join() see the sum.
 TEST_F(CollectivesTest, KeepsItsPlaceAmongTheBackendsWork) {
   const int64_t n = 1 << 16;
   auto &x = make(DType::kF32, 1, n), &y = blank(DType::kBF16, 1, n), &z = blank(DType::kF32, 1, n);

@@ -1,4 +1,4 @@
-// What a call is said to do: counted by hand for one call of every kind of op. Whole steps: tests/model/cost_test.cpp.
+// The cost of one call of every kind of op, counted by hand. Whole steps: tests/model/cost_test.cpp.
 #include "kernels/ops/cost.h"
 
 #include "kernels/backend.h"
@@ -10,7 +10,7 @@ namespace {
 using CostTest = OpTest;
 
 Tensor shaped(DType dtype, int64_t rows, int64_t cols) {
-  static char somewhere;  // costs read shapes, not values
+  static char somewhere;  // any address will do: costs read shapes, not values
   return {&somewhere, dtype, rows, cols};
 }
 Tensor f32(int64_t rows, int64_t cols) {

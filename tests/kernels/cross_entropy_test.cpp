@@ -38,7 +38,7 @@ TEST_P(CrossEntropyTest, LossAndGradient) {
   const int64_t rows = p.rows, classes = p.classes, padded = classes + p.padding;
   auto& logits = normal(p.dtype, rows, padded, p.deviation, p.mean, p.gap);
   Values u = logits.get();
-  for (int64_t r = 0; r < rows; ++r)  // what lies in the padded columns must not matter
+  for (int64_t r = 0; r < rows; ++r)  // the contents of padded columns must not matter
     for (int64_t c = classes; c < padded; ++c) u[size_t(r * padded + c)] = c % 2 ? NAN : 1e30;
   logits.set(u);
   u = logits.get();
@@ -119,8 +119,8 @@ INSTANTIATE_TEST_SUITE_P(Random, CrossEntropyTest, ::testing::ValuesIn(RandomSha
                            return Case{r.rows(), classes, padding, r.dtype(), r.coin(), r.coin(), 2, 0, 0.2, r.gap()};
                          })));
 
-// Clusters of one, four and eight blocks, which hold six, six, three and two rows at a time, and rows without a label
-// alone; among the shapes that every mode of the executor runs.
+// Shapes for clusters of one, four and eight blocks, which hold six, six, three and two rows at a time, and one of rows
+// without a label only. Every mode of the executor runs them.
 INSTANTIATE_TEST_SUITE_P(RandomClusters, CrossEntropyTest,
                          ::testing::Values(Case{9, 5001, 55, DType::kBF16, true, true, 2, 0, 0.2, 0},
                                            Case{9, 50265, 39, DType::kBF16, true, true, 2, 0, 0.2, 0},
@@ -161,12 +161,12 @@ TEST_F(CrossEntropyFacts, ReferenceGradientIsAFiniteDifference) {
   EXPECT_LT(worst_difference(numeric, exact.gradient), 1e-8);
 }
 
-// Of equal largest logits the first counts, as with argmax.
+// Among equal largest logits the first is the prediction, as with argmax.
 TEST_F(CrossEntropyFacts, TiesCountForTheFirst) {
   EXPECT_EQ(run({1, 5, 5, 0, 1, 5, 5, 0, 0, 0, 0, 0}, 3, 4, {1, 2, 0}).correct, 2);
 }
 
-// A row of a whole vocabulary may lie in several blocks: the label's, one before and one after.
+// A row of a whole vocabulary may be split over several blocks: equal logits in the label's block, before and after it.
 TEST_F(CrossEntropyFacts, TiesOfLongRows) {
   constexpr int64_t kClasses = 50265, kColumns = 50304, kBoundary = kColumns / 4;
   struct Row {
@@ -260,7 +260,7 @@ TEST_F(CrossEntropyFacts, RowsDoNotSeeTheBatchNorTheThreads) {
   expect_same("gradient of a row alone", alone.gradient, Values(all.gradient.end() - classes, all.gradient.end()));
 }
 
-// Nothing is left over from the rows of an earlier call.
+// A call does not depend on the rows of an earlier call.
 TEST_F(CrossEntropyFacts, IgnoredRowsCountAsNothing) {
   const Values u(40 * 3, 1);
   EXPECT_EQ(run(u, 40, 3, Values(40, 0)).correct, 40);

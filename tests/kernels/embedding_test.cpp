@@ -58,7 +58,7 @@ class EmbeddingTest : public OpTest, public ::testing::WithParamInterface<Case> 
                              Real(position[size_t(int64_t(positions_[t]) * hidden + c)])));
     return out;
   }
-  Values values(const Tensor& t) {  // of the tensors made above
+  Values values(const Tensor& t) {  // t: one of the tensors made above
     GuardedTensor copy(backend(), t.dtype, t.rows, t.cols);
     for (int64_t r = 0; r < t.rows; ++r)
       backend().copy_to_device(copy->row_range(r, 1).data, t.row_range(r, 1).data, t.row_range(r, 1).bytes());
@@ -76,7 +76,7 @@ class EmbeddingTest : public OpTest, public ::testing::WithParamInterface<Case> 
     return {given(DType::kI32, 1, int64_t(order.size()), order), given(DType::kI32, 1, int64_t(start.size()), start),
             given(DType::kI32, 1, int64_t(row.size()), row)};
   }
-  // table [rows, hidden] += d [T, hidden] by id, but for the padding row.
+  // table [rows, hidden] += d [T, hidden] by id, except for the padding row.
   template <class Real>
   static Values scattered(const Values& table, const Values& d, const Values& ids, int64_t hidden, int64_t padding) {
     std::vector<Real> sums(table.size(), Real(0));
@@ -145,9 +145,9 @@ TEST_P(EmbeddingTest, Backward) {
                                                           values(args_.mean), values(args_.rstd), c.tokens, c.hidden);
   expect_close("dgamma", dgamma.get(), sum_of(exact.dgamma, dgamma0), sum_of(plain.dgamma, dgamma0), DType::kF32);
   expect_close("dbeta", dbeta.get(), sum_of(exact.dbeta, dbeta0), sum_of(plain.dbeta, dbeta0), DType::kF32);
-  Values d = plain.dsum;  // a backend may keep the gradient of the sum in dy's dtype before it is summed by row
+  Values d = plain.dsum;  // a backend may round the gradient to dy's dtype before it sums it by row
   for (double& v : d) v = rounded(v, c.dtype);
-  // With one column the terms cancel to 0, and how far they do so hangs on fused multiply-adds.
+  // With one column the terms cancel, and the remainder depends on the use of fused multiply-adds.
   const double terms = c.hidden == 1 ? largest(values(args_.rstd)) * largest(up) * largest(gamma) : 0;
   expect_close("dword", dword.get(), scattered<double>(dword0, exact.dsum, ids_, c.hidden, kPadding),
                scattered<float>(dword0, d, ids_, c.hidden, kPadding), DType::kF32, 1e-6, terms);
@@ -214,7 +214,7 @@ TEST_P(EmbeddingFacts, ThreadsChangeNoBit) {
   }
 }
 
-// What a backward pass leaves in the backend's workspace is nothing to the next one.
+// A backward pass does not depend on the workspace that an earlier one left behind.
 TEST_P(EmbeddingFacts, TheSameBitsInASecondCall) {
   build(GetParam());
   embedding_forward(backend(), args_);

@@ -1,4 +1,4 @@
-// Zeroing memory: small pieces, and large ones that are written past the caches, at any place.
+// fill_zero at any alignment: small ranges, and large ones, which are written past the caches.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -69,7 +69,7 @@ INSTANTIATE_TEST_SUITE_P(Random, GatherShapes, ::testing::ValuesIn(RandomShapes:
                            return Case{tokens, r.between(0, tokens), r.columns(900), r.dtype()};
                          })));
 
-// Rows without a gap between them may be cleared as a whole.
+// Scatter to rows without a gap between them, which a backend may clear in one piece.
 TEST_P(GatherTest, RowsThatAreNotScatteredToBecomeZero) {
   auto &dy = normal(GetParam(), 2, 16), &rows = given(DType::kI32, 1, 2, {4, 1}), &dx = blank(GetParam(), 6, 16);
   scatter_rows(backend(), {.dy = dy, .rows = rows, .dx = dx});

@@ -48,7 +48,7 @@ TEST_P(GeluTest, Backward) {
   expect_close("dx", got, exact, plain, dtype);
   expect_close("dbias", dbias.get(), sum_of(reference::column_sums<double>(exact, rows, cols), dbias0),
                sum_of(reference::column_sums<float>(plain, rows, cols), dbias0), DType::kF32, 1e-6);
-  // Over dy itself, without the bias's gradient.
+  // In place (dx is dy), without the gradient of the bias.
   a.dx = dy;
   a.dbias = {};
   gelu_backward(backend(), a);
@@ -83,7 +83,7 @@ TEST_F(GeluFacts, ReferenceDerivativeIsAFiniteDifference) {
   }
 }
 
-// Where 1 + erf cancels, the result still has its digits: the tail decays as it should.
+// Keeps its relative accuracy in the lower tail, where 1 + erf cancels.
 TEST_F(GeluFacts, LowerTailKeepsItsRelativeAccuracy) {
   Values us;
   for (double u = -12.5; u < 0; u += 0.01) us.push_back(double(float(u)));

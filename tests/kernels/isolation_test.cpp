@@ -1,4 +1,4 @@
-// Rows of other sequences hold NaN: what an op computes for a sequence's own rows keeps its bits.
+// Rows of other sequences hold NaN: the results for a sequence's own rows keep their bits.
 #include <numeric>
 
 #include "kernels/backend.h"
@@ -9,10 +9,10 @@ namespace {
 
 class IsolationTest : public OpTest, public ::testing::WithParamInterface<DType> {
  protected:
-  static constexpr int64_t kRows = 41, kFirst = 13, kLast = 29;  // the sequence that is looked at
+  static constexpr int64_t kRows = 41, kFirst = 13, kLast = 29;  // rows of the sequence under test
 
-  // run() gives row results ([kRows, cols] each). Calls it with the tensors as they are and with NaN in the other
-  // rows of every one of them, and compares the sequence's rows.
+  // run() returns results by row ([kRows, cols] each). It is called with the tensors as they are and with NaN in the
+  // other rows of all of them; the sequence's rows of the results must be the same.
   template <class Run>
   void expect_isolated(const char* op, std::vector<GuardedTensor*> inputs, int64_t cols, Run run) {
     const std::vector<Values> whole = run();
@@ -110,7 +110,7 @@ TEST_P(IsolationTest, CrossEntropy) {
   }
 }
 
-// The sequence's words are its own, so their rows of the table's gradient are the sequence's alone.
+// No other sequence has the words of this one, so the gradients of their table rows come from this sequence alone.
 TEST_P(IsolationTest, Embedding) {
   const int64_t cols = 72;
   Values ids, types(size_t(kRows), 0), order(static_cast<size_t>(kRows)), start;

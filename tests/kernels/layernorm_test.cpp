@@ -49,7 +49,7 @@ TEST_P(LayerNormTest, Forward) {
   expect_close("mean", means.get(), exact.mean, plain.mean, DType::kF32);
   expect_close("rstd", rstd.get(), exact.rstd, plain.rstd, DType::kF32);
 
-  // The sum may lie where x lay.
+  // In place: sum is x.
   const Values y_before = y.get(), sum_before = sum.get();
   a.sum = x;
   layernorm_forward(backend(), a);
@@ -89,7 +89,7 @@ TEST_P(LayerNormTest, Backward) {
       reference::layernorm_backward<float>(dy.get(), sum.get(), gamma.get(), means.get(), rstd.get(), rows, cols);
   const Values exact_dx = reference::product<double>(exact.dsum, drop.factor),
                plain_dx = reference::product<float>(plain.dsum, drop.factor);
-  // With one column the terms cancel to 0, and how far they do so hangs on fused multiply-adds.
+  // With one column the terms cancel, and the remainder depends on the use of fused multiply-adds.
   const double terms = cols == 1 ? largest(rstd.get()) * largest(dy.get()) * largest(gamma.get()) : 0;
   expect_close("dsum", dsum.get(), exact.dsum, plain.dsum, dtype, 1e-6, terms);
   expect_close("dx", dx.get(), exact_dx, plain_dx, dtype, 1e-6, terms);
@@ -114,8 +114,7 @@ std::vector<Case> cases() {
     all.push_back({67, 96, dtype, 0, false, true});
     all.push_back({67, 96, dtype, 0.5f, false, false});
     all.push_back({67, 96, dtype, 0, true, false, 5});
-    // More rows than 64 blocks of 32 hold, and than 264 of 16: then 17, which no block takes four at a time without
-    // rest.
+    // More rows than 64 blocks of 32 rows or 264 of 16 hold, so that a block has 17 rows, which is no multiple of four.
     all.push_back({4300, 40, dtype, 0.25f});
     all.push_back({3, 768, dtype, 0, false, false, 0, 1000});
   }
@@ -130,7 +129,8 @@ INSTANTIATE_TEST_SUITE_P(
 
 class LayerNormFacts : public OpTest {};
 
-// The backward formula itself: gamma random, upstream gradient random, against central differences of the forward one.
+// The backward formula, with random gamma and a random upstream gradient, against central differences of the forward
+// one.
 TEST_F(LayerNormFacts, ReferenceGradientsAreFiniteDifferences) {
   const int64_t rows = 3, cols = 5;
   auto &x = normal(DType::kF32, rows, cols), &gamma = normal(DType::kF32, 1, cols),

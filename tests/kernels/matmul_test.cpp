@@ -60,10 +60,10 @@ TEST_P(MatmulTest, ForwardWithAndWithoutBias) {
   for (const bool with_bias : {false, true}) {
     const auto add = [&](int64_t, int64_t j) { return with_bias ? bs[size_t(j)] : 0; };
     const auto exact = expected<double>(m, n, k, a, b, add, dtype);
-    // Plain code in bf16, PyTorch's autocast among it, holds the bias in bf16 too.
+    // The bias too is rounded to bf16, as in PyTorch's autocast.
     const auto add_plain = [&, dtype = dtype](int64_t i, int64_t j) { return rounded(add(i, j), dtype); };
     const auto plain = expected<float>(m, n, k, a, b, add_plain, dtype);
-    // The second use of a weight is packed, the third finds it packed; then the weight changes.
+    // The second use of a weight packs it and the third uses the packed copy; then the weight changes.
     for (int use = 0; use < 3; ++use) {
       y.fill(NAN);
       linear_forward(*backend_, {.x = x, .w = w, .bias = with_bias ? *bias : Tensor(), .y = y});

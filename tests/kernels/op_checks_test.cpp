@@ -7,7 +7,7 @@ namespace {
 
 class OpChecks : public OpTest {
  protected:
-  // f must be refused with a message that holds every part.
+  // Expects that f is refused with a message that holds every part.
   template <class F>
   void refused(F&& f, std::initializer_list<const char*> parts) {
     const std::string message = refusal(f);
@@ -219,7 +219,7 @@ TEST_F(OpChecks, RangesAndReductions) {
   refused([&] { cast(backend(), {.x = w, .y = f32(2, 5)}); }, {"y is fp32 [2, 5]"});
 }
 
-// Column ranges of one matrix lie side by side in memory without sharing an element: no alias.
+// Column ranges of one matrix interleave in memory without sharing an element, so they do not count as overlapping.
 TEST_F(OpChecks, ColumnRangesAreApart) {
   auto& both = f32(6, 20);
   gelu_forward(backend(), {.x = both->col_range(0, 10), .y = both->col_range(10, 10)});

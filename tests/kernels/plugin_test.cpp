@@ -1,4 +1,4 @@
-// Shared objects that programs open: only those of the same build.
+// Programs open only shared objects that were built from the same headers.
 #include "kernels/base/plugin.h"
 
 #include <dlfcn.h>

@@ -45,14 +45,14 @@ class SpareRows : public OpTest, public ::testing::WithParamInterface<DType> {
   static Tensor first(const Tensor& t, int64_t count = kLive) {
     return t.rows == 1 ? t.col_range(0, count) : t.row_range(0, count);
   }
-  // The live rows as `whole` has them (the op's on the live rows alone), and zeros.
+  // Expects the live rows of `whole`, which is the op's result on the live rows alone, and zeros in the spare rows.
   void expect_rows(const char* what, GuardedTensor& got, GuardedTensor& whole, int64_t count = kLive) {
     const int64_t per_row = got->rows == 1 ? 1 : got->cols;
     Values expected = whole.get();
     std::fill(expected.begin() + count * per_row, expected.end(), 0);
     expect_same(what, got.get(), expected);
   }
-  // Sums over rows: another number of rows may be added in another order.
+  // For sums over rows, whose order may depend on the number of rows.
   void expect_sums(const char* what, GuardedTensor& got, GuardedTensor& whole) {
     EXPECT_LE(worst_difference(got.get(), whole.get()), 3e-6 * (1 + largest(whole.get()))) << what;
     EXPECT_GT(worst_difference(got.get(), Values(size_t(got->size()), 0.5)), 1e-2) << what << ": nothing was added";
@@ -263,7 +263,7 @@ TEST_P(SpareRows, NoneAndAllAreLive) {
   }
 }
 
-// Many at once: race checks see how the first of them is found.
+// Many bad entries at once: race checks watch how the first of them is found.
 TEST_P(SpareRows, RefusesRowsThatAreNotThere) {
   auto &x = rows(8), &y = result(8), &index = make(DType::kI32, 1, kCapacity);
   index.fill(double(kCapacity));

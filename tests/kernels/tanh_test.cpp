@@ -82,7 +82,7 @@ TEST_F(TanhFacts, SmallLargeAndNan) {
   EXPECT_TRUE(std::isnan(got[8]));
 }
 
-// d tanh = 1 - tanh^2, seen through the op's own forward pass.
+// d tanh = 1 - tanh^2, against differences of std::tanh.
 TEST_F(TanhFacts, BackwardIsTheSlopeOfTheForward) {
   for (double u = -3; u < 3; u += 0.4) {
     auto &y = given(DType::kF32, 1, 1, {std::tanh(u)}), &dy = given(DType::kF32, 1, 1, {1.5}),

@@ -1,5 +1,5 @@
-// One process alone, and the share of a machine's cores. Several ranks: tests/apps/train_program_test.cpp, under
-// mpirun.
+// The communicator of one process, and the share of a rank in the machine's cores. Several ranks are tested in
+// communicator_mpi_test.cpp and tests/apps/train_program_test.cpp.
 #include "optim/communicator.h"
 
 #include <gtest/gtest.h>
@@ -36,6 +36,7 @@ TEST(Communicator, OneProcess) {
   EXPECT_EQ(d[0], 2.5);
   EXPECT_EQ(i[0], 3);
   EXPECT_EQ(c[0], 'x');
+  EXPECT_EQ(self->gather("mine"), std::vector<std::string>{"mine"});
   EXPECT_EXIT(self->abort(75), testing::ExitedWithCode(75), "");
 }
 
@@ -46,6 +47,20 @@ TEST(Communicator, KnowsItsLaunchers) {
     ::unsetenv(name);
     EXPECT_FALSE(under_mpi()) << name;
   }
+}
+
+TEST(Communicator, ReadsItsPlaceFromTheLauncher) {
+  const auto place = [](const std::vector<std::pair<const char*, const char*>>& environment) {
+    for (const auto& [name, value] : environment) ::setenv(name, value, 1);
+    const LauncherRank r = launcher_rank();
+    for (const auto& [name, value] : environment) ::unsetenv(name);
+    return std::pair(r.rank, r.size);
+  };
+  EXPECT_EQ(place({}), std::pair(0, 1));
+  EXPECT_EQ(place({{"OMPI_COMM_WORLD_RANK", "2"}, {"OMPI_COMM_WORLD_SIZE", "5"}}), std::pair(2, 5));
+  EXPECT_EQ(place({{"PMI_RANK", "0"}, {"PMI_SIZE", "1"}}), std::pair(0, 1));
+  EXPECT_EQ(place({{"PMIX_RANK", "1"}, {"SLURM_STEP_NUM_TASKS", "4"}}), std::pair(1, 4));
+  EXPECT_GT(place({{"PMIX_RANK", "0"}}).second, 1) << "how many is not known: more than one must be assumed";
 }
 
 class Ranks final : public Communicator {
@@ -60,6 +75,7 @@ class Ranks final : public Communicator {
   void all_reduce_sum(std::span<int64_t>) override {}
   void all_reduce_max(std::span<int64_t>) override {}
   void broadcast(std::span<char>, int) override {}
+  std::vector<std::string> gather(std::string_view) override { return {}; }
   void barrier() override {}
   [[noreturn]] void abort(int code) override { ::_exit(code); }
   std::string description() const override { return "ranks that are counted alone"; }
@@ -77,7 +93,7 @@ TEST(Communicator, SharesTheCoresOut) {
   if (cores == machine) {
     EXPECT_EQ(threads_for_rank(Ranks(2)), std::max(1, cores / 2));
   }
-  // A rank that was pinned to one core has its share; a process that was pinned by a person has what it was given.
+  // A rank that the launcher pinned to one core has one thread, and so has a single process that is pinned to one.
   cpu_set_t one;
   CPU_ZERO(&one);
   for (int c = 0; c < CPU_SETSIZE && CPU_COUNT(&one) == 0; ++c)

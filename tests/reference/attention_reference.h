@@ -1,5 +1,5 @@
-// Attention written out: every score, probability and gradient, one after the other, in double precision; or in single
-// precision with the roundings that a 16-bit implementation makes, which gives the tolerance.
+// Attention written out, every score, probability and gradient one after the other: in double precision for the exact
+// result, and in single precision with the roundings of a 16-bit implementation for the tolerance.
 #pragma once
 
 #include <cmath>
@@ -27,7 +27,7 @@ struct AttentionResult {
   std::vector<double> out, lse, dq, dk, dv;  // lse [A, R]
 };
 
-// Is the score of this row and column kept? (kernels/base/rng.h, written there as a table of bits.)
+// True if dropout keeps the score of this row and column (the layout is that of kernels/base/rng.h).
 inline bool attention_kept(uint64_t seed, uint64_t example, uint32_t layer, int head, int row, int column, float p) {
   const int g = row % 8, h = row / 8 % 2, o = column % 32 / 8, t = column % 8 / 2, e = column % 2;
   const PhiloxDraw d = draw(seed, example, draw_site(layer, Site::kAttentionProbabilities, uint32_t(head)),
@@ -35,8 +35,8 @@ inline bool attention_kept(uint64_t seed, uint64_t example, uint32_t layer, int 
   return (d.word[o] >> (8 * (2 * h + e)) & 255) >= uint32_t(std::lround(256.0 * double(p)));
 }
 
-// Real: type of every sum. round: what storing a probability or a score's gradient does to it.
-// store: what storing a result does to it.
+// Real: type of every sum. round: rounds a probability or a score's gradient as storing it does. store: rounds a result
+// as storing it does.
 template <class Real, class Round, class Store>
 AttentionResult attention(const AttentionProblem& a, Round round, Store store) {
   const size_t width = size_t(a.heads) * size_t(a.head_size), rows = a.position.size(), d = size_t(a.head_size);
@@ -79,7 +79,7 @@ AttentionResult attention(const AttentionProblem& a, Round round, Store store) {
           delta += Real(a.dout[query + i]) * Real(out.out[query + i]);
         }
         for (size_t c = 0; c < keys; ++c) {
-          // As in every implementation that saves the rows' lse alone.
+          // Computed again from lse, as in every implementation that saves only lse.
           const Real p = std::exp(score[c] - Real(out.lse[lse])), p_stored = kept[c] ? Real(round(double(p))) : Real(0);
           Real dp = 0;
           for (size_t i = 0; i < d; ++i) {

@@ -1,5 +1,5 @@
-// Every op as naive loops over vectors, once for double (the truth) and once for float (what plain code in single
-// precision reaches). Shares nothing with kernels/ but the draws of kernels/base/rng.h.
+// Every op as naive loops over vectors: with double for the exact result, with float for the error of plain code in
+// single precision. Of kernels/ only the draws of kernels/base/rng.h are used.
 #pragma once
 
 #include <cmath>
@@ -11,7 +11,7 @@ namespace encore::reference {
 
 using Values = std::vector<double>;
 
-// What dropout multiplies each element of [rows, cols] by: 0 or the scale. p = 0: all 1.
+// The dropout factor of each element of [rows, cols]: 0 or the scale. p = 0: all 1.
 inline Values row_dropout(float p, uint64_t seed, uint32_t site, const Values& sequence, const Values& position,
                           const Values& example_keys, int64_t rows, int64_t cols) {
   Values factor(size_t(rows * cols), 1);

@@ -121,6 +121,27 @@ TEST(Report, IsOneFileThatLoadsNothing) {
   EXPECT_EQ(std::string::npos, page.find("nan"));
 }
 
+// What stands below the summary "Flags at their defaults", and above it.
+TEST(Report, FoldsAwayTheFlagsAtTheirDefaults) {
+  const TemporaryFolder place;
+  const auto flags_of = [](const std::string& folder) {
+    EXPECT_EQ(report({folder}).code, 0);
+    const std::string page = read_text(folder + "/report.html");
+    const std::string flags = page.substr(page.find("Flags in force"));
+    const size_t fold = flags.find("Flags at their defaults");
+    return std::pair(flags.substr(0, fold), fold == std::string::npos ? "" : flags.substr(fold));
+  };
+  const auto [changed, rest] =
+      flags_of(make_run(place / "new", 5, 1e-3, {{"defaults", {{"lr", 1e-4}, {"seed", 42}, {"model", ""}}}}));
+  for (const char* flag : {"--lr", "--model", "--train"}) EXPECT_TRUE(holds(changed, flag)) << flag;
+  EXPECT_TRUE(holds(rest, "--seed") && !holds(changed, "--seed"));
+  EXPECT_FALSE(holds(changed + rest, "--defaults"));
+  // A run of before the record: all flags are shown.
+  const auto [all, none] = flags_of(make_run(place / "old", 5, 1e-3));
+  EXPECT_TRUE(holds(all, "--seed") && holds(all, "--lr"));
+  EXPECT_EQ(none, "");
+}
+
 TEST(Report, NamesCannotEscapeIntoThePage) {
   const TemporaryFolder place;
   const std::string folder =

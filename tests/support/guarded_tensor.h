@@ -14,7 +14,7 @@ namespace encore::test {
 
 class GuardedTensor {
  public:
-  // ld = 0: rows side by side. The contents are the pattern until set.
+  // ld = 0: no gap between rows. The contents are the pattern until set.
   GuardedTensor(Backend& backend, DType dtype, int64_t rows, int64_t cols, int64_t ld = 0)
       : backend_(&backend), host_((kGuard * 2 + size_t(rows * (ld ? ld : cols)) * size_of(dtype)), kPattern) {
     block_ = backend.allocate(host_.size());
@@ -42,7 +42,7 @@ class GuardedTensor {
     for (double& v : values) v = normal(random);
     set(values);
   }
-  // The values as the backend holds them, row by row.
+  // The values, read back from the backend row by row.
   std::vector<double> get() {
     download();
     std::vector<double> values;
@@ -50,7 +50,7 @@ class GuardedTensor {
       for (int64_t c = 0; c < tensor_.cols; ++c) values.push_back(at(r, c));
     return values;
   }
-  // Every byte outside the rows and columns still holds the pattern.
+  // True if every byte outside the rows and columns still holds the pattern.
   bool guards_hold() {
     download();
     std::vector<bool> inside(host_.size());
@@ -121,7 +121,7 @@ inline double rounded(double v, DType dtype) {
   return dtype == DType::kBF16 ? double(to_float(to_bf16(float(v)))) : double(float(v));
 }
 
-// The largest difference; NaN or infinity in one alone counts as infinite.
+// The largest difference. A NaN or an infinity in only one of the two counts as an infinite difference.
 inline double worst_difference(const std::vector<double>& a, const std::vector<double>& b) {
   if (a.size() != b.size()) return HUGE_VAL;
   double worst = 0;

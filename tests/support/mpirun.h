@@ -10,8 +10,8 @@
 
 namespace encore::test {
 
-// Lets Open MPI start more ranks than there are cores, as any user, in any container. False: there is no mpirun here,
-// or the project was built without MPI.
+// Lets Open MPI start more ranks than there are cores, as any user, in any container. Returns false if there is no
+// mpirun or the project was built without MPI.
 inline bool prepare_mpirun() {
   if (std::system("mpirun --version >/dev/null 2>&1") != 0 ||
       !std::filesystem::exists(std::string(ENCORE_BINARY_DIR) + "/lib/libencore_mpi.so"))
@@ -20,17 +20,17 @@ inline bool prepare_mpirun() {
        {"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "OMPI_MCA_rmaps_base_oversubscribe"})
     ::setenv(allowed, "1", 1);
   ::setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 1);
-  ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);  // Open MPI keeps what its unloaded plugins allocated
+  ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);  // Open MPI's unloaded plugins leak
   return true;
 }
 
 struct RanksOutcome {
   int code = -1;     // 128 + signal when killed by one
-  std::string said;  // of all ranks, standard output and error
+  std::string said;  // standard output and error of all ranks
 };
 
-// This program's tests of that filter, disabled ones too, on so many ranks; environment: "NAME=VALUE NAME=VALUE", for
-// them alone. REQUIRES prepare_mpirun().
+// Runs the tests of this program that match the filter, disabled ones too, on so many ranks. environment: "NAME=VALUE
+// NAME=VALUE", for the ranks only. REQUIRES: prepare_mpirun() returned true.
 inline RanksOutcome run_on_ranks(int ranks, const std::string& filter, const std::string& environment = "") {
   const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
   const std::string command = environment + " mpirun -n " + std::to_string(ranks) + " '" + self +

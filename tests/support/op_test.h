@@ -1,4 +1,4 @@
-// What every op test needs: a backend, guarded tensors that are checked when the test ends, and the tolerance rule.
+// The fixture of op tests: a backend, guarded tensors that are checked when the test ends, and the tolerance rule.
 #pragma once
 
 #include <cstring>
@@ -25,7 +25,7 @@ class OpTest : public ::testing::Test {
 
   Backend& backend() { return *backend_; }
 
-  // `gap` more elements lie between the rows.
+  // gap: elements between one row and the next.
   GuardedTensor& make(DType dtype, int64_t rows, int64_t cols, int64_t gap = 0) {
     return tensors_.emplace_back(backend(), dtype, rows, cols, cols + gap);
   }
@@ -40,14 +40,14 @@ class OpTest : public ::testing::Test {
     t.set(values);
     return t;
   }
-  // NaN, so that an element that is not written is seen.
+  // Filled with NaN, which shows elements that the op does not write.
   GuardedTensor& blank(DType dtype, int64_t rows, int64_t cols, int64_t gap = 0) {
     GuardedTensor& t = make(dtype, rows, cols, gap);
     t.fill(NAN);
     return t;
   }
 
-  // Dropout over rows of three sequences laid end to end, and what it multiplies each element by.
+  // Dropout over rows of three sequences laid end to end, and the factor of each element: 0 or the scale.
   struct KeyedDropout {
     RowDropout args;
     Values factor;
@@ -78,8 +78,9 @@ class OpTest : public ::testing::Test {
   std::deque<GuardedTensor> tensors_;
 };
 
-// The error against `exact` may be twice that of `plain`, the same loops in single precision (rounded to the dtype at
-// the end), plus a floor relative to the largest value, or to `terms` where larger terms cancel to it.
+// The tolerance rule: the error of `got` against `exact` may be twice that of `plain`, the same loops in single
+// precision rounded to the dtype at the end, plus `floor` times the largest value (times `terms`, where larger terms
+// cancel).
 inline void expect_close(const char* what, const Values& got, const Values& exact, Values plain, DType dtype,
                          double floor = 3e-7, double terms = 0) {
   for (double& v : plain) v = rounded(v, dtype);
@@ -94,12 +95,12 @@ inline Values sum_of(const Values& a, const Values& b) {
   return c;
 }
 
-// The same bits? NaN equals NaN.
+// Expects the same values. NaN equals NaN.
 inline void expect_same(const char* what, const Values& a, const Values& b) {
   EXPECT_EQ(worst_difference(a, b), 0) << what;
 }
 
-// A function of the vector `at` by central differences, weighted sum `loss`.
+// The gradient of `loss` at the vector `at`, by central differences.
 template <class Loss>
 Values finite_differences(Values at, Loss&& loss, double step = 1e-5) {
   Values gradient(at.size());

@@ -1,5 +1,5 @@
-// Random cases for the tests of ops, the same in every run. By environment: ENCORE_RANDOM_SHAPES, how many (20), and
-// ENCORE_RANDOM_ROWS, the most rows of one (200).
+// Random cases for the tests of ops, the same in every run. The environment sets how many (ENCORE_RANDOM_SHAPES, 20)
+// and the most rows of one (ENCORE_RANDOM_ROWS, 200).
 #pragma once
 
 #include <cstdlib>
@@ -26,7 +26,7 @@ class RandomShapes {
   }
   DType dtype() { return one_of<DType>({DType::kF32, DType::kBF16}); }
   int64_t rows() { return between(1, most_rows()); }
-  // Mostly whole 16-byte words, as models have them.
+  // Mostly rows of whole 16-byte words, as in models.
   int64_t columns(int64_t most) { return coin() ? between(1, most / 8) * 8 : between(1, most); }
   // Elements between two rows.
   int64_t gap() { return one_of<int64_t>({0, 0, 8, 3}); }
@@ -42,7 +42,7 @@ class RandomShapes {
     return all;
   }
 
-  // make(shapes) as often as wanted.
+  // The results of make(shapes), as many as ENCORE_RANDOM_SHAPES asks for.
   template <class F>
   static auto cases(uint64_t seed, F make) {
     RandomShapes shapes(seed);

@@ -1,5 +1,4 @@
-// The backend that a program of op tests is linked with: test_backend_cpu.cpp or test_backend_simt.cpp. The tests are
-// the same.
+// The backend of op tests, chosen at link time: test_backend_cpu.cpp, test_backend_simt.cpp or test_backend_device.cpp.
 #pragma once
 
 #include <memory>
@@ -8,7 +7,7 @@
 
 namespace encore::test {
 
-// threads: of the cpu backend; others have no use for it.
+// threads: of the cpu backend; the others ignore it.
 std::unique_ptr<Backend> make_test_backend(int threads);
 
 }  // namespace encore::test

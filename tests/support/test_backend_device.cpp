@@ -5,7 +5,7 @@
 
 namespace encore::test {
 
-// Whatever ENCORE_TEST_DEVICE names (cpu, simt, cuda), as programs open it.
+// The device that ENCORE_TEST_DEVICE names (cpu, simt, cuda), opened as programs do.
 std::unique_ptr<Backend> make_test_backend(int threads) {
   const char* device = std::getenv("ENCORE_TEST_DEVICE");
   check(device != nullptr, "ENCORE_TEST_DEVICE is not set: it may be cpu, simt or cuda");

@@ -1,8 +1,8 @@
-// Ranks of a run as threads of one process: where a sanitizer must see all of them, and where there is no MPI.
+// Ranks of a run as threads of one process, for sanitizers, which must see all of them, and for machines without MPI.
 //
-// Between collectives one rank computes at a time. Real ranks are processes; several CPU backends that compute at once
-// in one process end in std::bad_alloc in two or three runs of ten, which the sanitizers do not see: it is below
-// them, in what is not instrumented.
+// Between collectives only one rank computes at a time. With several CPU backends that compute at once in one process,
+// two or three runs of ten end in std::bad_alloc, thrown in libraries that the sanitizers do not instrument. Real ranks
+// are processes and do not meet this.
 #pragma once
 
 #include <algorithm>
@@ -22,7 +22,7 @@ class ThreadRanks {
  public:
   explicit ThreadRanks(int size) : size_(size), spans_(size_t(size)), barrier_(size) {}
 
-  // Runs `body` in a thread a rank, all at once, and waits for them. A body must not throw.
+  // Runs `body` in one thread per rank and waits for all of them. A body must not throw.
   void run(const std::function<void(Communicator&)>& body) {
     std::vector<std::thread> threads;
     for (int r = 0; r < size_; ++r)
@@ -53,6 +53,15 @@ class ThreadRanks {
       if (rank_ != from) std::memcpy(x.data(), all_.spans_[size_t(from)], x.size());
       barrier();
     }
+    std::vector<std::string> gather(std::string_view mine) override {
+      all_.spans_[size_t(rank_)] = &mine;
+      barrier();
+      std::vector<std::string> bytes;
+      for (const void* theirs : all_.spans_)
+        if (rank_ == 0) bytes.emplace_back(*static_cast<const std::string_view*>(theirs));
+      barrier();
+      return bytes;
+    }
     void barrier() override {
       turn_.unlock();
       all_.barrier_.arrive_and_wait();
@@ -62,7 +71,7 @@ class ThreadRanks {
     std::string description() const override { return "threads"; }
 
    private:
-    // Everyone adds everyone's, in the order of ranks: the same bits everywhere.
+    // Every rank adds the values of all ranks in rank order, so that all get the same bits.
     template <class T, class Op>
     void reduce(std::span<T> x, Op op) {
       all_.spans_[size_t(rank_)] = x.data();

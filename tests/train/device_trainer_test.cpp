@@ -24,7 +24,7 @@ class AheadOfTheDevice : public ::testing::Test {
 TEST_F(AheadOfTheDevice, EveryStepIsThatOfTheCpu) {
   constexpr int64_t kSteps = 6;  // passes and update are recorded at the fourth
   Rig cpu(kWhole, kSteps), simt(kWhole, kSteps, DType::kF32, -1, "simt");
-  ASSERT_TRUE(simt.backend->asynchronous() && simt.backend->records());
+  ASSERT_TRUE(simt.backend->asynchronous() && simt.backend->can_capture());
   int64_t of_two_passes = 0;
   while (!cpu.trainer->done()) {
     const StepResult expected = cpu.trainer->run_step(), result = simt.trainer->run_step();
@@ -82,9 +82,9 @@ TEST_F(AheadOfTheDevice, AnEvaluationBetweenStepsStandsAlone) {
 // The spoilt weight meets the passes that begin after it: those of the step after the next call's.
 TEST_F(AheadOfTheDevice, AStepThatIsNotFiniteIsTakenBack) {
   Rig rig(kTokens, 6, DType::kF32, -1, "simt");
-  StepOptions options = step_options(kTokens, 6);
+  StepOptions options = step_options();
   options.on_nonfinite = OnNonFinite::kSkip;
-  rig.trainer.emplace(*rig.reservation, rig.data.train(), rig.objective, *rig.processes, options);
+  rig.trainer.emplace(*rig.reservation, *rig.source, *rig.processes, options);
   rig.trainer->run_step();
   ParamStore& params = rig.model->params();
   std::vector<float> positions = params.read(params.find(kPositions));

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "tests/train/tiny_run.h"
+#include "train/text_batches.h"
 
 namespace encore::test {
 namespace {
@@ -29,13 +30,10 @@ struct Rig {
     load_weights(workplace().model(), model->params(), config, 0);
     const auto objective = make_masking({.seed = 5}, tokenizer);
     reservation.emplace(*model, plan_capacity(512, *objective), Mode::kTraining);
-    const StepOptions options{.batch_sequences = 4,
-                              .tokens_per_batch = 512,
-                              .total_examples = 40,
-                              .seed = 5,
-                              .schedule = {.lr = 1e-3},
-                              .on_nonfinite = on_nonfinite};
-    trainer.emplace(*reservation, data.train(), objective, *comm, options);
+    source.emplace(data.train(), objective, model->config().pad_token_id,
+                   TextBatchOptions{.batch_sequences = 4, .tokens_per_batch = 512, .total_examples = 40, .seed = 5});
+    trainer.emplace(*reservation, *source, *comm,
+                    StepOptions{.seed = 5, .schedule = {.lr = 1e-3}, .on_nonfinite = on_nonfinite});
   }
   void poison(const std::string& name, float value) {
     const int index = model->params().find(name);

@@ -4,6 +4,7 @@
 
 #include "tests/support/thread_ranks.h"
 #include "tests/train/tiny_run.h"
+#include "train/text_batches.h"
 #include "train/trainer.h"
 
 namespace encore::test {
@@ -39,13 +40,10 @@ std::vector<Seen> train(int ranks) {
     const std::unique_ptr<Model> model = make_mlm(config, *backend, DType::kF32, Mode::kTraining);
     load_weights(workplace().model(), model->params(), config, 0);
     Reservation reservation(*model, plan_capacity(128, *objective), Mode::kTraining);
-    Trainer trainer(reservation, data.train(), objective, comm,
-                    {.batch_sequences = 10,
-                     .tokens_per_batch = 128,
-                     .total_examples = 10 * kSteps,
-                     .seed = 11,
-                     .schedule = {.lr = 3e-3},
-                     .adamw = {.weight_decay = 0.01}});
+    const TextBatches source(
+        data.train(), objective, config.pad_token_id,
+        {.batch_sequences = 10, .tokens_per_batch = 128, .total_examples = 10 * kSteps, .seed = 11}, comm.size());
+    Trainer trainer(reservation, source, comm, {.seed = 11, .schedule = {.lr = 3e-3}, .adamw = {.weight_decay = 0.01}});
     for (int s = 0; s < kSteps; ++s) {
       mine.steps.push_back(trainer.run_step());
       mine.micro_batches += mine.steps.back().micro_batches;

@@ -24,7 +24,9 @@ struct States {
     model = make_mlm(tiny_config(300, 0), *backend, DType::kF32, Mode::kTraining);
     optimizer.emplace(model->params(), AdamWOptions{});
   }
-  void save(int64_t step) { save_state(folder.state_dir(step), {.step = step}, model->params(), *optimizer); }
+  void save(int64_t step) {
+    save_state(folder.state_dir(step), {.step = step}, {.params = &model->params(), .optimizer = optimizer.get()});
+  }
   void bend(int64_t step, const char* file = "adam_m.f32") {
     const std::string path = folder.state_dir(step) + "/" + file;
     fs::resize_file(path, fs::file_size(path) - 4);
@@ -82,7 +84,7 @@ TEST(States, AFlippedByteIsFoundAndAStateIsReplaced) {
     write_text(dir + "/" + file, bytes);
     EXPECT_FALSE(state_is_whole(dir)) << file;
     try {
-      load_state(dir, read_state(dir), s.model->params(), *s.optimizer);
+      load_state(dir, read_state(dir), {.params = &s.model->params(), .optimizer = s.optimizer.get()});
       FAIL() << file;
     } catch (const DamagedState& e) {
       EXPECT_NE(std::string(e.what()).find(file), std::string::npos) << e.what();

@@ -6,6 +6,7 @@
 #include "kernels/forwarding_backend.h"
 #include "optim/device_communicator.h"
 #include "tests/train/tiny_run.h"
+#include "train/text_batches.h"
 #include "train/trainer.h"
 
 namespace encore::test {
@@ -15,14 +16,16 @@ inline const TinyWorkplace& workplace() {
   return place;
 }
 
-inline StepOptions step_options(int64_t tokens_per_batch, int64_t steps) {
-  return {.batch_sequences = 8,
-          .tokens_per_batch = tokens_per_batch,
-          .total_examples = 8 * steps,
-          .seed = 11,
+inline TextBatchOptions batch_options(int64_t tokens_per_batch, int64_t steps) {
+  return {.batch_sequences = 8, .tokens_per_batch = tokens_per_batch, .total_examples = 8 * steps, .seed = 11};
+}
+
+inline StepOptions step_options(DType reduce_dtype = DType::kF32) {
+  return {.seed = 11,
           .warmup_ratio = 0.1,
           .schedule = {.lr = 3e-3},
-          .adamw = {.beta2 = 0.98, .eps = 1e-6, .weight_decay = 0.01}};
+          .adamw = {.beta2 = 0.98, .eps = 1e-6, .weight_decay = 0.01},
+          .reduce_dtype = reduce_dtype};
 }
 
 // Everything that a run of a few steps needs.
@@ -48,9 +51,9 @@ struct Rig {
     model = make_mlm(config, counted, dtype, Mode::kTraining);
     load_weights(workplace().model(), model->params(), config, 0);
     reservation.emplace(*model, plan_capacity(tokens_per_batch, *objective), Mode::kTraining);
-    StepOptions options = step_options(tokens_per_batch, steps);
-    options.reduce_dtype = reduce_dtype;
-    trainer.emplace(*reservation, data.train(), objective, devices ? *devices : *processes, options);
+    Communicator& comm = devices ? *devices : *processes;
+    source.emplace(data.train(), objective, config.pad_token_id, batch_options(tokens_per_batch, steps), comm.size());
+    trainer.emplace(*reservation, *source, comm, step_options(reduce_dtype));
   }
   std::vector<float> weights() const {
     const Tensor w = model->params().weights();
@@ -68,6 +71,7 @@ struct Rig {
   Dataset data;
   std::unique_ptr<Model> model;
   std::optional<Reservation> reservation;
+  std::optional<TextBatches> source;
   std::optional<Trainer> trainer;
 };
 

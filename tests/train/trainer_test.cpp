@@ -65,8 +65,7 @@ TEST(Trainer, ABatchBeyondThePlanIsServed) {
   tight.reservation.reset();
   tight.trainer.reset();
   tight.reservation.emplace(*tight.model, BatchCapacity{.tokens = 64, .sequences = 1, .targets = 1}, Mode::kTraining);
-  tight.trainer.emplace(*tight.reservation, tight.data.train(), tight.objective, *tight.processes,
-                        step_options(512, 2));
+  tight.trainer.emplace(*tight.reservation, *tight.source, *tight.processes, step_options());
   for (int s = 0; s < 2; ++s) EXPECT_EQ(planned.trainer->run_step().loss, tight.trainer->run_step().loss);
 }
 
@@ -92,8 +91,12 @@ TEST(Trainer, NotFiniteIsNamed) {
 
 TEST(Trainer, ValuesThatCannotHoldTogetherAreRefused) {
   Rig rig(1024, 1);
-  StepOptions options = step_options(63, 1);
-  EXPECT_THROW(Trainer(*rig.reservation, rig.data.train(), rig.objective, *rig.processes, options), Error);
+  const auto source = [&](const TextBatchOptions& options, int ranks) {
+    return TextBatches(rig.data.train(), rig.objective, 1, options, ranks);
+  };
+  EXPECT_THROW(source(batch_options(63, 1), 1), Error) << "no room for an example of 64 tokens";
+  EXPECT_THROW(source(batch_options(1024, 1), 9), Error) << "eight examples for nine ranks";
+  EXPECT_NO_THROW(source(batch_options(64, 1), 8));
 }
 
 // ---- PyTorch's trajectory ----
@@ -118,28 +121,52 @@ PackedBatch golden_batch(const nlohmann::json& j, int32_t pad_id) {
   return batch;
 }
 
+// Micro-batches that were recorded.
+class RecordedBatches final : public BatchSource {
+ public:
+  RecordedBatches(const nlohmann::json& batches, int64_t steps, int32_t pad_id) : steps_(steps) {
+    for (const auto& of_step : batches) {
+      batches_.emplace_back();
+      for (const auto& b : of_step) batches_.back().push_back(golden_batch(b, pad_id));
+    }
+  }
+  int64_t steps() const override { return steps_; }
+  double epochs_after(int64_t) const override { return 0; }
+  std::vector<PackedBatch> micro_batches(int64_t step, int, int) const override { return batches_.at(size_t(step)); }
+  std::vector<int64_t> micro_batch_tokens(int64_t step, int, int) const override {
+    std::vector<int64_t> lengths;
+    for (const PackedBatch& b : batches_.at(size_t(step))) lengths.push_back(b.tokens());
+    return lengths;
+  }
+  std::string members(int64_t) const override { return "recorded batches"; }
+
+ private:
+  int64_t steps_;
+  std::vector<std::vector<PackedBatch>> batches_;
+};
+
 TEST(Trainer, FollowsPyTorchForTwentySteps) {
   const std::string dir = ENCORE_SOURCE_DIR "/tests/golden/adamw-d32";
   const std::string start = ENCORE_SOURCE_DIR "/tests/golden/mlm-d32/model";
   const auto trajectory = nlohmann::json::parse(read_text(dir + "/trajectory.json"));
   const auto& o = trajectory["optimizer"];
-  Rig corpus(1024, 1);  // the trainer wants a corpus; its steps here bring their own batches
+  const auto backend = make_backend("cpu", 2);
+  const auto comm = make_communicator();
   EncoderConfig config = load_config(start);
   config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0;
-  const auto model = make_mlm(config, *corpus.backend, DType::kF32, Mode::kTraining);
+  const auto model = make_mlm(config, *backend, DType::kF32, Mode::kTraining);
   load_weights(start, model->params(), config, 0);
   Reservation reservation(*model, {.tokens = 256, .sequences = 16, .targets = 64}, Mode::kTraining);
-  StepOptions options{.batch_sequences = 1, .tokens_per_batch = 64, .total_examples = o["total_steps"]};
+  const RecordedBatches source(trajectory["batches"], o["total_steps"], config.pad_token_id);
+  StepOptions options;
   options.warmup_ratio = o["warmup_steps"].get<double>() / o["total_steps"].get<double>();
   options.schedule.lr = o["lr"];
   options.adamw = {
       .beta1 = o["beta1"], .beta2 = o["beta2"], .eps = o["eps"], .weight_decay = o["weight_decay"], .clip = o["clip"]};
-  Trainer trainer(reservation, corpus.data.train(), corpus.objective, *corpus.processes, options);
+  Trainer trainer(reservation, source, *comm, options);
   for (size_t s = 0; s < trajectory["steps"].size(); ++s) {
     const auto& expected = trajectory["steps"][s];
-    std::vector<PackedBatch> batches;
-    for (const auto& b : trajectory["batches"][s]) batches.push_back(golden_batch(b, config.pad_token_id));
-    const StepResult r = trainer.train_on(batches);
+    const StepResult r = trainer.run_step();
     EXPECT_EQ(r.targets, expected["targets"].get<int64_t>());
     EXPECT_NEAR(r.lr, expected["lr"].get<double>(), 1e-12);
     EXPECT_NEAR(r.loss, expected["loss"].get<double>(), 1e-5 * expected["loss"].get<double>()) << "step " << s;

@@ -12,7 +12,8 @@ namespace encore::cost {
 namespace {
 
 constexpr DType kF32 = DType::kF32;
-// From 264 x 16 rows on there are 264 blocks with sums of their rows, from 256 x 64 on 256 in column tiles.
+// The executor's device has 132 multiprocessors (kernels/simt/src/runtime.cpp): from 264 x 16 rows on there are two
+// blocks with sums of their rows for each, from 256 x 64 on 256 in column tiles.
 constexpr int64_t kSummed[2] = {264 * 16, 264 * 32}, kTiled[2] = {256 * 64, 256 * 128};
 
 const char* text(DType t) {

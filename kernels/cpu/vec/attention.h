@@ -37,11 +37,11 @@ struct AttentionHead {
 struct AttentionHeadBackward {
   AttentionHead head;
   HeadRows dout, out;  // in
-  int64_t first_key;   // this worker's share of the keys, a multiple of 64 ..
-  int64_t last_key;    // .. up to here
-  HeadRows dk, dv;     // out, all keys of the sequence; the share's rows are written
+  int64_t first_key;   // this worker's share of the keys: first_key, a multiple of 64, ..
+  int64_t last_key;    // .. to last_key - 1
+  HeadRows dk, dv;     // out: of all keys of the sequence; only the share's rows are written
   HeadRows dq;         // out
-  float* dq_part;      // where not null: [queries, head size] takes the share's part of dq / scale, dq does not
+  float* dq_part;      // [queries, head size] or null; if given, takes the share's part of dq / scale instead of dq
 };
 
 // Bytes of scratch for one worker.

@@ -7,16 +7,16 @@ namespace encore::cpu::ENCORE_VEC {
 namespace {
 
 struct Scratch {
-  // All queries, tile by tile: transposed [width][kTile] and with pairs along the queries [kTile / kPair][D].
+  // All queries, tile by tile: transposed [width][kTile], and in pairs along the queries [kTile / kPair][D].
   float *q, *dout, *q_pairs, *dout_pairs;
-  float *lse, *delta;  // [queries], rows past the end have lse = inf, so that their probabilities are 0
+  float *lse, *delta;  // [queries]; rows past the end have lse = inf, which makes their probabilities 0
   float* dq;           // [queries][D], without the scale
   // One tile of keys.
   float *k, *v, *k_pairs;          // rows [kTile][width]; pairs along the keys [kTile / kPair][D]
   float *dk, *dv;                  // [kTile][D]
   float *probabilities, *dscores;  // [kTile keys][kTile queries / kPair]
   float* dscore_pairs;             // [kTile keys / kPair][kTile queries]
-  float* rows;                     // a tile on its way to another layout
+  float* rows;                     // a tile in row-major form, before it is transposed or paired
 };
 
 template <class M>
@@ -66,7 +66,7 @@ ENCORE_INLINE Gradient differentiate(const AttentionHead& a, VF score, VF dp, VF
   return {vkept(p, *keep, j, key), p * (vkept(dp * vset(a.draws.scale), *keep, j, key) - delta)};
 }
 
-// Row-major probabilities, two keys' rows at once, so that pairs run along the queries.
+// Stores the probabilities of two keys row by row, with pairs along the queries.
 template <class M>
 ENCORE_INLINE void store_rows(float* rows, int64_t key, int64_t j, VF even, VF odd) {
   if constexpr (M::kPair == 1) {

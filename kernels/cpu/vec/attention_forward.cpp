@@ -27,7 +27,7 @@ void score_tile(const AttentionHead& a, const Scratch& s, int64_t first_key, int
   for (int64_t j = 0; j < vectors; ++j) vstore(largest + j * kLanes, vset(-INFINITY));
   multiply_all<M>(round_up(keys, kGroup), vectors, k, s.q, kTile, width, [&](int64_t i0, int64_t j0, auto& sum) {
     constexpr int kCount = int(sizeof(sum[0]) / sizeof(VF));
-    // The rows that fill up the last group are no keys.
+    // The rows that pad the last group are not keys.
     const int64_t missing = i0 + kGroup - keys;
 #pragma GCC unroll 8
     for (int j = 0; j < kCount; ++j) {
@@ -44,7 +44,7 @@ void score_tile(const AttentionHead& a, const Scratch& s, int64_t first_key, int
   });
 }
 
-// probabilities = e^(factor scores - largest), dropped ones 0; the sums are of all.
+// probabilities = e^(factor scores - largest), 0 where dropped. The sums include the dropped ones.
 template <class M>
 ENCORE_INLINE void exponentiate(const Scratch& s, int64_t keys, int64_t j, VF factor, VF largest, const KeepTile* keep,
                                 VF& sum) {
@@ -72,7 +72,7 @@ void softmax_tile(const AttentionHead& a, const Scratch& s, int64_t keys, int64_
   for (int64_t j = 0; j < vectors; ++j) {
     const VF before = vload(rows.largest + j * kLanes);
     const VF largest = vmax(before, vload(tile_largest + j * kLanes) * factor);
-    // A row that has seen nothing yet: subtract 0, not -inf.
+    // A row that has seen no key yet has the largest score -inf: subtract 0 instead, or NaN would result.
     const VF base = vselect(vless(vset(-INFINITY), largest), largest, vzero());
     const VF rescale = vexp(before - base);
     VF sum = vload(rows.sum + j * kLanes) * rescale;

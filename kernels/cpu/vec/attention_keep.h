@@ -1,5 +1,5 @@
 // The dropout bits of attention, with queries along the lanes (layout: kernels/base/rng.h).
-// To be included by vec/attention_*.cpp alone.
+// Only for vec/attention_*.cpp.
 #pragma once
 
 #include "kernels/cpu/vec/attention.h"
@@ -15,7 +15,8 @@ struct KeepTile {
 
 #ifdef ENCORE_VEC_AVX512
 
-// Bit 8 i + b of low: byte b of the 64-bit lane i is kept, where its bytes are words 0 and 1; of high: words 2 and 3.
+// Keep bits of the draw in each 64-bit lane i: bit 8 i + b of `low` is that of byte b of words 0 and 1, bit 8 i + b of
+// `high` that of byte b of words 2 and 3.
 ENCORE_INLINE void keep_bytes(const PhiloxVec& v, VI shift, uint32_t threshold, uint64_t& low, uint64_t& high) {
   const VI limit = _mm512_set1_epi8(char(threshold));
   const VI a = _mm512_mask_blend_epi32(0xaaaa, v.c0, _mm512_slli_epi64(v.c1, 32));
@@ -67,7 +68,7 @@ ENCORE_INLINE uint32_t every_eighth(uint64_t bits, int first) {
   return uint32_t(_pext_u64(bits, 0x0101010101010101ull << first));
 }
 
-// Sixteen neighbouring queries from position 16 row16 on, the 32 keys of block col32: a draw serves two rows.
+// Keep bits of the 16 queries at positions 16 row16 .. and the 32 keys of block col32. A draw serves two rows.
 ENCORE_INLINE void keep_rows(const PhiloxKeys& keys, const AttentionDraws& d, uint32_t row16, uint32_t col32,
                              uint16_t* keep) {
   const uint32_t none[8] = {};
@@ -85,7 +86,7 @@ ENCORE_INLINE void keep_rows(const PhiloxKeys& keys, const AttentionDraws& d, ui
   }
 }
 
-// Sixteen queries at any positions.
+// The same for 16 queries at any positions.
 ENCORE_INLINE void keep_scattered(const PhiloxKeys& keys, const AttentionDraws& d, const int32_t (&position)[16],
                                   uint32_t col32, uint16_t* keep) {
   for (int t = 0; t < 4; ++t)
@@ -107,7 +108,8 @@ ENCORE_INLINE void keep_scattered(const PhiloxKeys& keys, const AttentionDraws& 
     }
 }
 
-// The tile of queries first_query .. (of the head's rows) by keys first_key ..; both multiples of their blocks.
+// Keep bits of the tile of queries from first_query on (of the head's rows) and keys from first_key on. Both are
+// multiples of their blocks.
 ENCORE_INLINE void keep_tile(const PhiloxKeys& keys, const AttentionHead& a, int64_t first_query, int64_t queries,
                              int64_t first_key, int64_t key_count, KeepTile& keep) {
   for (int64_t r = 0; r < queries; r += 16) {
@@ -125,7 +127,7 @@ ENCORE_INLINE void keep_tile(const PhiloxKeys& keys, const AttentionHead& a, int
   }
 }
 
-// a where query vector j keeps the key, else 0.
+// a in the lanes of query vector j that keep the key, 0 in the others.
 ENCORE_INLINE VF vkept(VF a, const KeepTile& keep, int64_t j, int64_t key) {
 #ifdef ENCORE_VEC_AVX512
   return _mm512_maskz_mov_ps(keep.block[j][key], a);

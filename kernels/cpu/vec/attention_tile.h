@@ -1,9 +1,9 @@
-// Tiles of attention: how operands are packed and multiplied. To be included by vec/attention_*.cpp alone.
+// Tiles of attention: how operands are packed and multiplied. Only for vec/attention_*.cpp.
 //
-// Scores are held transposed, one key a row and queries along the lanes: the softmax is then free of horizontal steps,
-// and the number of keys needs no mask. Every product is C [m, n] = A B with the lanes of a vector along n; an element
-// of A is one dword that is broadcast, a row of B is n dwords. A dword is a float, or a pair of bfloat16 that are
-// neighbours along the summed dimension (vdpbf16ps).
+// Scores are held transposed, one key per row and queries along the lanes, so that the softmax needs no sums across
+// lanes and no mask for the number of keys. Every product is C [m, n] = A B with the lanes of a vector along n: an
+// element of A is one dword, which is broadcast, and a row of B is n dwords. A dword is a float, or a pair of bfloat16
+// that are neighbours along the summed dimension (vdpbf16ps).
 #pragma once
 
 #include "kernels/cpu/vec/simd.h"
@@ -25,7 +25,7 @@ ENCORE_INLINE int64_t at_most(int64_t a, int64_t b) {
   return a < b ? a : b;
 }
 
-// Operands in fp32; T is what lies in memory.
+// Operands in fp32; T is the type in memory.
 template <class T>
 struct SingleMode {
   using Element = T;
@@ -55,8 +55,8 @@ using FloatMode = SingleMode<float>;
 using HalfMode = SingleMode<uint16_t>;
 #endif
 
-// e^(factor score - base), to what the mode's probabilities need. The difference is taken before log2 e comes in:
-// scores may lie hundreds below 0, and only what is common to a row may be lost there.
+// e^(factor score - base), as precise as the mode's probabilities need. The difference is taken before the factor log2
+// e: scores may be hundreds below 0, and products of that size would lose bits that the difference needs.
 template <class M>
 ENCORE_INLINE VF probability(VF score, VF factor, VF base) {
   const VF x = vfma(score, factor, vzero() - base) * vset(1.44269504f);
@@ -106,8 +106,8 @@ ENCORE_INLINE void multiply(VF (&sum)[kGroup][NV], const Left& a, const float* b
   }
 }
 
-// For every group of kGroup rows (of `rows`, a multiple) and up to kColumns vectors (of `vectors`):
-// finish(first row, first vector, sums).
+// Calls finish(first row, first vector, sums) for every group of kGroup rows and up to kColumns vectors. `rows` is a
+// multiple of kGroup.
 template <class M, int NV, class F>
 ENCORE_INLINE void multiply_columns(int64_t rows, int64_t j, const Left& a, const float* b, int64_t ldb, int64_t steps,
                                     F&& finish) {
@@ -145,7 +145,7 @@ ENCORE_INLINE void add_product(int64_t rows, int64_t vectors, const Left& a, con
   });
 }
 
-// The dwords of a row-major operand: rows [n][width], width = head size / kPair; rows up to `padded` are zero.
+// Packs a row-major operand into dwords: rows [n][width], width = head size / kPair; zero rows follow up to `padded`.
 template <class M>
 ENCORE_INLINE void pack_rows(const typename M::Element* from, int64_t ld, int64_t n, int64_t padded, int head_size,
                              float* to) {
@@ -160,8 +160,8 @@ ENCORE_INLINE void pack_rows(const typename M::Element* from, int64_t ld, int64_
   memset(to + n * width, 0, size_t((padded - n) * width) * 4);
 }
 
-// Packed rows [n][width] with pairs along the rows instead: [n / kPair][head size]. n is a multiple of kPair.
-// Without pairs that is the packed rows themselves.
+// Repacks rows [n][width] with pairs along the rows: [n / kPair][head size]. n is a multiple of kPair. In fp32, which
+// has no pairs, the rows are returned as they are.
 template <class M>
 ENCORE_INLINE const float* pack_pairs(const float* rows, int64_t n, int head_size, float* to) {
   if constexpr (M::kPair == 1) {
@@ -227,14 +227,14 @@ ENCORE_INLINE void transpose_block(const float* from, int64_t ld, float* to, int
 #endif
 }
 
-// Packed rows [n <= kTile][width] transposed: to [width][kTile]. n and width are multiples of 16.
+// Transposes packed rows [n <= kTile][width] to [width][kTile]. n and width are multiples of 16.
 ENCORE_INLINE void transpose(const float* rows, int64_t n, int64_t width, float* to) {
   for (int64_t r = 0; r < n; r += kLanes)
     for (int64_t d = 0; d < width; d += kLanes) transpose_block(rows + r * width + d, width, to + d * kTile + r, kTile);
 }
 
-// Two neighbouring rows of probabilities, as the dwords of a row of B or of a column of A whose pairs run along the
-// rows: `to` is row c / kPair.
+// Stores two neighbouring rows of probabilities as dwords with pairs along the rows: a row of B, or a column of A. `to`
+// is row c / kPair.
 template <class M>
 ENCORE_INLINE void store_pair(float* to, VF even, VF odd) {
   if constexpr (M::kPair == 1) {

@@ -1,5 +1,5 @@
-// Walks along a row of any length in whole vectors and one masked tail, so that a value depends neither on the length
-// of the row nor on where the row lies. To be included by vec/*.cpp alone.
+// Loops over a row of any length in whole vectors and one masked tail, so that a value depends neither on the length of
+// the row nor on its address. Only for vec/*.cpp.
 #pragma once
 
 #include "kernels/cpu/vec/matrix.h"
@@ -7,7 +7,7 @@
 
 namespace encore::cpu::ENCORE_VEC {
 
-// In the place of a mask: every lane.
+// Takes the place of a mask and stands for every lane.
 struct All {};
 
 template <class T>
@@ -41,8 +41,8 @@ ENCORE_INLINE T* row_of(const VecMatrix& m, int64_t r) {
 
 #define ENCORE_LAMBDA __attribute__((always_inline))
 
-// f(column, mask, k) for every vector of n columns; k is 0..3, a constant after inlining: which of four accumulators
-// the vector goes to, so that sums do not wait for one another.
+// Calls f(column, mask, k) for every vector of n columns. k, 0..3 and a constant after inlining, is the accumulator
+// that the vector goes to: four of them, so that an addition need not wait for the one before.
 template <class F>
 ENCORE_INLINE void for_columns(int64_t n, F f) {
   int64_t c = 0;

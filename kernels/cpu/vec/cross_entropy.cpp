@@ -4,8 +4,8 @@
 
 namespace encore::cpu::ENCORE_VEC {
 
-// A piece of the row whose exponentials are taken against its own largest logit while it is still in the first cache:
-// the logits are read from memory once.
+// A piece of a row. Its exponentials are taken relative to its own largest logit while it is still in the L1 cache, so
+// that the logits are read from memory once.
 constexpr int64_t kPiece = 2048;
 constexpr int64_t kMaxPieces = kMaxClasses / kPiece;
 
@@ -17,7 +17,7 @@ ENCORE_INLINE float value_at(const T* p) {
 }
 
 struct Piece {
-  float reference;  // what was subtracted
+  float reference;  // the largest logit of the piece, which was subtracted
   float factor;     // e^(reference - row's largest)
   float sum;
 };
@@ -43,7 +43,7 @@ ENCORE_INLINE Piece exponentials(const T* logits, const float* bias, int64_t n, 
   return {top, 1.f, vsum(sum)};
 }
 
-// Is no column before the label as large as its logit? Called only when that one is the largest.
+// True if no column before the label has the same logit. REQUIRES: the label's logit is the largest.
 template <class T>
 static bool first_of_largest(const CrossEntropyRow& a, float largest) {
   const T* logits = (const T*)a.logits;

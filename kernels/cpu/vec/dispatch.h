@@ -13,13 +13,13 @@
   }                                                  \
   static_assert(true, "takes the semicolon")
 
-// The copy that this machine runs. REQUIRES: name is not overloaded.
+// The copy for this machine. REQUIRES: name is not overloaded.
 #define ENCORE_VEC_CALL(name) (::encore::cpu::use_avx512() ? &::encore::cpu::avx512::name : &::encore::cpu::avx2::name)
 
 namespace encore::cpu {
 
-// AVX-512 F, BW, CD, DQ, VL and BF16 are there, the system saves their registers, and ENCORE_ISA is not "avx2".
-// The same answer for the whole life of the process.
+// True if the processor has AVX-512 F, BW, CD, DQ, VL and BF16, the system saves their registers, and ENCORE_ISA is not
+// "avx2". Decided once per process.
 bool use_avx512();
 
 }  // namespace encore::cpu

@@ -4,7 +4,7 @@
 
 namespace encore::cpu::ENCORE_VEC {
 
-// The rows of the three tables that meet in token t.
+// The rows of the three tables that token t adds up.
 template <class T>
 struct TokenRows {
   const T *word, *position, *type;

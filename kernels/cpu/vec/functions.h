@@ -1,4 +1,4 @@
-// Normal distribution and tanh in vectors. To be included by vec/*.cpp alone.
+// Normal distribution and tanh in vectors. Only for vec/*.cpp.
 #pragma once
 
 #include "kernels/cpu/vec/simd.h"
@@ -9,8 +9,8 @@ struct Normal {
   VF cdf, density;
 };
 
-// cdf = (1 + erf(u / sqrt 2)) / 2 and density = exp(-u^2 / 2) / sqrt(2 pi); both keep their relative accuracy
-// (some 2e-7, 1e-6 beyond |u| = 3) in the lower tail, where 1 + erf cancels. NaN for NaN.
+// cdf = (1 + erf(u / sqrt 2)) / 2 and density = exp(-u^2 / 2) / sqrt(2 pi). Both keep their relative accuracy (about
+// 2e-7, 1e-6 beyond |u| = 3) in the lower tail, where 1 + erf cancels. NaN for NaN.
 //
 // The tail is exp(-u^2/2) t P(t) with t = 1 / (1 + 0.35 |u|), the form of Abramowitz & Stegun, "Handbook of
 // Mathematical Functions", 7.1.26, with P of degree 8 fitted at the Chebyshev nodes of |u| <= 14 (relative error 4e-8).

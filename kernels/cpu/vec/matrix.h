@@ -1,5 +1,5 @@
-// Plain arguments of the vectorised row functions, shared by both copies. A function `x` of rows exists for float and
-// for bfloat16 (x_f32, x_bf16); the element type of a VecMatrix is that of the function.
+// Plain arguments of the vectorised row functions, the same for both copies. A row function `x` exists for float and
+// for bfloat16 (x_f32, x_bf16), and the elements of its VecMatrix arguments have that type.
 #pragma once
 
 #include <stdint.h>
@@ -14,7 +14,7 @@
 #define ENCORE_VEC_CALL_FLOATS(name, dtype) \
   ((dtype) == DType::kBF16 ? ENCORE_VEC_CALL(name##_bf16) : ENCORE_VEC_CALL(name##_f32))
 
-// Defines x_f32 and x_bf16 by the template x_rows of the namespace being compiled.
+// Defines x_f32 and x_bf16 from the template x_rows of the namespace being compiled.
 #define ENCORE_VEC_DEFINE_FLOATS(name, parameters, arguments) \
   void name##_f32 parameters {                                \
     name##_rows<float> arguments;                             \

@@ -1,4 +1,4 @@
-// LayerNorm of one row, shared by layernorm.cpp and embedding.cpp. To be included by vec/*.cpp alone.
+// LayerNorm of one row, shared by layernorm.cpp and embedding.cpp. Only for vec/*.cpp.
 #pragma once
 
 #include "kernels/cpu/vec/philox_vec.h"
@@ -9,7 +9,8 @@ struct NormStatistics {
   float mean, rstd;
 };
 
-// total = the sum of row [cols]. The variance is the mean square of the centred row.
+// Mean and reciprocal deviation of row [cols], whose sum is `total`. The variance is the mean square of the centred
+// row.
 ENCORE_INLINE NormStatistics norm_statistics(const float* row, int64_t cols, float total, float eps) {
   const float mean = total / float(cols);
   Sum4 squares;
@@ -20,8 +21,8 @@ ENCORE_INLINE NormStatistics norm_statistics(const float* row, int64_t cols, flo
   return {mean, 1.f / sqrtf(vsum(squares) / float(cols) + eps)};
 }
 
-// Gradients of one row: load_dy(c, m) and load_sum(c, m) give the vectors that start at column c, 0 outside the mask;
-// store(c, m, d) takes those of the gradient of the sum. dgamma and dbeta [cols] are added to.
+// Gradients of one row. load_dy(c, m) and load_sum(c, m) load the vector at column c, with 0 outside the mask m;
+// store(c, m, d) stores a vector of the gradient of the sum. dgamma and dbeta [cols] are added to.
 template <class LoadDy, class LoadSum, class Store>
 ENCORE_INLINE void norm_backward(int64_t cols, NormStatistics s, const float* gamma, float* dgamma, float* dbeta,
                                  LoadDy load_dy, LoadSum load_sum, Store store) {

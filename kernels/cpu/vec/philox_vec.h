@@ -1,5 +1,4 @@
-// Philox4x32-10 in vectors and the row dropout made of it: bit for bit kernels/base/rng.h.
-// To be included by vec/*.cpp alone.
+// Philox4x32-10 in vectors, and row dropout, with the same bits as kernels/base/rng.h. Only for vec/*.cpp.
 #pragma once
 
 #include "kernels/cpu/vec/columns.h"
@@ -19,8 +18,8 @@ ENCORE_INLINE PhiloxKeys philox_keys(uint64_t seed) {
   return keys;
 }
 
-// kDraws draws at once. A counter or output word of a draw is the lower half of a 64-bit lane; the upper half is
-// arbitrary, on input and on output.
+// kDraws draws at once. The lower half of each 64-bit lane is a counter or output word of a draw; the upper half is
+// arbitrary on input and on output.
 struct PhiloxVec {
   VI c0, c1, c2, c3;
 };
@@ -45,8 +44,8 @@ ENCORE_INLINE void philox_rounds(PhiloxVec& v, const PhiloxKeys& keys) {
   }
 }
 
-// The keep bits of columns 8 d .. 8 d + 63 of a row, d = first: bit i of the result's 16-bit piece j is column 16 j +
-// i.
+// The keep bits of columns 8 first .. 8 first + 63 of a row: bit i of 16-bit piece j of the result is that of column
+// 8 first + 16 j + i.
 ENCORE_INLINE void row_draws(const PhiloxKeys& keys, uint64_t example, uint32_t site, uint32_t first,
                              uint32_t threshold, uint16_t* keep) {
   // Lane order 0 4 1 5 2 6 3 7: the unpacking below then leaves the draws in rising order.
@@ -112,7 +111,7 @@ ENCORE_INLINE VM vkeep(const uint16_t* keep, int64_t column) {
 
 constexpr int kMaxDropoutColumns = 8 * 4096;
 
-// Keep bits of one row, column by column. Made anew for each row.
+// The keep bits of one row.
 struct RowKeep {
   uint16_t bits[kMaxDropoutColumns / 16];
 };

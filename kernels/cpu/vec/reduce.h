@@ -8,5 +8,5 @@ ENCORE_VEC_DECLARE_FLOATS(void, column_sums,
 // out [n] += sum of the `parts` vectors [n] that lie `stride` apart; they are summed first, in rising order.
 ENCORE_VEC_DECLARE(void, add_parts, (const float* parts, int64_t count, int64_t stride, float* out, int64_t n));
 ENCORE_VEC_DECLARE(double, sum_of_squares, (const float* x, int64_t n));
-// x and y point to elements of the type; y [n] += x [n].
+// y [n] += x [n], of elements of the function's type.
 ENCORE_VEC_DECLARE_FLOATS(void, add_row, (const void* x, void* y, int64_t n));

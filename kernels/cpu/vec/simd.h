@@ -1,5 +1,5 @@
 // Vectors of float under one spelling for both copies of kernels/cpu/vec: 16 lanes with AVX-512, 8 with AVX2.
-// To be included by vec/*.cpp alone. Everything has internal linkage.
+// Only for vec/*.cpp. Everything has internal linkage.
 #pragma once
 
 #include <immintrin.h>
@@ -80,7 +80,7 @@ ENCORE_INLINE __m256i vnarrow_any(VF a) {
   r = _mm512_mask_or_epi32(r, _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), u, _mm512_set1_epi32(0x400000));
   return _mm512_cvtepi32_epi16(_mm512_srli_epi32(r, 16));
 }
-// Nearest even; a NaN stays a quiet NaN. vcvtneps2bf16 does just that but for subnormal numbers, which it takes for 0.
+// Rounds to nearest even; a NaN stays a quiet NaN. vcvtneps2bf16 does the same except that it takes subnormals for 0.
 ENCORE_INLINE __m256i vnarrow(VF a) {
   if (__builtin_expect(_mm512_fpclass_ps_mask(a, 0x20) != 0, 0)) return vnarrow_any(a);
   const __m256bh narrow = _mm512_cvtneps_pbh(a);
@@ -100,7 +100,7 @@ ENCORE_INLINE VF vload(const uint16_t* p, VM m) {
 ENCORE_INLINE void vstore(uint16_t* p, VF a, VM m) {
   _mm256_mask_storeu_epi16(p, m, vnarrow(a));
 }
-// A fixed tree: halves are added until one lane is left.
+// The sum of the lanes by a fixed tree: the two halves are added until one lane is left.
 ENCORE_INLINE float vsum(VF a) {
   __m256 h = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
   __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
@@ -119,7 +119,7 @@ ENCORE_INLINE VF vscale2(VF a, VF n) {
 
 // 1 / a for 1 <= a < 2^126, to 1 ulp.
 ENCORE_INLINE VF vreciprocal(VF a) {
-  const VF r = _mm512_rcp14_ps(a);  // one step of Newton's makes 28 bits of its 14
+  const VF r = _mm512_rcp14_ps(a);  // 14 bits, which one Newton step makes 28
   return vfma(vfnma(a, r, vset(1.f)), r, r);
 }
 using VD = __m512d;  // half as many doubles; + and * work on it
@@ -230,7 +230,7 @@ ENCORE_INLINE float vlargest(VF a) {
   q = _mm_max_ps(q, _mm_movehl_ps(q, q));
   return _mm_cvtss_f32(_mm_max_ss(q, _mm_movehdup_ps(q)));
 }
-// In two steps, so that n down to -252 and up to 254 neither overflow nor vanish too early.
+// Multiplies by two powers of two, since 2^n itself is not a normal float for every n from -252 to 254.
 ENCORE_INLINE VF vscale2(VF a, VF n) {
   const __m256i i = _mm256_cvtps_epi32(_mm256_min_ps(_mm256_max_ps(n, _mm256_set1_ps(-252.f)), _mm256_set1_ps(254.f)));
   const __m256i half = _mm256_srai_epi32(i, 1), rest = _mm256_sub_epi32(i, half), one = _mm256_set1_epi32(127);
@@ -269,7 +269,7 @@ ENCORE_INLINE VF vexp2_fraction_short(VF f) {
   return vfma(p, f, vset(1.0f));
 }
 
-// x = whole + fraction, |fraction| <= 1/2, in a form that vscale2 takes for every x.
+// Splits x = whole + fraction, |fraction| <= 1/2, with a whole part that vscale2 takes for every x.
 struct VSplit {
   VF whole, fraction;
 };
@@ -278,7 +278,7 @@ ENCORE_INLINE VSplit vsplit(VF x) {
   // vreduceps gives 0 for an infinity, where x - round(x) would be NaN.
   return {vround(x), _mm512_reduce_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
 #else
-  x = vmin(vset(200.f), vmax(vset(-200.f), x));  // in this order a NaN passes
+  x = vmin(vset(200.f), vmax(vset(-200.f), x));  // a NaN passes through in this order
   const VF n = vround(x);
   return {n, x - n};
 #endif
@@ -296,7 +296,7 @@ ENCORE_INLINE VF vexp2_short(VF x) {
 
 // e^x to 1 ulp: 0 for x = -inf, inf above 88.8, NaN for NaN.
 ENCORE_INLINE VF vexp(VF x) {
-  x = vmin(vset(130.f), vmax(vset(-150.f), x));  // in this order a NaN passes
+  x = vmin(vset(130.f), vmax(vset(-150.f), x));  // a NaN passes through in this order
   const VF n = vround(x * vset(1.442695041f));
   VF f = vfnma(n, vset(0.693145752f), x);  // ln 2 in two parts: n times the first is exact
   f = vfnma(n, vset(1.4286068203e-6f), f);

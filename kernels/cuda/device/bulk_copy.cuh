@@ -1,4 +1,4 @@
-// Bulk copies into shared memory (sm_90): bytes that lie in a row, by the engine of TMA, without a tensor map.
+// Bulk copies of contiguous bytes into shared memory (sm_90): the TMA unit without a tensor map.
 #pragma once
 
 #include <device/mbarrier.cuh>

@@ -7,7 +7,7 @@
 
 namespace ptx {
 
-// Where not, kernels for clusters are compiled to nothing, and nobody launches them.
+// On other architectures the kernels for clusters have empty bodies, and are never launched.
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
 inline constexpr bool kHasClusters = true;
 #else
@@ -24,7 +24,7 @@ __device__ __forceinline__ unsigned cluster_size() {
   asm("mov.u32 %0, %%cluster_nctarank;" : "=r"(size));
   return size;
 }
-// The barrier of all threads of the cluster, in two halves; what was written before the first, in whichever block's
+// The barrier of all threads of the cluster, in two halves. What was written before the first half, in any block's
 // shared memory, may be read after the second.
 __device__ __forceinline__ void cluster_arrive() {
   asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");

@@ -29,9 +29,6 @@ inline bool make_tensor_map_bf16(TensorMap* map, const void* base, uint64_t colu
              CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS;
 }
 
-__device__ __forceinline__ void tma_prefetch_map(const TensorMap* map) {
-  asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");
-}
 // The box whose first element is (row, column), to a 1024-byte aligned tile; its bytes count on `barrier`. One thread
 // issues.
 __device__ __forceinline__ void tma_load_2d(void* destination, const TensorMap* map, int column, int row,

@@ -20,7 +20,7 @@
 
 namespace ptx {
 
-// Where not, kernels by wgmma are compiled to nothing, and nobody launches them.
+// On other architectures the kernels by wgmma have empty bodies, and are never launched.
 #if !defined(__CUDA_ARCH__) || defined(__CUDA_ARCH_FEAT_SM90_ALL)
 inline constexpr bool kHasWgmma = true;
 #else
@@ -121,9 +121,9 @@ __device__ __forceinline__ void wgmma_m64k16_rs(float (&d)[N / 2], const uint32_
 __device__ __forceinline__ void wgmma_fence() {
   asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
 }
-// To the compiler accumulators are ready, and registers of A free for other use, as soon as a product is issued. What
-// is pinned before wgmma_fence is written before it; what is pinned after wgmma_wait is read, and given away, after it.
-// (CUTLASS's warpgroup_fence_operand.)
+// The compiler takes accumulators for ready, and registers of A for free, as soon as a product is issued. Pin them
+// before wgmma_fence, so that they are written before it, and after wgmma_wait, so that they are read or reused only
+// after it (CUTLASS's warpgroup_fence_operand).
 __device__ __forceinline__ void wgmma_pin(float& r) {
   asm volatile("" : "+f"(r)::"memory");
 }

@@ -1,4 +1,4 @@
-// Where there was no nccl.h to build with.
+// The stand-in of a build without nccl.h.
 #include "kernels/base/check.h"
 #include "kernels/cuda/nccl/collectives.h"
 

@@ -1,5 +1,5 @@
-// The functions of NCCL that are used. libnccl.so.2 is opened when they are first asked for, so that a single card
-// needs no NCCL; on the host executor they are its stand-in.
+// The functions of NCCL that are used. libnccl.so.2 is opened on first use, so that a single card needs no NCCL. The
+// host executor links its own implementation of them.
 #pragma once
 
 #include <nccl.h>
@@ -19,7 +19,7 @@ struct NcclCalls {
   decltype(&ncclGetLastError) get_last_error;
 };
 
-// Null where the library is not there or lacks one of them.
+// Null if the library is missing or lacks one of them.
 const NcclCalls* nccl_calls();
 
 }  // namespace encore::cuda

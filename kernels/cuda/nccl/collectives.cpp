@@ -52,8 +52,8 @@ class NcclCollectives final : public Collectives {
   void start_sum(const Tensor& x) override {
     check(x.contiguous(), "sums over ranks: {} has gaps between its rows", x.str());
     if (x.size() == 0) return;
-    check_cuda(cudaEventRecord(given_, compute_), "sum over ranks");
-    check_cuda(cudaStreamWaitEvent(stream_, given_, 0), "sum over ranks");
+    check_cuda(cudaEventRecord(computed_, compute_), "sum over ranks");
+    check_cuda(cudaStreamWaitEvent(stream_, computed_, 0), "sum over ranks");
     check_nccl(nccl_calls()->all_reduce(x.data, x.data, size_t(x.size()), type_of(x.dtype), ncclSum, comm_, stream_),
                "sum over ranks", comm_);
   }
@@ -68,7 +68,7 @@ class NcclCollectives final : public Collectives {
 
  private:
   cudaStream_t compute_ = nullptr, stream_ = nullptr;
-  Event given_{cudaEventDisableTiming}, summed_{cudaEventDisableTiming};
+  Event computed_{cudaEventDisableTiming}, summed_{cudaEventDisableTiming};
   ncclComm_t comm_ = nullptr;
 };
 

@@ -9,9 +9,9 @@
 
 namespace encore::cuda {
 
-std::string nccl_library();  // "NCCL 2.28.9"; empty where it cannot be opened
+std::string nccl_library();  // "NCCL 2.28.9"; empty if it cannot be opened
 CollectiveId new_nccl_id();
-// compute: the stream whose work is summed. It must outlive the result.
+// compute: the stream that writes what is summed. It must outlive the result.
 std::unique_ptr<Collectives> join_nccl(const CollectiveId&, int rank, int ranks, cudaStream_t compute);
 
 }  // namespace encore::cuda

@@ -1,6 +1,6 @@
 // The part of cuBLASLt that matrix products of linear layers use, computed on the host with fp32 sums. Stricter than
-// the library: operands must lie in live allocations and keep the alignment they were promised with, and an algorithm
-// serves only the shape that it was chosen for.
+// the library: operands must lie in live allocations and have the alignment that was promised, and an algorithm serves
+// only the kind of product that it was chosen for.
 #pragma once
 
 #include <cuda_runtime.h>

@@ -10,7 +10,7 @@
 #define __grid_constant__
 #define __forceinline__ inline __attribute__((always_inline))
 #define __align__(n) __attribute__((aligned(n)))
-// Bare __shared__ could be neither placed, poisoned nor watched.
+// A bare __shared__ variable could be neither placed, poisoned nor watched, so it must not compile.
 #define __shared__ _Pragma("GCC error \"use static_smem<T>() or dynamic_smem<T>() of <device_port.h>\"")
 
 #include <simt/atomics.h>

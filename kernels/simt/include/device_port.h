@@ -1,5 +1,4 @@
-// Shared memory and launches: what CUDA spells with extensions that a host compiler lacks. Twin of
-// kernels/cuda/device_port.h.
+// Shared memory and launches, for which CUDA has syntax that a host compiler lacks. Twin of kernels/cuda/device_port.h.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -34,8 +33,8 @@ struct LaunchShape {
   bool early = false;    // may start before the launch before it has ended (device/early_launch.cuh; sm_90)
 };
 
-// What a launch of that shape is configured by. Stays where it is: `config` points into it. say_cluster: even where it
-// is one of a single block.
+// The cudaLaunchConfig_t of a launch. Not copyable, since `config` points into the object. say_cluster: states the
+// cluster even if it is a single block.
 struct LaunchConfig {
   LaunchConfig(cudaStream_t stream, const LaunchShape& shape, bool say_cluster = false) {
     config.gridDim = shape.grid;
@@ -61,7 +60,7 @@ struct LaunchConfig {
   cudaLaunchConfig_t config{};
 };
 
-// Opts in to more than 48 KiB of dynamic shared memory where asked for.
+// Opts the kernel in to more than 48 KiB of dynamic shared memory if the launch needs it.
 inline cudaError_t allow_shared_memory(const void* kernel, size_t bytes) {
   if (bytes <= 48 * 1024) return cudaSuccess;
   return cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(bytes));
@@ -76,7 +75,7 @@ cudaError_t launch(cudaStream_t stream, LaunchShape shape, void (*kernel)(P...),
   return cudaLaunchKernelEx(&launch.config, kernel, std::forward<A>(arguments)...);
 }
 
-// How many clusters of that shape the device has at a time (sm_90).
+// How many clusters of that shape the device can run at a time (sm_90).
 template <class... P>
 cudaError_t resident_clusters(int* count, LaunchShape shape, void (*kernel)(P...)) {
   const void* const of = reinterpret_cast<const void*>(kernel);

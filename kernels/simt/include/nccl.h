@@ -1,7 +1,7 @@
-// The executor's <nccl.h>: the collectives that training uses, over the processes of one machine. A recording stand-in:
-// each call is laid beside those of the other ranks before anything is summed, and one that differs in order, kind,
-// size or type ends on every rank with ncclInvalidUsage and words for it (ncclGetLastError) - on a cluster it would
-// hang. A rank that does not come within SIMT_NCCL_SECONDS (60) is named, too.
+// The executor's <nccl.h>: the collectives that training uses, over the processes of one machine. Each call is compared
+// with those of the other ranks before anything is summed. Calls that differ in order, kind, size or type, which would
+// hang on a cluster, fail on every rank with ncclInvalidUsage and a message (ncclGetLastError). So does a call that a
+// rank does not join within SIMT_NCCL_SECONDS (60); the message names the rank.
 //
 // Sums are taken in the order of the ranks, so that all ranks hold the same bits; bf16 is rounded after each addition,
 // as a ring does.
@@ -39,7 +39,7 @@ ncclResult_t ncclCommGetAsyncError(ncclComm_t comm, ncclResult_t* error);
 ncclResult_t ncclAllReduce(const void* send, void* receive, size_t count, ncclDataType_t, ncclRedOp_t, ncclComm_t,
                            cudaStream_t);
 const char* ncclGetErrorString(ncclResult_t);
-// Of the calling process's last failure.
+// The message of the calling process's last failure.
 const char* ncclGetLastError(ncclComm_t comm);
 
 namespace simt {

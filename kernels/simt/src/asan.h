@@ -35,7 +35,7 @@ inline void asan_allow([[maybe_unused]] const void* p, [[maybe_unused]] size_t b
   __asan_unpoison_memory_region(p, bytes);
 #endif
 }
-// The first byte of [p, p + bytes) that may not be touched, or null.
+// The first byte of [p, p + bytes) that is out of bounds, or null.
 inline const void* asan_forbidden([[maybe_unused]] const void* p, [[maybe_unused]] size_t bytes) {
 #if SIMT_ASAN
   return __asan_region_is_poisoned(const_cast<void*>(p), bytes);

@@ -45,7 +45,8 @@ void fail(Loc at, const char* format, ...) {
     if (!b || !b->current) throw LaunchFailure(text);
     if (b->error.empty()) b->error = std::move(text);
   }
-  // In a fiber nothing is unwound (the caller may be an instrumentation hook): it never runs again.
+  // The fiber is left as it is and never runs again. Its stack is not unwound, since the caller may be an
+  // instrumentation hook.
   for (;;) {
     b->current->state = State::kBlocked;
     b->current->waits_in = "failure";
@@ -129,8 +130,8 @@ void Block::start_fiber(Thread& t) {
   t.stack = memory.stack_low(t.linear);
   t.state = State::kReady;
   char* top = t.stack + memory.stack_size();
-  asan_allow(t.stack, memory.stack_size());  // frames of the fiber that had it before
-  if (options.poison) {                      // uninitialised locals read as NaN
+  asan_allow(t.stack, memory.stack_size());  // an earlier fiber's frames may be marked there
+  if (options.poison) {                      // so that uninitialised locals read as NaN
     const size_t bytes = std::min<size_t>(4096, memory.stack_size());
     poison_fill(top - bytes, bytes);
   }
@@ -200,7 +201,7 @@ void Block::finish() {
   if (traffic) traffic->finish();
   asan_allow(memory.dynamic_map(), kDynamicMap);
   ++stats.blocks;
-  current_block = nullptr;  // fibers of a failed launch are abandoned: their stacks are the pool's
+  current_block = nullptr;  // fibers of a failed launch are abandoned; their stacks return to the pool
 }
 
 void Block::on_exit(Thread& t) {
@@ -244,7 +245,7 @@ void Block::check_end() {
   }
 }
 
-// The few bytes between the end of dynamic shared memory and the inaccessible page still hold the poison.
+// Checks that the few bytes between the end of dynamic shared memory and the inaccessible page still hold the poison.
 void Block::check_slack() {
   if (!options.poison || SIMT_ASAN) return;
   const size_t rounded = (dynamic_bytes + 1023) / 1024 * 1024;

@@ -1,5 +1,5 @@
-// One block in execution: its threads (a fiber each), warps, barriers, shared memory and what is in flight. It runs in
-// a cluster, mostly one of its own (cluster.h). All of it belongs to one OS thread; nothing here locks.
+// One block in execution: its threads (a fiber each), warps, barriers, shared memory and asynchronous operations. It
+// runs in a cluster, mostly one of its own (cluster.h), on one OS thread, so nothing here locks.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -32,7 +32,7 @@ struct CpAsync {
   Loc loc;
 };
 
-// wgmma accumulators of one lane while products are in flight: the true values, behind the poison in the registers.
+// The true values of one lane's wgmma accumulators while products are in flight; the registers hold poison meanwhile.
 struct Accumulator {
   float* registers;
   std::vector<float> values;
@@ -59,7 +59,7 @@ struct Thread {
   unsigned linear, lane;
   unsigned actor;  // of the race detector: counts through the blocks of the cluster
   State state;
-  const char* waits_in;  // what it blocks on, and where
+  const char* waits_in;  // the primitive that it waits in, and its line
   Loc waits_at;
   char* stack;
   void* fake_stack = nullptr;    // AddressSanitizer's
@@ -101,7 +101,7 @@ struct Barrier {
   bool all = true, any = false;
 };
 
-// A box of a tensor, or, where `from` is not null, bytes in a row.
+// A copy in flight: of a box of a tensor, or of consecutive bytes if `from` is not null.
 struct TmaInFlight {
   ptx::TensorMap map;
   int column, row;
@@ -114,7 +114,7 @@ struct TmaInFlight {
   Loc loc;
 };
 
-// A store of another block of the cluster that has not landed.
+// A store by another block of the cluster that is still in flight.
 struct StoreInFlight {
   unsigned char* to;
   std::vector<unsigned char> value;
@@ -132,11 +132,11 @@ struct MbarrierWait {
 class Block {
  public:
   Block(Cluster&, WorkerMemory&, unsigned id, unsigned rank);
-  // In this order, each after enter(): prepare() once; advance() until no block of the cluster gets on; finish().
-  // They leave `error` empty, or say what went wrong.
-  void enter();  // the OS thread runs this block from now on
+  // Call order: prepare() once, advance() until no block of the cluster can go on, finish(); enter() before each of
+  // them. When one fails, `error` holds what went wrong.
+  void enter();  // makes this the block that the OS thread runs
   void prepare();
-  bool advance(uint64_t most);  // at most so many turns, until every thread waits for other blocks; was there one?
+  bool advance(uint64_t most);  // runs until all threads wait for other blocks, at most `most` turns; true if any ran
   void finish();
 
   // Fibers.
@@ -182,7 +182,7 @@ class Block {
 
  private:
   friend void fiber_entry(boost::context::detail::transfer_t);
-  void land();  // a copy or a store in flight
+  void land();  // completes one copy or store in flight
   void start_fiber(Thread&);
   void resume(Thread*);
   void on_exit(Thread&);

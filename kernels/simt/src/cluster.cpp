@@ -1,4 +1,4 @@
-// Clusters: the turns of their blocks, barrier.cluster, distributed shared memory.
+// Clusters: scheduling of their blocks, barrier.cluster, distributed shared memory.
 #include <src/cluster.h>
 
 #include <algorithm>
@@ -47,7 +47,7 @@ bool Cluster::advance() {
   return any;
 }
 
-// A deadlock of one block may be the other's fault, which says more.
+// The failure of one block may leave another waiting for it, so a deadlock is reported only if nothing else went wrong.
 std::string Cluster::error() const {
   std::string deadlock;
   for (const auto& b : blocks) {

@@ -1,5 +1,5 @@
-// Blocks that run together: they meet at a barrier and write to one another's shared memory (sm_90). A launch without
-// clusters has clusters of one block.
+// Blocks that run together, share a barrier and write to one another's shared memory (sm_90). A launch without clusters
+// has clusters of one block.
 #pragma once
 
 #include <src/block.h>
@@ -16,14 +16,14 @@ class Cluster {
  public:
   Cluster(const Grid&, const Options&, GlobalShadow&, unsigned first_block);
   void add_block(WorkerMemory&);  // grid.cluster times
-  std::string run();              // empty, or what went wrong
+  std::string run();              // returns what went wrong, or an empty string
 
   // Fibers.
   void arrive(Thread&, Loc);
   void wait(Thread&, Loc);
   void store(void* p, uint64_t* barrier, unsigned rank, const void* value, size_t bytes, Loc);
   void on_exit();  // of the current thread
-  // Static shared memory lies alike in all blocks.
+  // Static shared memory has the same layout in all blocks.
   size_t static_offset(const void* key, size_t bytes, size_t align, Loc);
 
   const Grid& grid;
@@ -34,7 +34,7 @@ class Cluster {
   size_t static_used = 0;
 
  private:
-  // A round: every block gets on as far as it can, or for a random while. Did any?
+  // One round: every block runs as far as it can, or for a random number of turns. Returns true if any block ran.
   bool advance();
   unsigned live() const;
   void open();

@@ -1,4 +1,4 @@
-// Warp collectives and barriers, and what they refuse.
+// Warp collectives and barriers, with the checks of their use.
 #include <src/block.h>
 
 #include <algorithm>
@@ -134,7 +134,7 @@ int sync_threads_reduce(int predicate, Reduce kind, Loc at) {
   bar.any = bar.any || predicate;
   b.arrive(0, -1, true, at);
   const int result = kind == Reduce::kCount ? bar.count : kind == Reduce::kAnd ? bar.all : bar.any;
-  b.arrive(0, -1, true, at);  // nobody may begin the next reduction before all have read this one
+  b.arrive(0, -1, true, at);  // no thread may begin the next reduction before all have read this one
   return result;
 }
 

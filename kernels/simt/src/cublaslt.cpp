@@ -13,7 +13,7 @@
 namespace simt {
 namespace {
 
-// Candidates differ in nothing here, but there is more than one, so that callers choose.
+// All candidates compute the same. There are several so that the caller's choice among them is exercised.
 constexpr int kCandidates = 2;
 
 float read(const void* p, cudaDataType_t type, size_t at) {
@@ -34,7 +34,7 @@ struct Problem {
   uint64_t m, n, k;
 };
 
-// False: the layouts do not fit one another.
+// False if the layouts do not fit one another.
 bool problem_of(const simt_matmul_desc& op, const simt_matrix_layout& a, const simt_matrix_layout& b,
                 const simt_matrix_layout& d, Problem& p) {
   const bool ta = op.a == CUBLAS_OP_T, tb = op.b == CUBLAS_OP_T;
@@ -42,7 +42,7 @@ bool problem_of(const simt_matmul_desc& op, const simt_matrix_layout& a, const s
   return p.k == (tb ? b.cols : b.rows) && d.rows == p.m && d.cols == p.n && a.type == b.type;
 }
 
-// What an algorithm is made for. As the library's, it serves any number of rows and columns.
+// The kind of product that an algorithm serves. As in the library, it serves any number of rows and columns.
 uint64_t signature(const simt_matmul_desc& op, const simt_matrix_layout& a, const simt_matrix_layout& b,
                    const simt_matrix_layout& d) {
   uint64_t h = uint64_t(op.a) << 2 | uint64_t(op.b) << 1 | uint64_t(op.epilogue == CUBLASLT_EPILOGUE_BIAS);
@@ -58,7 +58,7 @@ bool usable(const void* p, const simt_matrix_layout& l, uint64_t align) {
   return aligned && is_device_range(p, bytes);
 }
 
-// op(x) as rows of floats: `lines` lines of `length`, each contiguous.
+// op(x) converted to float: `lines` contiguous lines of `length` elements.
 std::vector<float> lines_of(const void* x, const simt_matrix_layout& l, bool along_columns) {
   const size_t lines = along_columns ? l.cols : l.rows, length = along_columns ? l.rows : l.cols;
   std::vector<float> out(lines * length);
@@ -171,7 +171,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
   simt::Problem p;
   if (!handle || !op || !a || !b || !c || !d || !preference || wanted < 1) return CUBLAS_STATUS_INVALID_VALUE;
   if (!simt::problem_of(*op, *a, *b, *d, p)) return CUBLAS_STATUS_INVALID_VALUE;
-  // As the library: no fp32 bias for a bf16 result.
+  // As the library does: an fp32 bias with a bf16 result is refused.
   if (op->epilogue == CUBLASLT_EPILOGUE_BIAS && op->bias_type != d->type) return CUBLAS_STATUS_NOT_SUPPORTED;
   *found = std::min(wanted, simt::kCandidates);
   for (int i = 0; i < *found; ++i) {

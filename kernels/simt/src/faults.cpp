@@ -1,6 +1,6 @@
 // A kernel's bad access (past shared memory, into a stack's guard page, through a wild pointer) becomes a report with
-// its line: the signal handler returns into a function that fails the launch. x86-64; elsewhere, and under
-// AddressSanitizer, which does the same, the program just ends.
+// its line: the signal handler returns into a function that fails the launch. x86-64 only; elsewhere the program ends,
+// as it does under AddressSanitizer, which reports the access itself.
 #include <signal.h>
 #include <src/asan.h>
 #include <src/block.h>
@@ -41,11 +41,11 @@ void on_signal(int number, siginfo_t* info, void* context) {
   auto& registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
   if (!b || !b->current) {
     signal(number, SIG_DFL);
-    return;  // the instruction runs again and ends the program
+    return;  // not a kernel's: the instruction runs again and ends the program
   }
   fault = {info->si_addr, reinterpret_cast<void*>(registers[REG_RIP])};
   auto stack = static_cast<uintptr_t>(registers[REG_RSP]);
-  // An overflown stack has no room left; the fiber never returns, so its frames may be overwritten.
+  // A stack that has overflowed has no room left. The fiber never returns, so its frames may be overwritten.
   if (b->memory.stack_guard(fault.address) >= 0) {
     stack = reinterpret_cast<uintptr_t>(b->current->stack) + b->memory.stack_size();
   }

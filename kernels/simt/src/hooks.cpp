@@ -1,5 +1,5 @@
-// What `g++ -fsanitize=thread` calls for every access of the kernels' translation unit, in place of libtsan: the
-// executor's own race detector and counters. Link this object only with kernels built so; nothing else is instrumented.
+// The functions that code compiled with `g++ -fsanitize=thread` calls at every access. They take the place of libtsan
+// and feed the executor's own race detector and counters. Link this object only with kernels compiled that way.
 #include <src/block.h>
 #include <src/launch.h>
 
@@ -10,7 +10,7 @@ namespace {
 
 [[maybe_unused]] const bool linked = hooks_linked = true;
 
-// threadIdx and its like live beside one another in thread-local storage.
+// True for threadIdx and the like, which lie side by side in thread-local storage: accesses to them are not counted.
 bool is_index(uintptr_t p) {
   const uintptr_t a[4] = {reinterpret_cast<uintptr_t>(&threadIdx), reinterpret_cast<uintptr_t>(&blockIdx),
                           reinterpret_cast<uintptr_t>(&blockDim), reinterpret_cast<uintptr_t>(&gridDim)};

@@ -21,7 +21,7 @@ Stats total{};
 std::string last_message;
 struct KernelTotal {
   const void* kernel;
-  KernelStats stats;  // named when asked for
+  KernelStats stats;  // the name is filled in by stats_by_kernel()
 };
 std::vector<KernelTotal> by_kernel;
 int64_t launches_begun = 0;
@@ -38,7 +38,7 @@ std::string text_of(const char* name, dim3 d) {
   return std::string(name) + " (" + std::to_string(d.x) + ", " + std::to_string(d.y) + ", " + std::to_string(d.z) + ")";
 }
 
-// Empty if the shape is one that hardware takes.
+// Returns what is wrong with the shape, or an empty string if hardware accepts it.
 std::string wrong_shape(const cudaLaunchConfig_t& c) {
   const dim3 g = c.gridDim, b = c.blockDim;
   const uint64_t threads = uint64_t(b.x) * b.y * b.z;
@@ -52,7 +52,7 @@ std::string wrong_shape(const cudaLaunchConfig_t& c) {
   return "";
 }
 
-// Reads the launch's attributes; what is wrong with them, or empty.
+// Reads the launch's attributes. Returns what is wrong with them, or an empty string.
 std::string wrong_attribute(Grid& g, const Options& o) {
   for (unsigned i = 0; i < g.config.numAttrs; ++i) {
     const cudaLaunchAttribute& a = g.config.attrs[i];
@@ -72,7 +72,7 @@ std::string wrong_attribute(Grid& g, const Options& o) {
     }
     g.cluster = d.x;
   }
-  g.config.attrs = nullptr;  // the caller's
+  g.config.attrs = nullptr;  // belongs to the caller
   g.config.numAttrs = 0;
   return "";
 }
@@ -122,7 +122,7 @@ class Launch {
   }
 
   void run() {
-    // The race detector's shadow of global memory is shared by all blocks and not locked.
+    // One worker: the race detector's shadow of global memory is shared by all blocks and has no lock.
     const int wanted = options_.race      ? 1
                        : options_.workers ? options_.workers
                                           : int(std::thread::hardware_concurrency());
@@ -204,7 +204,7 @@ cudaError_t run_grid(const Grid& asked) {
   }
   if (current_block) return refuse(g, cudaErrorNotSupported, "a kernel may not launch kernels here");
   if (!outlives_call(g.config.stream)) return device_lost ? note_error(lost_device()) : execute(g);
-  // The arguments live on the caller's stack.
+  // Copied, because the arguments live on the caller's stack.
   const std::shared_ptr<void> copy(::operator new(g.argument_bytes, std::align_val_t(64)),
                                    [](void* p) { ::operator delete(p, std::align_val_t(64)); });
   std::memcpy(copy.get(), g.arguments, g.argument_bytes);

@@ -1,4 +1,4 @@
-// State of the process that launches share.
+// State that all launches of the process share.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -16,7 +16,7 @@ extern std::atomic<uint64_t> instrumented_calls;
 extern bool hooks_linked;
 // Remembers `e` for cudaGetLastError, and returns it.
 cudaError_t note_error(cudaError_t e);
-// What last_error() says from now on.
+// Sets the text that last_error() returns from now on.
 void remember_message(const std::string&);
 void count_memset(size_t bytes);
 void count_product();

@@ -7,7 +7,7 @@
 namespace simt {
 namespace {
 
-// The state lives in the barrier's own 8 bytes, so that overwriting them is noticed.
+// The state is kept in the barrier's own 8 bytes, so that a kernel that overwrites them is noticed.
 struct State64 {
   uint64_t phase : 1, expected : 20, pending : 20, bytes : 21, magic : 2;  // bytes: two's complement
 };
@@ -83,7 +83,8 @@ void Block::check_mbarrier(uint64_t* barrier) {
   });
 }
 
-// Bytes of a landed copy leave the count of the barrier; more than were expected show as a deadlock, as on hardware.
+// Subtracts the bytes of a completed copy from the barrier's count. More bytes than expected end in a deadlock, as on
+// hardware.
 void land_bytes(Block& b, const TmaInFlight& op) {
   auto& s = *reinterpret_cast<State64*>(op.barrier);
   if (s.magic != kMagic) fail(op.loc, "bulk load: its mbarrier was overwritten while the copy was in flight");

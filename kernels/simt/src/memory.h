@@ -1,5 +1,5 @@
-// What one OS thread needs to run blocks: stacks for the fibers and the shared memory of a block. Pooled between
-// launches.
+// The memory that one OS thread needs to run blocks: stacks of the fibers and the shared memory of a block. Reused from
+// launch to launch.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 namespace simt {
 
 inline constexpr size_t kPage = 4096;
-inline constexpr size_t kGuard = 1 << 20;  // inaccessible, on either side of the dynamic region
+inline constexpr size_t kGuard = 1 << 20;  // inaccessible bytes on either side of the dynamic region
 inline constexpr size_t kStaticMax = 48 * 1024;
 inline constexpr size_t kDynamicMax = 227 * 1024;
 inline constexpr size_t kDynamicMap = (kDynamicMax + kPage - 1) / kPage * kPage;
@@ -29,10 +29,10 @@ class WorkerMemory {
   char* stack_low(size_t i) const { return stacks_ + i * stack_bytes_ + kPage; }
   size_t stack_size() const { return stack_bytes_ - kPage; }
   bool in_stacks(const void* p) const { return p >= stacks_ && p < stacks_ + stack_count_ * stack_bytes_; }
-  // The guard page of which fiber's stack p lies in, or -1.
+  // The fiber whose stack has p in its guard page, or -1.
   long stack_guard(const void* p) const;
 
-  // The dynamic region ends at an inaccessible page: rounded up to 1024 bytes, which keeps its start aligned.
+  // The dynamic region, rounded up to 1024 bytes to keep its start aligned. It ends at an inaccessible page.
   unsigned char* dynamic_start(size_t bytes) const { return dynamic_ + kDynamicMap - (bytes + 1023) / 1024 * 1024; }
   unsigned char* dynamic_map() const { return dynamic_; }
   unsigned char* static_start() const { return static_; }
@@ -45,16 +45,17 @@ class WorkerMemory {
   unsigned char* static_ = nullptr;
 };
 
-// Whether all of it lies in one allocation that was not freed.
+// True if the whole range lies in one live allocation.
 bool is_device_range(const void* p, size_t bytes);
 
-// The start of the live allocation that p lies in, or null; what distinguishes an allocation from all that were and
-// will be at its address (0: none begins there); whether p lies in pinned host memory.
+// The start of the live allocation that p lies in, or null.
 const char* allocation_of(const void* p);
+// A number that no other allocation gets, even one at the same address later. 0: no live allocation starts at `base`.
 uint64_t allocation_id(const void* base);
+// True if p lies in pinned host memory.
 bool is_pinned(const void* p);
 
-// Borrow and return: the mappings outlive the OS threads of a launch.
+// A pool: the mappings outlive the OS threads of a launch.
 WorkerMemory* borrow_memory();
 void return_memory(WorkerMemory*);
 

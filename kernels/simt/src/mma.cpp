@@ -83,7 +83,7 @@ void multiply(void** lanes, uint32_t) {
 
 void ldmatrix(uint32_t* registers, int matrices, bool transpose, uint32_t row, Loc at) {
   Block& b = *current_block;
-  // Each lane vouches for the row it names: what it knows must order the writes before the load.
+  // Each lane names a row, and its own clock must order the writes to that row before the load.
   if (b.race && int(b.current->lane) < 8 * matrices && row % 16 == 0) {
     b.race->access(b.shared_at(row, 16, at), 16, false, false, site_of(at));
   }

@@ -13,7 +13,7 @@ namespace simt {
 namespace {
 
 constexpr size_t kHeader = (sizeof(NcclSegment) + 4095) / 4096 * 4096;
-constexpr size_t kBytes = kHeader + kNcclRanks * kNcclChunk;  // pages that no rank touches take no memory
+constexpr size_t kBytes = kHeader + kNcclRanks * kNcclChunk;  // unused pages take no memory
 
 double patience() {
   const char* seconds = std::getenv("SIMT_NCCL_SECONDS");
@@ -101,9 +101,9 @@ bool NcclMeeting::agree(const NcclCall& call) {
     if (segment_->call[r] != segment_->call[0])
       differing = "call " + std::to_string(number) + " differs: rank 0 makes " + to_text(segment_->call[0]) +
                   ", rank " + std::to_string(r) + " makes " + to_text(segment_->call[r]);
-  if (!meet(what.c_str())) return false;  // nobody's entry is overwritten before all have read it
+  if (!meet(what.c_str())) return false;  // no entry is overwritten before all ranks have read it
   if (differing.empty()) return true;
-  failure_ = differing;  // every rank sees the same: no need to tell the others
+  failure_ = differing;  // the same on every rank, since all compare the same entries
   return false;
 }
 

@@ -1,4 +1,4 @@
-// The memory that the ranks of a communicator share, and how they meet in it.
+// The memory that the ranks of a communicator share, and their barrier in it.
 #pragma once
 
 #include <atomic>
@@ -25,11 +25,11 @@ struct NcclSegment {
   NcclCall call[kNcclRanks];
 };
 
-// A process's view of the segment named by an id. The last rank to come takes the name away, so that nothing is left
-// behind.
+// A process's mapping of the segment with a given id. The last rank to arrive removes the segment's name, so that no
+// file is left behind.
 class NcclMeeting {
  public:
-  // Makes a segment under a fresh name. Empty: the system refused.
+  // Makes a segment under a new name and returns the name; empty if the system refused.
   static std::string create();
   // Maps it and waits for the other ranks. Check failure() afterwards.
   NcclMeeting(const std::string& name, int rank, int ranks);
@@ -37,9 +37,10 @@ class NcclMeeting {
   NcclMeeting(const NcclMeeting&) = delete;
   NcclMeeting& operator=(const NcclMeeting&) = delete;
 
-  // All ranks announce a call; false, with failure(), when they differ or one does not come.
+  // Compares the call of this rank with those of all others. False, with failure() set, if they differ or a rank does
+  // not arrive in time.
   bool agree(const NcclCall&);
-  // Waits for all ranks. False when one does not come.
+  // Waits for all ranks. False if one does not arrive in time.
   bool meet(const char* what);
   char* data(int rank) const;  // kNcclChunk bytes
   int rank() const { return rank_; }

@@ -74,7 +74,7 @@ void RaceDetector::record(const Actor& a, const void* p, size_t bytes) {
   }
 }
 
-// Clusters are never ordered among themselves.
+// Accesses of different clusters are never ordered.
 bool RaceDetector::before(const Actor& a, const Access& other) const {
   if (!other.clock) return true;
   return other.cluster == id_ && other.clock <= known(a.view, a.thread, other.actor);
@@ -114,7 +114,7 @@ void RaceDetector::check_readers(const Actor& a, Cell& c, ShadowPool& pool, uint
   }
 }
 
-// c.read holds the only read; once two are unordered, the further ones are listed.
+// c.read holds one read; as soon as two reads are unordered, all of them go into a list.
 void RaceDetector::add_reader(const Actor& a, Cell& c, ShadowPool& pool) {
   auto covered = [&](const Access& r) {
     return (r.cluster == a.access.cluster && r.actor == a.access.actor) || before(a, r);
@@ -134,7 +134,8 @@ void RaceDetector::add_reader(const Actor& a, Cell& c, ShadowPool& pool) {
       return;
     }
   }
-  // A read ordered before this one adds nothing; of other clusters one read suffices, since none is ever ordered.
+  // A read that is ordered before this one is no longer needed. Of another cluster one read is enough, since nothing
+  // orders any of its reads.
   if (list.size() >= 8) {
     std::erase_if(list, [&](const Access& r) { return covered(r) || (r.cluster != id_ && c.read.cluster != id_); });
   }

@@ -1,14 +1,14 @@
 // The happens-before race detector (FastTrack's vector clocks; Flanagan and Freund, PLDI 2009) for one cluster of
 // blocks, mostly a single one.
 //
-// Actors: 0..n-1 the threads of all its blocks (rounded up to whole warps, block after block); n+t thread t's cp.async
-// engine; 2n+w the bulk engine (TMA, wgmma) that warp w drives. An asynchronous operation is recorded when it is
-// issued, at its engine's next epoch; a thread knows that epoch after it has waited. Edges come from barriers,
-// __syncwarp, mbarriers and waits alone, never from shuffles, mma or ldmatrix. A second clock per thread says which
-// ordinary writes the async proxy may see: it moves at fence.proxy.async only.
+// Actors: 0..n-1 are the threads of all its blocks (rounded up to whole warps, block after block); n+t is the cp.async
+// engine of thread t; 2n+w is the bulk engine (TMA, wgmma) of warp w. An asynchronous operation is recorded when it is
+// issued, at its engine's next epoch; a thread knows that epoch after it has waited. Edges come only from barriers,
+// __syncwarp, mbarriers and waits, never from shuffles, mma or ldmatrix. A second clock per thread holds the ordinary
+// writes that the async proxy may see; it advances only at fence.proxy.async.
 //
-// All threads that leave a barrier share one clock vector; what a thread alone knows (its own epoch, and its engines')
-// is kept apart. So a barrier costs O(actors), not O(actors * threads).
+// All threads that leave a barrier share one clock vector. The epochs that only one thread knows (its own and those of
+// its engines) are kept apart, so that a barrier costs O(actors), not O(actors * threads).
 #pragma once
 
 #include <simt/core.h>
@@ -35,7 +35,8 @@ struct View {
   uint32_t own[3] = {0, 0, 0};  // by Engine
 };
 
-// What the arrivals at a barrier know, generic and async proxy, and what a waiter learns from it.
+// The clocks of a barrier, of the generic and of the async proxy: the joined clocks of those who arrived, and the
+// clocks that a waiter takes over.
 struct SyncClock {
   struct Half {
     Clocks known;
@@ -55,7 +56,7 @@ struct Cell {
   Access write, read;
   uint32_t readers = 0;  // 1 + index of all unordered reads since the write, when there is more than one
 };
-// Four bytes; accesses narrower than that split it for good.
+// The shadow of four bytes. The first narrower access splits it into four cells, and it stays split.
 struct Granule {
   Cell cell;
   uint32_t bytes = 0;  // 1 + index of the four cells of a split granule
@@ -71,7 +72,7 @@ class GlobalShadow {
   Granule& at(uintptr_t address);
   ShadowPool pool;
   std::set<std::pair<Site, Site>> seen;
-  // A report with two lines says more than a read of what nobody wrote.
+  // A race with both its lines is reported rather than a read of memory that was never written.
   std::string first_race, first_unwritten;
   uint64_t reports = 0;
 
@@ -88,14 +89,15 @@ class RaceDetector {
 
   // An access by the current thread.
   void access(const void* p, size_t bytes, bool write, bool atomic, Site);
-  // An asynchronous operation of thread t: its next epoch, then its accesses, then the thread that has waited for it.
+  // For an asynchronous operation of thread t, in this order: starts its epoch, records its accesses, and orders them
+  // before a thread that has waited for it.
   uint32_t issue(unsigned t, Engine);
   void engine_access(unsigned t, Engine, uint32_t epoch, const void* p, size_t bytes, bool write, Site);
   void waited(unsigned t, Engine, uint32_t epoch);
 
-  void release(SyncClock&, unsigned t);                // t's knowledge joins the barrier
+  void release(SyncClock&, unsigned t);                // the clock of t joins the barrier's
   void publish(SyncClock&);                            // the barrier opens
-  void acquire(SyncClock&, unsigned t, bool arrived);  // t learns it; arrived: t was one of those who released
+  void acquire(SyncClock&, unsigned t, bool arrived);  // t takes it over; arrived: t has released to this barrier
   void clear(SyncClock&);
   void fence_proxy(unsigned t);
 

@@ -97,7 +97,7 @@ void RaceDetector::clear(SyncClock& s) {
 void RaceDetector::fence_proxy(unsigned t) {
   proxy_used_ = true;
   proxy_[t] = views_[t];
-  ++views_[t].own[kSelf];  // what t writes from now on is not fenced
+  ++views_[t].own[kSelf];  // later writes of t are not covered by this fence
 }
 
 void RaceDetector::mbarrier_release(uint64_t* b, unsigned t) {

@@ -15,7 +15,7 @@
 namespace simt {
 namespace {
 
-constexpr int kCudaVersion = 13000;  // whose headers the stand-ins follow
+constexpr int kCudaVersion = 13000;  // the version whose headers the stand-ins follow
 constexpr auto kAlign = std::align_val_t(256);
 
 std::mutex mutex;
@@ -51,7 +51,7 @@ cudaError_t allocate(void** p, size_t bytes, const char* call, bool pinned = fal
   return cudaSuccess;
 }
 
-// Waits for all streams first, as the device does.
+// Waits for all streams first, as CUDA does.
 cudaError_t release(void* p, const char* call) {
   if (!p) return cudaSuccess;
   if (const cudaError_t e = outside_capture(call); e != cudaSuccess) return e;
@@ -155,8 +155,8 @@ cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind)
   if (const cudaError_t e = simt::outside_capture("cudaMemcpy"); e != cudaSuccess) return e;
   return simt::copy_now(to, from, bytes);
 }
-// Copies between a device and pageable memory are done, on the host's side, when the call returns; a capture could
-// only hold the address.
+// A copy between a device and pageable memory has used the host's side when the call returns. A capture cannot hold
+// such a copy: it would keep the address alone.
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
   if (bytes && (!to || !from)) return note_error(cudaErrorInvalidValue);
   const auto name = [] { return std::string("cudaMemcpyAsync"); };
@@ -225,6 +225,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
   p->sharedMemPerBlockOptin = simt::max_dynamic_shared(arch);
   p->major = arch / 10;
   p->minor = arch % 10;
+  // An H100's and an A100's. Kernels cut sums over rows by it, so the last bits of what the executor computes depend on
+  // it.
   p->multiProcessorCount = arch >= 90 ? 132 : 108;
   p->maxThreadsPerBlock = 1024;
   p->warpSize = 32;

@@ -48,7 +48,7 @@ void note_atomic(const void* p, size_t bytes, Loc at) {
   if (!b || !b->current) return;
   const bool shared = b->in_shared(p);
   if (!shared) b->stats.global_atomic_bytes += bytes;
-  if (b->traffic && !shared) {  // a load and a store
+  if (b->traffic && !shared) {  // counts as a load and a store
     const Thread& t = *b->current;
     for (const bool write : {false, true})
       b->traffic->note(t.warp->index, t.lane, false, write, reinterpret_cast<uintptr_t>(p), bytes, site_of(at));

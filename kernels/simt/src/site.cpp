@@ -14,7 +14,7 @@ std::string base_name(const std::string& path) {
   return slash == std::string::npos ? path : path.substr(slash + 1);
 }
 
-// Lines of addr2line -f -i: function and place of the innermost inlined frame first.
+// Parses the output of addr2line -f -i: pairs of lines, function and place, the innermost inlined frame first.
 std::string addr2line(const void* pc, uintptr_t back, bool want_function) {
   Dl_info info{};
   if (!dladdr(pc, &info) || !info.dli_fname) return "?";
@@ -29,10 +29,10 @@ std::string addr2line(const void* pc, uintptr_t back, bool want_function) {
     function[std::strcspn(function, "\n")] = 0;
     place[std::strcspn(place, "\n ")] = 0;
     if (want_function) {
-      answer = function;  // the outermost is the function itself
+      answer = function;  // the outermost frame is the function itself
       continue;
     }
-    // An access inside a stand-in header (a bf16 conversion, __ldg) belongs to the line that asked for it.
+    // An access inside a stand-in header (a bf16 conversion, __ldg) is reported at the line that calls it.
     if (answer.empty() && !std::strstr(place, "/simt/include/")) answer = base_name(place);
   }
   pclose(pipe);
@@ -55,7 +55,7 @@ const std::string& site_name(Site s) {
   return it->second;
 }
 
-// Without the parameters, and without the namespaces that have no name.
+// Removes the parameters and the unnamed namespaces.
 std::string function_name(const void* function) {
   std::string name = addr2line(function, 0, true);
   for (const std::string hidden = "(anonymous namespace)::"; name.find(hidden) != std::string::npos;) {

@@ -1,4 +1,4 @@
-// Source places as 64-bit values: a Loc, or the program counter of an instrumented access.
+// Places in the source as 64-bit values: a Loc, or the program counter of an instrumented access.
 #pragma once
 
 #include <simt/core.h>
@@ -18,8 +18,8 @@ inline Site site_of(void* pc) {
   return reinterpret_cast<uintptr_t>(pc);
 }
 
-// "file.cuh:123". Runs addr2line for a program counter, so only reports call it.
-// The string lives as long as the program: a failed launch abandons the frames that hold references.
+// "file.cuh:123". Slow for a program counter, since it runs addr2line: for reports only. The string lives as long as
+// the program, because a failed launch abandons the stack frames that would own it.
 const std::string& site_name(Site);
 std::string function_name(const void* function);
 

@@ -9,7 +9,7 @@
 #include <memory>
 #include <set>
 
-// Host calls come from one thread at a time, as the launchers make them.
+// No locks: the launchers make host calls from one thread at a time.
 
 namespace simt {
 struct Moment {  // of one cudaEventRecord
@@ -39,7 +39,7 @@ namespace simt {
 namespace {
 
 std::set<cudaStream_t> streams;
-std::string capture_fault;  // why the capture under way is no longer valid
+std::string capture_fault;  // why the current capture is invalid; empty: it is valid
 
 cudaStream_t captured_stream() {
   for (const cudaStream_t s : streams)
@@ -56,7 +56,7 @@ cudaError_t run(const Work& w) {
   return w.run();
 }
 
-// Runs what waits in a stream until `enough`.
+// Runs the work that waits in a stream, until `enough` returns true.
 template <class F>
 cudaError_t advance(cudaStream_t s, F&& enough) {
   while (!s->waiting.empty() && !enough()) {

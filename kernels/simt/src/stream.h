@@ -1,4 +1,4 @@
-// The work of streams: run at once, later, or recorded into a graph.
+// The work of streams, which runs at once, runs later, or is captured into a graph.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -10,7 +10,7 @@
 
 namespace simt {
 
-// An allocation that some work names, as it was then.
+// An allocation that some work uses, identified so that a later one at the same address is told apart.
 struct Use {
   const char* base;
   uint64_t id;
@@ -23,20 +23,21 @@ struct Work {
   std::vector<Use> uses;
 };
 
-// Whether work for this stream outlives the call that submits it: what it reads must be copied, and `uses` given.
+// True if work for this stream may run after the call that submits it. Then the caller must copy the arguments and give
+// `uses`.
 bool outlives_call(cudaStream_t);
-// Runs the work, queues it behind what waits there (option late_streams), or records it in the stream's capture.
+// Runs the work, queues it in the stream (option late_streams), or adds it to the stream's capture.
 cudaError_t submit(cudaStream_t, Work);
-// The allocations that the words of these bytes (arguments of a launch) point into.
+// The allocations that these bytes (the arguments of a launch), read as pointers, point into.
 std::vector<Use> uses_of(const void* bytes, size_t count);
 void add_use(std::vector<Use>&, const void* p);
 
-// The call may not be made while a stream is captured: ends the capture's validity and says so. Success where no
-// capture is under way.
+// For calls that CUDA forbids during a capture: invalidates the current capture and returns the error. Returns success
+// if there is no capture.
 cudaError_t outside_capture(const char* call);
-// Runs all that waits in all streams.
+// Runs all work that waits in any stream.
 cudaError_t finish_streams();
-// An error that the device never recovers from, once there was one (option fail_launch); else success.
+// The error of a lost device, after option fail_launch has lost it; success before.
 cudaError_t lost_device();
 
 }  // namespace simt

@@ -12,7 +12,7 @@ void land_bytes(Block&, const TmaInFlight&);
 
 namespace {
 
-// Element (x, y) of the tensor that element (column, row) of the box comes from, or null outside.
+// The tensor's element for element (column, row) of the box, or null outside the tensor.
 const char* source_of(const TmaInFlight& op, uint32_t column, uint32_t row) {
   const int64_t x = int64_t(op.column) + column, y = int64_t(op.row) + row;
   if (x < 0 || y < 0 || uint64_t(x) >= op.map.columns || uint64_t(y) >= op.map.rows) return nullptr;
@@ -44,7 +44,7 @@ void read(Block& b, const TmaInFlight& op, const void* from, size_t bytes) {
   }
 }
 
-// What is written holds poison until the copy lands.
+// Fills the destination with poison until the copy lands.
 void write(Block& b, const TmaInFlight& op) {
   if (b.race) b.race->engine_access(op.thread, kBulkEngine, op.epoch, op.to, op.bytes, true, site_of(op.loc));
   if (b.options.poison) poison_fill(op.to, op.bytes);

@@ -89,8 +89,8 @@ void Traffic::count_global(const Place& place, const WarpAccess& access) {
   ++stats_.global_width[std::min<size_t>(size_t(std::bit_width(place.bytes)) - 1, 4)];
 }
 
-// 32 banks of 4 bytes. 8-byte accesses go in two halves of the warp, 16-byte ones in four quarters; lanes of one phase
-// that want the same word share it.
+// 32 banks of 4 bytes. 8-byte accesses are made by one half of the warp at a time, 16-byte ones by one quarter; lanes
+// that access the same word at a time share it.
 void Traffic::count_shared(const Place& place, const WarpAccess& access) {
   const unsigned phases = place.bytes <= 4 ? 1 : place.bytes <= 8 ? 2 : 4, lanes = 32 / phases;
   for (unsigned phase = 0; phase < phases; ++phase) {

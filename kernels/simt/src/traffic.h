@@ -1,6 +1,6 @@
-// What warp accesses cost: 32-byte sectors of global memory, wavefronts of shared memory. Fed by instrumented accesses
-// and by cp.async. Lanes run one after another here, so the k-th access of each lane at one place is taken for one warp
-// access: exact where the lanes of a warp take the same path, an estimate where they do not.
+// The cost of warp accesses: 32-byte sectors of global memory, wavefronts of shared memory. Counts instrumented
+// accesses and cp.async. Lanes run one after another here, so the k-th access of each lane at one source line is
+// counted as one warp access: exact where the lanes of a warp take the same path, an estimate where they do not.
 #pragma once
 
 #include <simt/executor.h>
@@ -14,7 +14,7 @@
 
 namespace simt {
 
-// Which sectors of global memory were touched, by pages of 128.
+// The set of sectors of global memory that were touched, in pages of 128.
 class SectorSet {
  public:
   void touch(uintptr_t address, size_t bytes, bool write);
@@ -33,7 +33,7 @@ class Traffic {
  public:
   Traffic(unsigned warps, Stats& stats) : places_(warps), stats_(stats) {}
   void note(unsigned warp, unsigned lane, bool shared, bool write, uintptr_t address, size_t bytes, Site);
-  void finish();  // counts what never became a full warp
+  void finish();  // counts the accesses that not all lanes of a warp made
   const SectorSet& sectors() const { return sectors_; }
 
  private:

@@ -36,7 +36,7 @@ int first_row(const Warp& w) {
   return int(w.index % 4) * 16;
 }
 
-// Lane i, register e of the accumulator holds this element of the warp's 16 rows.
+// The element of the warp's 16 rows that register e of lane i's accumulator holds.
 int row_of(int i, int e) {
   return i / 4 + 8 * (e / 2 % 2);
 }
@@ -69,7 +69,7 @@ void perform(Block& b, Warp& w, WgmmaInFlight& op) {
   op.performed = true;
 }
 
-// Products of a warp are performed in the order of issue.
+// Performs a warp's products in the order of issue.
 void perform_all(Block& b, Warp& w) {
   for (auto& group : w.product_groups) {
     for (WgmmaInFlight& op : group) {

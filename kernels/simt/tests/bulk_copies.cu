@@ -1,4 +1,4 @@
-// Rows of words through a ring of two stages that bulk copies fill: right, and with one thing wrong.
+// Rows of words through a ring of two stages that bulk copies fill: the right kernel, and variants with one fault.
 #include <device_port.h>
 #include <kernels.h>
 
@@ -13,7 +13,7 @@ struct Ring {
   uint64_t full[kStages], empty[kStages];
 };
 
-// Warp 0 adds up each row, after its first lane has written over the row's first word; warp 1 has the copies made.
+// Warp 1 starts the copies. Warp 0 adds up each row, after its first lane has overwritten the row's first word.
 __global__ void bulk_kernel(BulkFault fault, const uint32_t* in, int rows, uint32_t* out) {
   Ring& ring = static_smem<Ring>();
   auto* const stages = dynamic_smem<uint32_t>();

@@ -1,4 +1,4 @@
-// Bulk copies of the plain build: what arrives, when, and what is refused. Races: races_race_test.cpp.
+// Bulk copies in the plain build: their values, when they land, and refusals. Races: races_race_test.cpp.
 #include <kernels.h>
 #include <support.h>
 

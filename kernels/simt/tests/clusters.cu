@@ -1,4 +1,4 @@
-// Blocks of a cluster that tell one another what they have: right, and with one thing wrong.
+// Blocks of a cluster that send one another values: the right kernel, and variants with one fault.
 #include <device_port.h>
 #include <kernels.h>
 
@@ -15,9 +15,9 @@ struct Exchange {
   uint64_t all_told[2];
 };
 
-// In every round each warp tells every block of its cluster two numbers, and each thread adds up all that its block was
-// told. A round's numbers lie where those of the round before the last one did, which everybody has read: the barrier
-// comes before the stores that tell of the round between.
+// In every round each warp sends two numbers to every block of its cluster, and each thread adds up all numbers that
+// its block received. The numbers of round r overwrite those of round r - 2, which every block has read by then: the
+// barrier of the cluster lies between that read and the stores of round r - 1.
 __global__ void exchange_kernel(ClusterFault fault, const uint32_t* in, uint32_t* out) {
   Exchange& shared = static_smem<Exchange>();
   const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32, rank = ptx::cluster_rank(),

@@ -1,4 +1,4 @@
-// Clusters of the plain build: what blocks tell one another, and what is refused.
+// Clusters in the plain build: values that blocks send one another, and refusals.
 #include <kernels.h>
 #include <support.h>
 
@@ -14,7 +14,7 @@ class Clusters : public testing::Test {
     for (size_t i = 0; i < out_.size(); ++i) out_[i] = 0;
     return run_clusters(fault, size, clusters, in_.get(), out_.get(), nullptr);
   }
-  // What every thread of a block has: all that the cluster's warps tell it in four rounds.
+  // The result of every thread of a block: the sum of all that the cluster's warps send to the block in four rounds.
   uint32_t expected(unsigned block, unsigned size) {
     const unsigned first = block / size * size;
     uint32_t sum = 0;
@@ -83,7 +83,7 @@ TEST_F(Clusters, RefusesWhatHardwareRefuses) {
   With sm80([](simt::Options& o) { o.arch = 80; });
   EXPECT_EQ(run(ClusterFault::kNone, 2), cudaErrorInvalidConfiguration);
   EXPECT_NE(simt::last_error().find("sm_90"), std::string::npos) << simt::last_error();
-  EXPECT_EQ(run(ClusterFault::kNone, 1), cudaErrorLaunchFailure);  // the instructions are not there either
+  EXPECT_EQ(run(ClusterFault::kNone, 1), cudaErrorLaunchFailure);  // sm_80 lacks the instructions too
 }
 
 }  // namespace

@@ -1,13 +1,13 @@
-// Every primitive and both products through nothing but the CUDA runtime, so that the same program runs here and on a
-// card:
+// Every primitive and both matrix products, written against the CUDA runtime alone, so that the same program runs on
+// the host executor and on a GPU:
 //
 //   nvcc -std=c++20 -gencode arch=compute_90a,code=sm_90a -I kernels/cuda -I kernels/simt/tests
 //        kernels/simt/tests/{conformance.cpp,{primitives,clusters,bulk_copies,early_launches,matmul_mma,matmul_wgmma}.cu}
 //        -o conformance && ./conformance
 //
-// Inputs are small integers, so fp32 sums are exact. The first six hashes are the executor's, which a card must
-// repeat; the products are compared with a plain loop, and 2^x, which may differ in its last bits, with the library's.
-// CMake builds it for cards as cuda_conformance (kernels/cuda/toolkit).
+// Inputs are small integers, so fp32 sums are exact. The first six hashes are the executor's, and a GPU must give the
+// same. The products are compared with a plain loop, and 2^x, which may differ in its last bits, with the C library's.
+// CMake builds the program for GPUs as cuda_conformance (kernels/cuda/toolkit).
 #include <kernels.h>
 
 #include <cmath>
@@ -54,7 +54,7 @@ uint64_t hash_of(const void* p, size_t words) {
   return hash;
 }
 
-// Of scale * A[m,k] B^T for the integers above; B is [n,k], or [k,n] when transposed.
+// The hash of scale * A[m,k] B^T for the integers above; B is [n,k], or [k,n] when transposed.
 uint64_t product_hash(int m, int n, int k, bool transposed, float scale) {
   const std::vector<uint32_t> in = integers(size_t(m + n) * k / 2);
   auto value = [&](size_t i) {
@@ -96,7 +96,7 @@ void check(const char* name, size_t in_words, size_t out_words, uint64_t expecte
   std::printf("%-28s %016llx %s\n", name, static_cast<unsigned long long>(hash), hash == expected ? "ok" : "DIFFERS");
 }
 
-// Of 2^x on [-126, 126) and at -inf.
+// The largest error of 2^x on [-126, 126) and at -inf.
 void check_exp2() {
   const int n = 64 * 64;
   std::vector<float> x(n), y(n);

@@ -1,4 +1,4 @@
-// A launch that reads what the one before it in the stream writes, and may start before that one has ended.
+// A launch that reads the output of the launch before it in the stream, and may start before that one has ended.
 #include <device_port.h>
 #include <kernels.h>
 

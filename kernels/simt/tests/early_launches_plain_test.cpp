@@ -1,4 +1,4 @@
-// Launches that may start early, of the plain build: values, and what is refused. Races: races_race_test.cpp.
+// Launches that may start early, in the plain build: values and refusals. Races: races_race_test.cpp.
 #include <kernels.h>
 #include <support.h>
 

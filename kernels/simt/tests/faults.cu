@@ -1,4 +1,4 @@
-// One wrong thing each, with the lines that a report must name marked as [tag].
+// Kernels with one fault each. The lines that a report must name are marked [tag].
 #include <device_port.h>
 #include <kernels.h>
 
@@ -180,7 +180,7 @@ cudaError_t run_fault(Fault fault, float* out, const float* in, cudaStream_t str
     case Fault::kStackOverflow: return launch(stream, small, locals_kernel, fault, out);
     case Fault::kNone: break;
   }
-  // All of them, without their faults.
+  // All kernels, without their faults.
   cudaError_t e = launch(stream, shape, neighbours_kernel, Fault::kNone, out);
   if (e == cudaSuccess) e = launch(stream, shape, copies_kernel, Fault::kNone, out, in);
   if (e == cudaSuccess) e = launch(stream, {dim3(4), dim3(64), 0}, blocks_kernel, Fault::kNone, out);

@@ -1,5 +1,5 @@
-// What the plain build finds: wrong masks, divergence, deadlocks, bad addresses, and values spoilt by poison and
-// schedules.
+// Faults that the plain build finds: wrong masks, divergence, deadlocks, bad addresses, and results that poison and
+// schedules make wrong.
 #include <kernels.h>
 #include <support.h>
 
@@ -64,7 +64,7 @@ TEST_F(Faults, LateCopiesSpoilReadsBeforeTheWait) {
   EXPECT_TRUE(spoilt(Fault::kWaitOneGroupTooFew, 1024));
   EXPECT_EQ(out_[0], 0);
   EXPECT_TRUE(std::isnan(out_[512]));
-  simt::options().async = simt::Async::kEarly;  // what a plain emulator would do: nothing seen
+  simt::options().async = simt::Async::kEarly;  // as a plain emulator: the fault is not seen
   EXPECT_FALSE(spoilt(Fault::kReadBeforeWait, 1024));
 }
 
@@ -105,7 +105,7 @@ TEST_F(Faults, Addresses) {
   expect_report(Fault::kDynamicFarOutOfRange, {at("far-past-end"), "1000 bytes"});
   expect_report(Fault::kWildPointer, {at("wild"), "invalid memory access"});
   expect_report(Fault::kStackOverflow, {"stack overflow", "faults.cu"});
-  // And the process goes on.
+  // The process can launch again.
   EXPECT_EQ(run_fault(Fault::kNone, out_.get(), in_.get(), nullptr), cudaSuccess) << simt::last_error();
 }
 

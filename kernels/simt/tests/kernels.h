@@ -11,12 +11,12 @@ namespace simt_test {
 // C[M,N] = A[M,K] B[N,K]^T. K is a multiple of 8.
 cudaError_t matmul_mma(const __nv_bfloat16* a, const __nv_bfloat16* b, float* c, int m, int n, int k, cudaStream_t);
 
-// A and B through shared memory; A through registers; B as [K,N]; both, N = 128 a block; A doubled in shared memory
-// (the result is twice the product); N = 256 a block.
+// In this order: A and B through shared memory; A through registers; B as [K,N]; both of these with N = 128 for a
+// block; A doubled in shared memory (the result is twice the product); N = 256 for a block.
 enum class WgmmaForm { kShared, kRegisters, kTransposed, kRegistersTransposed, kScaled, kWide };
 cudaError_t matmul_wgmma(WgmmaForm, const __nv_bfloat16* a, const __nv_bfloat16* b, float* c, int m, int n, int k,
                          cudaStream_t);
-// The same with one thing taken away.
+// The same with one step left out.
 enum WgmmaFault {
   kNone,
   kNoBarrierAfterInit,
@@ -83,7 +83,7 @@ enum class ClusterFault {
   kStoreAtExit,
 };
 cudaError_t run_clusters(ClusterFault, int size, int clusters, const uint32_t* in, uint32_t* out, cudaStream_t);
-// How many clusters of that many blocks, each with a multiprocessor of its own, the device has at a time.
+// How many clusters of that many blocks, each on a multiprocessor of its own, the device can run at a time.
 cudaError_t count_clusters(int size, int* count);
 // Bulk copies of 160 words: [32 * rows] words from in [160 * rows]. Likewise.
 enum class BulkFault { kNone, kIgnoreFull, kIgnoreEmpty, kMisaligned, kHalfTheBytes, kNoProxyFence };

@@ -1,7 +1,7 @@
 // C[M,N] = A[M,K] B^T with TMA, mbarriers and wgmma (sm_90a): one producer thread, a consumer warpgroup, a ring of two
 // stages. B is [N,K], or [K,N] with kTransposeB; A comes from shared memory or through registers; with kScale the
 // consumers double A in shared memory first, which needs the proxy fence and a named barrier. K is a multiple of 64.
-// kFault takes one thing away; kNone is the kernel as it should be.
+// kFault leaves out one step; kNone is the right kernel.
 #include <device_port.h>
 #include <kernels.h>
 

@@ -1,4 +1,4 @@
-// The collectives' stand-in over 2, 4 and 8 processes: sums, and what differs between ranks.
+// The stand-in for NCCL over 2, 4 and 8 processes: sums, and calls that differ between ranks.
 #include <nccl.h>
 #include <support.h>
 #include <sys/wait.h>
@@ -10,7 +10,7 @@
 namespace simt_test {
 namespace {
 
-// Runs body(rank) in a process a rank; each one's answer is "" for good. Returns the answers that are not.
+// Runs body(rank) in one process per rank. A body returns "" when all is well. Returns the other answers.
 std::vector<std::string> on_ranks(int ranks, const std::function<std::string(int rank)>& body) {
   std::vector<std::string> wrong;
   std::vector<std::pair<pid_t, int>> children;
@@ -73,7 +73,7 @@ TEST(Nccl, SumsOfAllTypesOverTwoFourAndEightRanks) {
     const auto wrong = on_ranks(ranks, [&](int rank) -> std::string {
       Rank r(id, rank, ranks);
       if (!r.comm) return ncclGetLastError(nullptr);
-      // More than one piece, and a piece that is not full.
+      // Sizes of more than one piece, with a last piece that is not full.
       std::vector<float> a(50'001);
       for (size_t i = 0; i < a.size(); ++i) a[i] = float(rank + 1) * float(i % 1000);
       if (r.sum(a, ncclFloat32) != ncclSuccess) return ncclGetLastError(r.comm);

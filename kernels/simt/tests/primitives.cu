@@ -44,8 +44,9 @@ __global__ void warp_matrix_kernel(const uint32_t* in, uint32_t* out) {
   }
 }
 
-// Two warps: the first writes shared memory and hands it over by a named barrier at which it does not wait; the second
-// loads it by every ldmatrix that warp_matrix_kernel lacks, and hands what it packed back by an mbarrier.
+// Two warps. The first writes shared memory and arrives at a named barrier without waiting. The second waits there,
+// loads the memory by every ldmatrix that warp_matrix_kernel does not use, packs the words, and passes them back by an
+// mbarrier.
 __global__ void hand_over_kernel(const uint32_t* in, uint32_t* out) {
   auto* words = dynamic_smem<uint32_t>();
   uint64_t* barrier = &static_smem<uint64_t>();

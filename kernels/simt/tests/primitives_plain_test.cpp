@@ -1,4 +1,4 @@
-// Primitives, launches and the runtime API of the plain build.
+// Primitives, launches and the runtime API in the plain build.
 #include <kernels.h>
 #include <support.h>
 
@@ -11,7 +11,7 @@ uint64_t fnv1a(const uint32_t* p, size_t n) {
   return h;
 }
 
-// Values of CUDA's definition, written out lane by lane.
+// The values that CUDA defines, written out lane by lane.
 TEST(Primitives, Shuffles) {
   Buffer<uint32_t> out(26 * 32);
   ASSERT_EQ(run_shuffles(out.get(), nullptr), cudaSuccess) << simt::last_error();

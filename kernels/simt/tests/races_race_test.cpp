@@ -1,5 +1,5 @@
-// What the happens-before detector finds, whatever the schedule, with both lines in the message; and the traffic
-// counters, which rest on the same instrumentation.
+// Races that the happens-before detector must find in every schedule, with both lines in the message; and the traffic
+// counters, which use the same instrumentation.
 #include <kernels.h>
 #include <support.h>
 
@@ -154,7 +154,7 @@ TEST_F(Races, TrafficOfAtomics) {
   EXPECT_EQ(s.global_store_distinct, 1u);
 }
 
-// Every element is read by several blocks: moved often, but one set of sectors. Kernels are told apart.
+// Every element is read by several blocks: many sectors are moved, few are distinct. Kernels are counted apart.
 TEST_F(Races, DistinctSectors) {
   simt::options().race = false;
   simt::options().traffic = true;

@@ -8,7 +8,7 @@
 namespace simt_test {
 namespace {
 
-// An error is noted until it is asked for.
+// An error is kept until cudaGetLastError returns it.
 void expect_noted(cudaError_t returned, cudaError_t expected) {
   EXPECT_EQ(returned, expected);
   EXPECT_EQ(cudaPeekAtLastError(), expected);
@@ -129,7 +129,8 @@ TEST(Runtime, CountersAsJson) {
   EXPECT_NE(text.find("\"shared_ideal_wavefronts\": 9}"), std::string::npos) << text;
 }
 
-// In a process of its own, since a process reads its environment once. 0 when `expected` holds, 3 after a refusal.
+// Runs in a process of its own, since a process reads its environment once. Returns 0 if `expected` holds, 3 after a
+// refusal.
 template <class Expected>
 [[noreturn]] void read_options(Expected expected) {
   try {

@@ -1,4 +1,4 @@
-// Streams that run late, captures and their replays, and what they refuse.
+// Streams that run late, captures and launches of captured graphs, and their refusals.
 #include <kernels.h>
 #include <support.h>
 
@@ -15,7 +15,7 @@ class Streams : public ::testing::TestWithParam<bool> {
     cudaStreamDestroy(stream_);
     cudaGetLastError();
   }
-  // Records `calls`; null when the capture was refused.
+  // Captures `calls`; null if the capture was refused.
   template <class F>
   cudaGraphExec_t capture(F&& calls) {
     EXPECT_EQ(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeGlobal), cudaSuccess);
@@ -100,10 +100,10 @@ TEST(LateStreams, ShowWhatHappensWithoutAWait) {
   ASSERT_EQ(cudaMallocHost(&pinned, 8), cudaSuccess);
   pinned[0] = 1, pinned[1] = 2;
   ASSERT_EQ(cudaMemcpyAsync(device.get(), pinned, 8, cudaMemcpyHostToDevice, stream), cudaSuccess);
-  pinned[0] = 5;  // too early
+  pinned[0] = 5;  // too early: the copy has not read it yet
   float kept[2] = {8, 9};
   ASSERT_EQ(cudaMemcpyAsync(device.get() + 1, kept, 4, cudaMemcpyHostToDevice, stream), cudaSuccess);
-  kept[0] = 0;  // in time: pageable memory was read by the call
+  kept[0] = 0;  // allowed: the call has read pageable memory
   EXPECT_TRUE(std::isnan(device[0]));
   EXPECT_EQ(cudaStreamSynchronize(other), cudaSuccess);
   EXPECT_TRUE(std::isnan(device[0])) << "the other stream was waited for";

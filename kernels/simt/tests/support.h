@@ -38,7 +38,7 @@ void fill_normal(Buffer<T>& b, unsigned seed) {
   for (size_t i = 0; i < b.size(); ++i) b[i] = T(normal(random));
 }
 
-// Options for one test; the former ones come back.
+// Options for one test; the destructor restores the former ones.
 class With {
  public:
   explicit With(void (*change)(simt::Options&)) : With() { change(simt::options()); }
@@ -61,7 +61,7 @@ inline std::string place(const std::string& file, const std::string& tag) {
   return "?";
 }
 
-// A launch went wrong, and the message holds every part.
+// Expects that a launch failed with a message that holds every part.
 inline void expect_failure(cudaError_t e, const std::vector<std::string>& parts) {
   EXPECT_EQ(e, cudaErrorLaunchFailure);
   for (const std::string& part : parts)

@@ -1,5 +1,5 @@
-// Built against the CUDA Toolkit's own headers where there are any, as a module of hidden symbols: what the stand-ins
-// must agree with, bit for bit.
+// Built against the CUDA Toolkit's own headers where they are installed, as a module with hidden symbols. The stand-in
+// headers must give the same bits.
 #include <cuda_bf16.h>
 #include <toolkit_values.h>
 #include <vector_functions.h>

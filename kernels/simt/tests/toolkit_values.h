@@ -1,4 +1,4 @@
-// What the stand-in headers and the Toolkit's are compared by.
+// The values by which the stand-in headers are compared with the Toolkit's.
 #pragma once
 
 #include <cstddef>

@@ -1,7 +1,5 @@
 // The attention kernels by themselves, at their launch functions, against double precision. Runs on the host executor
 // (options by environment: SIMT_ORDER, SIMT_SEED, SIMT_RACE, ...), where it also counts bank conflicts.
-#include "kernels/cuda/attention_kernels.h"
-
 #include <gtest/gtest.h>
 #include <simt/executor.h>
 
@@ -10,6 +8,7 @@
 #include <random>
 
 #include "kernels/base/dtype.h"
+#include "kernels/cuda/attention/launches.h"
 #include "tests/reference/attention_reference.h"
 
 namespace encore::test {
@@ -53,7 +52,7 @@ class Problem {
         if (!c.subset || (random() % 7 == 0 && n != 1)) r.position.push_back(i);
       r.starts_q.push_back(int(r.position.size()));
     }
-    if (c.hidden)  // nobody sees the first sequence
+    if (c.hidden)  // all keys of the first sequence are hidden
       for (int t = 0; t < tokens(); ++t) r.visible.push_back(t >= r.starts[1] && random() % 3 != 0);
     r.q = normal(queries(), 1.5), r.k = normal(tokens(), 1.5), r.v = normal(tokens(), 1.5),
     r.dout = normal(queries(), 1);

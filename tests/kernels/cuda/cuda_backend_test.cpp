@@ -1,4 +1,4 @@
-// What is the CUDA backend's own, on the host executor: what it refuses, and that its index checks can be switched off.
+// The CUDA backend by itself, on the host executor: its memory, copies, events and graphs, its refusals, its checks.
 #include "kernels/cuda/cuda_backend.h"
 
 #include <simt/executor.h>
@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/cuda/attention_kernels.h"
+#include "kernels/cuda/attention/launches.h"
 #include "tests/support/op_test.h"
 
 namespace encore::test {
@@ -39,7 +39,7 @@ TEST_F(CudaBackendTest, SaysWhatItIs) {
   expect_same("zeros", x.get(), Values(5000, 0));
 }
 
-TEST_F(CudaBackendTest, MarksAreInTheOrderOfTheCalls) {
+TEST_F(CudaBackendTest, EventsAreInTheOrderOfTheCalls) {
   void* p = cuda_.allocate(64 << 20);
   const auto before = cuda_.record_event();
   cuda_.fill_zero(p, 64 << 20);
@@ -49,8 +49,8 @@ TEST_F(CudaBackendTest, MarksAreInTheOrderOfTheCalls) {
   cuda_.free(p);
 }
 
-// Streams that run as late as the waits allow: what was fetched is there once a mark behind it, or all, is waited for.
-TEST_F(CudaBackendTest, WaitsForMarksAndForEveryCall) {
+// With streams that run as late as the waits allow, a copy has arrived after a wait for an event behind it, or for all.
+TEST_F(CudaBackendTest, WaitsForEventsAndForEveryCall) {
   const bool before = std::exchange(simt::options().late_streams, true);
   const std::vector<float> values = {1, 2, 3}, zeros(3, 0), untouched(3, 9);
   auto* p = cuda_.allocate(12);
@@ -114,7 +114,7 @@ TEST_F(CudaBackendTest, FailuresOfTheDeviceAreNamed) {
   EXPECT_NE(refusal([] { CudaBackend other(1000); }).find("no GPU number 1000"), std::string::npos);
 }
 
-TEST_F(CudaBackendTest, RefusesWhatItsKernelsDoNotServe) {
+TEST_F(CudaBackendTest, RefusesShapesThatItsKernelsDoNotSupport) {
   auto &wide = f32(1, 8200), &vector = f32(1, 8200), &one = f32(1, 1), &sum = f32(1, 8200), &y = f32(1, 8200);
   refused(
       [&] {
@@ -161,7 +161,7 @@ TEST_F(CudaBackendTest, RefusesWhatItsKernelsDoNotServe) {
   b.dy = dy, b.forward.word = b.forward.position = b.forward.gamma = b.forward.beta = narrow, b.forward.type = types;
   b.dword = b.dposition = b.dgamma = b.dbeta = narrow, b.dtype = dtypes;
   refused([&] { embedding_backward(cuda_, b); }, {"embedding_backward: type fp32 [3, 8]", "2 rows"});
-  // Shapes alone: nothing of this size is touched.
+  // Shapes without memory: nothing of this size is touched.
   const Tensor huge(narrow->data, DType::kF32, int64_t(1) << 33, 8);
   Tensor apart = huge;
   apart.data = static_cast<char*>(huge.data) + (int64_t(1) << 40);
@@ -179,7 +179,7 @@ TEST_F(CudaBackendTest, RefusesWhatItsKernelsDoNotServe) {
       {"cross_entropy: logits fp32 [1, 1073741824]"});
 }
 
-TEST_F(CudaBackendTest, AttentionMovesWholeWordsOf16Bytes) {
+TEST_F(CudaBackendTest, AttentionRequires16ByteAlignment) {
   auto &q = normal(DType::kBF16, 9, 64), &out = normal(DType::kBF16, 9, 64), &lse = f32(1, 9);
   AttentionForward a{.q = q, .k = q, .v = q, .out = out, .lse = lse, .shape = {.heads = 1, .head_size = 64}};
   a.shape.scale = 0.1f, a.shape.cu_seqlens = given(DType::kI32, 1, 2, {0, 9});
@@ -200,8 +200,8 @@ TEST_F(CudaBackendTest, LaunchersRefuseOtherHeadSizes) {
     EXPECT_EQ(launcher(a, nullptr), cudaErrorInvalidValue);
 }
 
-// What was recorded goes on using its working memory after a larger call has taken another.
-TEST_F(CudaBackendTest, RecordingsKeepTheirWorkingMemory) {
+// A captured graph still has its scratch memory after a larger call has allocated another block.
+TEST_F(CudaBackendTest, GraphsKeepTheirScratchMemory) {
   CudaBackend b;
   const int64_t small = 64, large = 4096, cols = 256;
   auto* memory = static_cast<float*>(b.allocate(size_t((large + 2) * cols) * sizeof(float)));
@@ -213,18 +213,18 @@ TEST_F(CudaBackendTest, RecordingsKeepTheirWorkingMemory) {
     bias_gradient(b, {.dy = dy.row_range(0, rows), .dbias = to});
   };
   add(small, sums);
-  b.begin_recording();
+  b.begin_capture();
   add(small, sums);
-  const std::unique_ptr<StepGraph> recording = b.end_recording();
+  const std::unique_ptr<StepGraph> recording = b.end_capture();
   add(large, others);
-  recording->replay();
+  recording->launch();
   float first = 0;
   b.copy_to_host(&first, sums.data, sizeof first);
   EXPECT_EQ(first, float(2 * small));
   b.free(memory);
 }
 
-// Without the checks the same call gives the same result and never looks.
+// Without the checks the same call gives the same result, and no index is checked.
 TEST_F(CudaBackendTest, IndexChecksCanBeSwitchedOff) {
   auto &x = f32(5, 8), &y = f32(3, 8), &z = f32(3, 8), &rows = given(DType::kI32, 1, 3, {4, 0, 2});
   gather_rows(cuda_, {.x = x, .rows = rows, .y = y});

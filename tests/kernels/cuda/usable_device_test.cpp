@@ -1,4 +1,4 @@
-// What a person is told when --device cuda cannot be had.
+// The messages of why_unusable(), and the card of each rank.
 #include "kernels/cuda/usable_device.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Twin of kernels/cuda/device/cp_async.cuh: copies land when options().async says, at the latest at the wait.
+// Twin of kernels/cuda/device/cp_async.cuh: options().async decides when copies land, at the latest at the wait.
 #pragma once
 
 #include <device/address.cuh>

@@ -1,5 +1,5 @@
-// Twin of kernels/cuda/device/early_launch.cuh. Launches run one after another here; that an early one waits is
-// checked.
+// Twin of kernels/cuda/device/early_launch.cuh. Launches run one after another here; only the wait of an early launch
+// is checked.
 #pragma once
 
 #include <cuda_runtime.h>

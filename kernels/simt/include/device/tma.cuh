@@ -27,7 +27,6 @@ inline bool make_tensor_map_bf16(TensorMap* map, const void* base, uint64_t colu
                                  uint32_t box_columns, uint32_t box_rows) {
   return simt::make_tensor_map(map, base, columns, rows, row_bytes, box_columns, box_rows);
 }
-inline void tma_prefetch_map(const TensorMap*) {}
 inline void tma_load_2d(void* destination, const TensorMap* map, int column, int row, uint64_t* barrier, SIMT_LOC) {
   simt::tma_load_2d(destination, *map, column, row, barrier, SIMT_HERE);
 }

@@ -1,5 +1,5 @@
-// Twin of kernels/cuda/device/wgmma.cuh: modelled warp by warp (rows 16w..16w+15 of the warpgroup's tile); operands are
-// read and results written when the wait says so at the latest, and until then the accumulators hold NaN.
+// Twin of kernels/cuda/device/wgmma.cuh: modelled warp by warp (rows 16w..16w+15 of the warpgroup's tile). Operands are
+// read and results written at the wait at the latest; until then the accumulators hold NaN.
 #pragma once
 
 #include <device/fence.cuh>

@@ -1,4 +1,4 @@
-// Ranges for profilers: nobody looks at them on the host.
+// Ranges for profilers. They do nothing on the host.
 #pragma once
 
 inline int nvtxRangePushA(const char*) {

@@ -1,4 +1,4 @@
-// Atomics: relaxed, device scope, as CUDA's. Blocks may run on several OS threads, so they are real ones.
+// Atomics: relaxed, device scope, as CUDA's. They are real atomics, since blocks may run on several OS threads.
 #pragma once
 
 #include <simt/core.h>

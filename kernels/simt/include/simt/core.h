@@ -1,5 +1,5 @@
-// What the dialect headers need of the executor: source places, warp collectives, barriers, shared memory.
-// Kernels do not call these; they use CUDA's own names and the wrappers of device/.
+// The part of the executor that its CUDA headers are written with: source places, warp collectives, barriers, shared
+// memory. Kernels do not call these; they use CUDA's own names and the wrappers of device/.
 #pragma once
 
 #include <cstddef>
@@ -23,11 +23,10 @@ struct Loc {
 [[noreturn]] void fail(Loc, const char* format, ...) __attribute__((format(printf, 2, 3)));
 
 enum CollectiveFlags : unsigned {
-  kOrdersMemory = 1,  // __syncwarp: an edge for the race detector; shuffles and mma are none
-  kFullWarp = 2,      // the .aligned instructions
+  kOrdersMemory = 1,  // of __syncwarp: an edge for the race detector, which shuffles and mma are not
+  kFullWarp = 2,      // of the .aligned instructions: all lanes must take part
 };
-// Leaves `operands` and blocks until every lane of `mask` has arrived; the last one calls compute(operands of all
-// lanes).
+// Blocks until every lane of `mask` has arrived with its `operands`; the last one calls compute(operands of all lanes).
 using WarpFunction = void (*)(void** lane_operands, uint32_t mask);
 void warp_collective(uint32_t mask, const char* name, unsigned flags, WarpFunction compute, void* operands, Loc);
 
@@ -36,15 +35,16 @@ void sync_threads(Loc);
 int sync_threads_reduce(int predicate, Reduce, Loc);
 void named_barrier(int id, int threads, bool wait, Loc);
 
-// The barrier of the cluster, and an asynchronous write to the shared memory of one of its blocks: what lies there at
-// the place of `p` here, counted by the mbarrier at the place of `barrier`.
+// The barrier of the cluster, and an asynchronous store to the shared memory of block `rank` of the cluster: p and
+// barrier are addresses in this block, and the same offsets in block `rank` give the destination and the mbarrier that
+// counts the bytes.
 void cluster_arrive(Loc);
 void cluster_wait(Loc);
 unsigned cluster_rank();
 unsigned cluster_size();
 void cluster_store_async(void* p, uint64_t* barrier, unsigned rank, const void* value, size_t bytes, Loc);
 
-// Of a launch that may start before those before it have ended.
+// For launches that may start before the earlier ones have ended.
 void wait_for_earlier_launches();
 
 unsigned lane_id();
@@ -55,7 +55,7 @@ void* dynamic_shared(size_t align, Loc);
 void* static_shared(const void* key, size_t bytes, size_t align, Loc);
 uint32_t shared_address(const void* p, Loc);  // the 32-bit window address of PTX
 
-// An atomic access: an exception to the race rules, counted as traffic.
+// Notes an atomic access: it cannot race with another one, and counts as traffic.
 void note_atomic(const void* p, size_t bytes, Loc);
 
 }  // namespace simt

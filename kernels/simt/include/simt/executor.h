@@ -32,7 +32,7 @@ struct Options {
   bool late_streams = false;                       // work of a stream runs when somebody waits for it
   int64_t fail_launch = 0;                         // the device is lost at this launch, counted from 1; 0: never
   size_t memory = size_t(80) << 30, occupied = 0;  // of the device; of it, what other programs hold
-  int devices = 1;                                 // cards that the runtime tells of; they share the memory
+  int devices = 1;                                 // number of devices that the runtime reports; they share the memory
   int arch = 90;                                   // 80 or 90: limits of shared memory, which instructions exist
   size_t stack_bytes = 0;                          // of one CUDA thread; 0: 64 KiB (256 KiB under AddressSanitizer)
 };
@@ -52,11 +52,11 @@ struct Stats {
   uint64_t global_load_bytes, global_store_bytes, global_atomic_bytes;  // loads include async_global_bytes
   // Option traffic: per warp access. A sector is 32 bytes; ideal wavefronts are those of a conflict-free access.
   uint64_t global_load_sectors, global_store_sectors;
-  // Sectors that one launch touches at all: what a cache that holds the launch's data would move from and to memory.
-  // Loaded: those that a block loads before it stores there.
+  // Distinct sectors that a launch touches, summed over launches: the traffic of a cache that is large enough for a
+  // launch's data. A sector counts as loaded if a block loads from it before it stores there.
   uint64_t global_load_distinct, global_store_distinct;
   uint64_t global_width[5];  // warp accesses to global memory by bytes a lane: 1, 2, 4, 8, 16
-  uint64_t memset_bytes;     // by cudaMemset and cudaMemsetAsync: no kernel's
+  uint64_t memset_bytes;     // by cudaMemset and cudaMemsetAsync
   uint64_t products;         // by cublasLtMatmul
   uint64_t shared_load_bytes, shared_store_bytes, shared_wavefronts, shared_ideal_wavefronts;
 };
@@ -69,7 +69,7 @@ struct KernelStats {
   size_t dynamic_shared;
   Stats stats;
 };
-// The same, kernel by kernel, in the order of their first launches.
+// The same for each kernel, in the order of first launches.
 std::vector<KernelStats> stats_by_kernel();
 
 // Message of the last failed launch of this process; empty if the last launch passed.

@@ -1,5 +1,5 @@
-// Device intrinsics: bits, math and cached loads. Approximate ones are exact here; tolerances must allow for
-// hardware's.
+// Device intrinsics: bits, math and cached loads. The approximate ones are exact here; tolerances must allow for the
+// hardware's error.
 #pragma once
 
 #include <math.h>

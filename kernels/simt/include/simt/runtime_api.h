@@ -1,7 +1,7 @@
 // The host half of the CUDA runtime that launchers and the device layer use. Device memory is host memory, one heap
 // block per allocation, so AddressSanitizer sees its ends. Streams execute at once, in the order of the calls, or at
-// the last moment that the caller's waits allow (option late_streams): then a missing wait reads what was there before,
-// as on a device that is slow. Captures are recorded and replayed, and refuse what CUDA refuses.
+// the last moment that the caller's waits allow (option late_streams): then a missing wait reads the old contents, as
+// it would on a slow device. Captured graphs can be launched, and captures refuse the calls that CUDA refuses.
 #pragma once
 
 #include <simt/vector_types.h>
@@ -143,7 +143,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp*, int device);
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int device);
 cudaError_t cudaDeviceSynchronize();
 
-cudaError_t cudaGetLastError();  // and clears it
+cudaError_t cudaGetLastError();  // clears the error
 cudaError_t cudaPeekAtLastError();
 const char* cudaGetErrorName(cudaError_t);
 const char* cudaGetErrorString(cudaError_t);  // of a failed launch: the executor's report
@@ -164,7 +164,7 @@ requires(!std::is_void_v<T>) cudaError_t cudaMallocHost(T** p, size_t bytes) {
 }
 
 namespace simt {
-// One launch: `entry(arguments)` calls the kernel once, as one CUDA thread.
+// One launch. `entry(arguments)` calls the kernel once, as one CUDA thread.
 struct Grid {
   cudaLaunchConfig_t config;
   const void* kernel;
@@ -177,7 +177,7 @@ struct Grid {
 cudaError_t run_grid(const Grid&);
 }  // namespace simt
 
-// Of a Hopper card whose GPCs have 16 multiprocessors or more, a block each.
+// The value of a Hopper card whose GPCs have at least 16 multiprocessors, with one block on each.
 cudaError_t cudaOccupancyMaxActiveClusters(int* count, const void* kernel, const cudaLaunchConfig_t*);
 
 template <class... P, class... A>

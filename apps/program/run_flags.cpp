@@ -1,0 +1,94 @@
+#include "apps/program/run_flags.h"
+
+#include <filesystem>
+
+#include "apps/program/device_flags.h"
+
+namespace encore {
+
+void add_output_flag(Cli& cli, const std::string& help) {
+  cli.text(kStart, "output", help, "DIR").path().may_change_on_resume();
+}
+
+void add_saving_flags(Cli& cli) {
+  cli.flag(kSaving, "resume", "continue the run in --output from its newest state; its own flags hold again")
+      .may_change_on_resume();
+  cli.text(kSaving, "resume-from", "--resume from this state instead of the newest: step-N; later ones are set aside",
+           "step-N")
+      .may_change_on_resume();
+  cli.number(kSaving, "save-minutes", "minutes between states to resume from; 0: by --save-every alone", 30, 0, 1e6)
+      .may_change_on_resume();
+  cli.integer(kSaving, "save-every", "steps between states to resume from; 0: by --save-minutes alone", 0, 0,
+              int64_t(1) << 40)
+      .may_change_on_resume();
+  cli.integer(kSaving, "keep", "newest states to keep (the best one stays too)", 2, 1, 1 << 20).may_change_on_resume();
+  cli.choice(kSaving, "on-save-error", "a file that cannot be written ends the run (74), or is said and tried again",
+             {"stop", "continue"}, "stop")
+      .may_change_on_resume();
+  cli.choice(kSaving, "on-nonfinite",
+             "a loss or gradient that is not finite ends the run (70), or its step is left out; three in a row end it",
+             {"stop", "skip"}, "stop")
+      .may_change_on_resume();
+}
+
+void add_reduce_flag(Cli& cli) {
+  cli.choice(kSpeedFlags, "reduce-dtype",
+             "precision in which gradients travel between GPUs; bf16 halves the traffic and rounds the sums",
+             {"fp32", "bf16"}, "fp32");
+}
+
+OnNonFinite on_nonfinite(const Cli& cli) {
+  return cli.get("on-nonfinite") == "skip" ? OnNonFinite::kSkip : OnNonFinite::kStop;
+}
+OnSaveError on_save_error(const Cli& cli) {
+  return cli.get("on-save-error") == "continue" ? OnSaveError::kContinue : OnSaveError::kStop;
+}
+DType reduce_dtype(const Cli& cli) {
+  return cli.get("reduce-dtype") == "bf16" ? DType::kBF16 : DType::kF32;
+}
+
+bool resumes(const Cli& cli) {
+  return cli.get_flag("resume") || !cli.get("resume-from").empty();
+}
+
+bool parse_run_flags(const std::function<Cli()>& declare, int argc, char** argv, Cli& cli) {
+  cli = declare();
+  if (!cli.parse(argc, argv)) return false;
+  const std::string output = cli.get("output");
+  if (cli.declares("dry-run") && cli.get_flag("dry-run") && resumes(cli) && !output.empty()) {
+    check(!RunFolder::holds_run(output),
+          "--dry-run is for a run that has not begun, and --output {} holds one: leave out --resume and name another",
+          output);
+    cli.set("resume", "false");
+    cli.set("resume-from", "");
+  }
+  if (!resumes(cli)) {
+    check(output.empty() || !RunFolder::holds_run(output),
+          "--output {}: holds a run already: continue it with --resume, or name another folder", output);
+    return true;
+  }
+  check(!output.empty(), "--resume needs --output: the folder of the run to continue");
+  const std::string file = output + "/config.json";
+  if (!std::filesystem::exists(file)) return true;
+  std::vector<std::string> words{argv[0], "--config=" + file};
+  words.insert(words.end(), argv + 1, argv + argc);
+  std::vector<const char*> pointers;
+  for (const std::string& w : words) pointers.push_back(w.c_str());
+  cli = declare();
+  cli.parse(int(pointers.size()), pointers.data());
+  return true;
+}
+
+OutputSpec output_spec(const Cli& cli, const std::string& stem) {
+  OutputSpec output{.folder = cli.get("output"),
+                    .stem = stem,
+                    .resume = resumes(cli),
+                    .resume_from = cli.get("resume-from"),
+                    .config = cli.repeatable(),
+                    .fixed_on_resume = cli.fixed_on_resume()};
+  output.config["resume"] = false;
+  output.config["resume-from"] = "";
+  return output;
+}
+
+}  // namespace encore

@@ -1,0 +1,82 @@
+#include "apps/program/run_program.h"
+
+#include <stdio_ext.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+#include <string>
+#include <thread>
+
+#include "apps/program/thread_waiting.h"
+#include "kernels/base/check.h"
+
+namespace encore {
+namespace {
+
+// Prints the one line of an error and returns the program's exit code. who: "dapt_train", or with its rank.
+int report_error(const std::string& who, const std::exception& e) {
+  const auto* error = dynamic_cast<const Error*>(&e);
+  const int code = error ? error->exit_code() : 70;
+  std::string message = dynamic_cast<const std::bad_alloc*>(&e) ? "out of memory" : e.what();
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  if (code == 2) ::__fpurge(stdout);
+  std::fflush(stdout);
+  std::fprintf(stderr, "%s: %s\n", who.c_str(), message.c_str());
+  std::fflush(stderr);
+  return code;
+}
+
+// Ranks tend to fail alike (a flag, a file). The others wait until rank 0 has printed its line and ended them, so that
+// one line appears and not one a rank.
+void let_rank_0_go_first(int rank) {
+  if (rank != 0) std::this_thread::sleep_for(std::chrono::seconds(2));
+}
+
+}  // namespace
+
+int run_program(const char* name, const std::function<int()>& body) {
+  wait_politely();
+  // Without this a file-size limit would end the process; ignored, the write fails as on a full disk (74).
+  ::signal(SIGXFSZ, SIG_IGN);
+  // The buffer holds the output of a program that may still refuse; a refusal drops it.
+  if (!::isatty(STDOUT_FILENO)) std::setvbuf(stdout, nullptr, _IOFBF, size_t(1) << 18);
+  try {
+    return body();
+  } catch (const std::exception& e) {
+    return report_error(name, e);
+  }
+}
+
+int run_as_one_process(const char* name, const std::function<int()>& body) {
+  const LauncherRank place = launcher_rank();
+  if (place.size > 1 && place.rank != 0) {
+    let_rank_0_go_first(place.rank);
+    return 2;
+  }
+  return run_program(name, [&] {
+    check(place.size == 1, "this program works as one process: start it without mpirun");
+    return body();
+  });
+}
+
+int run_over_ranks(const char* name, const std::function<int(Communicator&)>& body) {
+  return run_program(name, [&] {
+    const std::unique_ptr<Communicator> comm = make_communicator();
+    if (!comm->root() && !std::freopen("/dev/null", "w", stdout)) fail("/dev/null cannot be opened");
+    try {
+      return body(*comm);
+    } catch (const std::exception& e) {
+      if (comm->size() == 1) throw;
+      let_rank_0_go_first(comm->rank());
+      // A return would leave the others waiting for this rank in a sum.
+      comm->abort(report_error(comm->root() ? name : fmt::format("{} (rank {})", name, comm->rank()), e));
+    }
+  });
+}
+
+}  // namespace encore

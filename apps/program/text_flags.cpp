@@ -1,0 +1,76 @@
+#include "apps/program/text_flags.h"
+
+#include <filesystem>
+
+namespace encore {
+namespace {
+
+void add_text_field(Cli& cli, const char* group) {
+  cli.text(group, "text-field", "jsonl key, csv or tsv column that holds the text", "NAME", "text");
+}
+
+}  // namespace
+
+Cli::Flag add_corpus_files(Cli& cli, const char* group, const char* name, const std::string& purpose) {
+  return cli
+      .list(group, name,
+            "text " + purpose +
+                ": .txt, .jsonl, .csv, .tsv, each plain, .gz or .zst; several files, globs, or - for standard input",
+            "FILE")
+      .path();
+}
+
+void add_corpus_flags(Cli& cli, const char* group) {
+  add_text_field(cli, group);
+  cli.flag(group, "blank-line-documents", "in .txt, documents end at a blank line (else every line is one)");
+}
+
+CorpusOptions corpus_options(const Cli& cli, const std::string& files) {
+  cli.required(files);
+  return {.files = cli.get_list(files),
+          .text_field = cli.get("text-field"),
+          .blank_line_documents = cli.get_flag("blank-line-documents")};
+}
+
+Cli::Flag add_cache_flag(Cli& cli, const char* group) {
+  return cli.text(group, "cache-dir", "where tokenized corpora are kept [$ENCORE_CACHE, else ~/.cache/encore]", "DIR")
+      .path()
+      .may_change_on_resume();
+}
+
+void add_masking_flags(Cli& cli, const char* length_group, const char* group) {
+  cli.integer(length_group, "seq-length", "longest sequence in tokens, <s> and </s> counted", 512, 8, 1 << 20);
+  cli.number(group, "mlm-probability", "share of the tokens to be predicted", 0.15, 1e-6, 0.999);
+  cli.choice(group, "masking", "what is masked at a time", {"token", "whole-word"}, "token");
+}
+
+void add_eval_tokens_flag(Cli& cli, const char* group, int64_t default_value) {
+  cli.integer(group, "eval-tokens",
+              "an evaluation of more text than this many tokens takes windows spread over it, always the same; 0: all",
+              default_value, 0, int64_t(1) << 40);
+}
+
+void add_row_flags(Cli& cli, const char* group, RowFields fields) {
+  add_text_field(cli, group);
+  if (fields.pair) cli.text(group, "text-pair-field", "key or column of the second text of a pair", "NAME");
+  if (fields.label) cli.text(group, "label-field", "key or column of the label", "NAME", "label");
+  cli.integer(group, "max-length", "longest input in tokens, <s> and </s> counted; longer ones are cut", 512, 4,
+              1 << 20);
+}
+
+LabelledOptions row_options(const Cli& cli) {
+  const auto field = [&](const char* flag) { return cli.declares(flag) ? cli.get(flag) : ""; };
+  return {.text_field = field("text-field"),
+          .text_pair_field = field("text-pair-field"),
+          .label_field = field("label-field")};
+}
+
+std::vector<LabelledRow> read_rows(const Cli& cli, const Communicator& comm) {
+  const std::string path = cli.required("data");
+  std::error_code ignored;
+  check(comm.size() == 1 || !std::filesystem::exists(path, ignored) || std::filesystem::is_regular_file(path, ignored),
+        "--data {}: a pipe can be read by one process alone: put the rows into a file, or start without mpirun", path);
+  return read_labelled(path, row_options(cli));
+}
+
+}  // namespace encore

@@ -1,0 +1,36 @@
+// The flags that name text: a corpus of documents, or rows to classify.
+#pragma once
+
+#include "apps/program/cli.h"
+#include "data/sequences/dataset.h"
+#include "data/sequences/labelled.h"
+#include "optim/communicator.h"
+
+namespace encore {
+
+// Declares the list flag that names the files of a corpus. purpose: "to train on".
+Cli::Flag add_corpus_files(Cli&, const char* group, const char* name, const std::string& purpose);
+// Declares --text-field and --blank-line-documents.
+void add_corpus_flags(Cli&, const char* group);
+// files: the name of the list flag. Throws Error when it is empty.
+CorpusOptions corpus_options(const Cli&, const std::string& files);
+
+// Declares --cache-dir.
+Cli::Flag add_cache_flag(Cli&, const char* group);
+// Declares --seq-length, --mlm-probability and --masking.
+void add_masking_flags(Cli&, const char* length_group, const char* group);
+// Declares --eval-tokens.
+void add_eval_tokens_flag(Cli&, const char* group, int64_t default_value);
+
+struct RowFields {
+  bool pair = false, label = false;
+};
+// Declares --text-field, of the RowFields --text-pair-field and --label-field, and --max-length.
+void add_row_flags(Cli&, const char* group, RowFields);
+// A field is empty where the program does not declare its flag.
+LabelledOptions row_options(const Cli&);
+// The rows of --data, read by every rank. Throws Error as read_labelled does, and for a pipe that several ranks would
+// have to read.
+std::vector<LabelledRow> read_rows(const Cli&, const Communicator&);
+
+}  // namespace encore

@@ -1,0 +1,32 @@
+// The rows of a fine-tuning, its results.json, and what its states remember of the seeds.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "train/finetuning.h"
+#include "train/seed_run.h"
+
+namespace encore {
+
+// Prints a line a file. Throws Error naming file and line or label; where all rows have the same label.
+LabelledData read_labelled_data(const RowsSpec&, const Tokenizer&, int threads);
+
+// {"metric", "labels", "seeds": [...], "dev": {...}, "test": {...}} with mean and both standard deviations of each
+// score over the seeds.
+nlohmann::json results_json(const std::vector<SeedResult>&, const std::string& metric,
+                            const std::vector<std::string>& labels, bool with_test);
+void print_results(const nlohmann::json& results);
+
+// Where a fine-tuning stands: the seeds that are done.
+struct FinetuneProgress {
+  std::vector<SeedResult> results;
+  int64_t steps = 0;  // of all seeds
+};
+// Scores are kept as counts of labels, which are exact.
+nlohmann::json to_json(const FinetuneProgress&, const SeedProgress& under_way);
+// Throws DamagedState naming the state's folder.
+FinetuneProgress finetune_progress_from_json(const nlohmann::json&, const std::string& dir, SeedProgress& under_way);
+
+}  // namespace encore

@@ -1,0 +1,181 @@
+#include "train/pretraining.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "kernels/base/atomic_file.h"
+#include "kernels/base/human.h"
+#include "model/checkpoint.h"
+#include "optim/device_communicator.h"
+#include "train/dry_run.h"
+#include "train/resume.h"
+#include "train/run_memory.h"
+
+namespace encore {
+namespace {
+
+// What a run computes with, from the device to the trainer. Members are made in this order.
+class Pretraining {
+ public:
+  Pretraining(RunSpec spec, Communicator& processes, const ReportMakerOf& report_of)
+      : spec_(std::move(spec)),
+        report_of_(report_of),
+        tokenizer_(Tokenizer::load(spec_.model_dir)),
+        device_(open(processes)),
+        devices_(over_devices(processes, *device_.backend)),
+        comm_(devices_ ? *devices_ : processes),
+        profiler_(comm_.root() ? make_profiler(spec_.profile, device_) : nullptr) {}
+
+  RunEnd run();
+
+ private:
+  Device open(Communicator& processes) {
+    for (const std::string& note : spec_.notes) opening_.say("{}", note);
+    check_vocabulary(spec_.model, tokenizer_, spec_.model_dir);
+    return open_device(spec_.device, threads_for_rank(processes), processes.local_rank(), processes.local_size());
+  }
+  RunEnd train(const RunData&, Reservation&, const TextBatches&, const RunMemory&);
+  RunEnd train_in_folder(const RunData&, Reservation&, Trainer&, const Evaluator&);
+  void start_from_checkpoint(Model&);
+  std::optional<RunFolder> open_folder();
+  void say_steps(const Trainer&, const RunData&);
+  void add_report(const RunFolder&, const RunData&, const Trainer&);
+
+  RunSpec spec_;
+  const ReportMakerOf& report_of_;
+  Opening opening_;
+  Tokenizer tokenizer_;
+  Device device_;
+  std::unique_ptr<Communicator> devices_;  // where several ranks have one each
+  Communicator& comm_;
+  std::unique_ptr<Profiler> profiler_;
+};
+
+RunEnd Pretraining::run() {
+  opening_.say("{}; {}", device_.description(), comm_.description());
+  spool_streams(spec_.text, comm_);
+  const RunData data = open_data(spec_.text, tokenizer_, comm_, device_.threads, opening_);
+  spec_.batches.total_examples = total_examples(spec_.length, data.train->examples(), spec_.batches.batch_sequences);
+  const std::shared_ptr<const Objective> objective = make_masking(spec_.masking, tokenizer_);
+  const TextBatches source(data.train, objective, spec_.model.pad_token_id, spec_.batches, comm_.size());
+
+  // Before the model is made: what does not fit is refused here.
+  const RunMemory memory = plan_memory(spec_.model, spec_.model_dir, device_, data, spec_.batches, objective,
+                                       spec_.step.reduce_dtype, comm_);
+  opening_.say("\nMemory plan, micro-batches of {} tokens\n{}", with_commas(memory.capacity.tokens),
+               to_text(memory.plan));
+  const std::unique_ptr<Model> model = make_mlm(spec_.model, *device_.backend, device_.dtype, Mode::kTraining);
+  Reservation reservation(*model, memory.capacity, Mode::kTraining);
+  const RunEnd end = train(data, reservation, source, memory);
+  if (profiler_) profiler_->finish(stdout);
+  return end;
+}
+
+RunEnd Pretraining::train(const RunData& data, Reservation& reservation, const TextBatches& source,
+                          const RunMemory& memory) {
+  Trainer trainer(reservation, source, comm_, spec_.step);
+  const std::shared_ptr<const Objective> eval_objective = make_masking(spec_.eval_masking, tokenizer_);
+  const Evaluator evaluator(data.eval, eval_objective,
+                            std::min(spec_.batches.tokens_per_batch, memory.capacity.tokens));
+  if (spec_.run.eval_every == 0) spec_.run.eval_every = std::max<int64_t>(1, (trainer.steps() + 9) / 10);
+  spec_.run.eval_name = data.eval_name;
+  spec_.run.planned_bytes = memory.plan.total();
+  spec_.run.profiler = profiler_.get();
+  // Before the folder is made: a checkpoint that is refused leaves nothing behind.
+  if (!spec_.output.resume) start_from_checkpoint(reservation.model());
+  if (!spec_.dry_run) return train_in_folder(data, reservation, trainer, evaluator);
+  say_steps(trainer, data);
+  dry_run({.trainer = trainer,
+           .reservation = reservation,
+           .data = data,
+           .eval_objective = eval_objective,
+           .comm = comm_,
+           .batches = spec_.batches,
+           .options = spec_.run,
+           .output = spec_.output.folder});
+  return RunEnd::kFinished;
+}
+
+RunEnd Pretraining::train_in_folder(const RunData& data, Reservation& reservation, Trainer& trainer,
+                                    const Evaluator& evaluator) {
+  std::optional<RunFolder> folder = open_folder();
+  RunFolder* own = folder ? &*folder : nullptr;
+  Model& model = reservation.model();
+  RunState state{.train_fingerprint = data.train_fingerprint,
+                 .eval_fingerprint = data.eval_fingerprint,
+                 .model_fingerprint = layout_fingerprint(model.params())};
+  if (const int64_t from = state_to_resume(own, spec_.output.resume_from, comm_); from >= 0) {
+    state = continue_from(spec_.output.folder, from, own, state, [&](const std::string& dir, const RunState& saved) {
+      load_state(dir, saved, {.params = &model.params(), .optimizer = &trainer.optimizer()});
+    });
+    trainer.set_skipped(state.skipped, state.skipped_in_row);
+    opening_.say("\nresumed from {}/state/step-{}", spec_.output.folder, from);
+  } else if (spec_.output.resume) {
+    start_from_checkpoint(model);
+  }
+  for (const std::string& note : spec_.model.notes) opening_.say("note: {}", note);
+  if (folder) folder->remove_other_events(state.events_file);
+  say_steps(trainer, data);
+  if (folder) add_report(*folder, data, trainer);
+  TrainingRun training(trainer, reservation, &evaluator, comm_, own, state, spec_.run,
+                       [&](const std::string& dir) { tokenizer_.save(dir, int(spec_.model.max_length())); });
+  return training.run();
+}
+
+void Pretraining::start_from_checkpoint(Model& model) {
+  const LoadReport report = load_weights(spec_.model_dir, model.params(), spec_.model, spec_.step.seed);
+  opening_.say("\n{}", report.summary());
+  for (const std::string& note : report.notes) opening_.say("note: {}", note);
+  if (report.mlm_head_fresh)
+    opening_.say("note: {} has no MLM head: it is freshly initialised, the first steps train it", report.file);
+}
+
+std::optional<RunFolder> Pretraining::open_folder() {
+  if (!comm_.root()) return std::nullopt;
+  OutputSpec& output = spec_.output;
+  std::optional<RunFolder> folder;
+  if (output.resume) {
+    folder.emplace(RunFolder::reopen(output.folder));
+    const std::string file = folder->file("config.json");
+    if (std::filesystem::exists(file)) {
+      std::ifstream in(file);
+      check_same_config(nlohmann::json::parse(in), spec_.config_in_force(device_.dtype), output.fixed_on_resume, file);
+      return folder;
+    }
+    opening_.say("--resume: {} holds no run: a new one begins", output.folder);
+  } else if (output.folder.empty()) {
+    folder.emplace(RunFolder::create_numbered("runs", output.stem));
+    output.folder = folder->path();
+  } else {
+    folder.emplace(RunFolder::create(output.folder));
+  }
+  folder->write_config(spec_.config_in_force(device_.dtype).dump(2) + "\n");
+  return folder;
+}
+
+// The last line of the opening, which is published with it.
+void Pretraining::say_steps(const Trainer& trainer, const RunData& data) {
+  const std::string& output = spec_.output.folder;
+  opening_.say("\n{} steps of {} examples ({:.4g} passes over {}), {} to {}", trainer.steps(),
+               spec_.batches.batch_sequences, double(spec_.batches.total_examples) / double(data.train->examples()),
+               with_commas(data.train->examples()), spec_.model_dir,
+               output.empty() ? "a fresh folder of runs/" : output);
+  opening_.publish();
+}
+
+// Writes ledger.json, which reports are made from, and has report.html made as the run goes on.
+void Pretraining::add_report(const RunFolder& folder, const RunData& data, const Trainer& trainer) {
+  const nlohmann::json ledger =
+      ledger_json(data, spec_.program, trainer.steps(), device_.description(), comm_.description());
+  write_file_atomic(folder.file("ledger.json"), ledger.dump(2) + "\n");
+  if (report_of_) spec_.run.report = report_of_(folder.path());
+}
+
+}  // namespace
+
+RunEnd pretrain(RunSpec spec, Communicator& processes, const ReportMakerOf& report_of) {
+  return Pretraining(std::move(spec), processes, report_of).run();
+}
+
+}  // namespace encore

@@ -1,0 +1,22 @@
+// Text that all ranks of a run read: rank 0 reads first what can be read once, and builds what is built once.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "data/sequences/dataset.h"
+#include "data/tokenizer/tokenizer.h"
+#include "optim/communicator.h"
+
+namespace encore {
+
+// The files with streams among them (standard input, pipes) replaced by copies, which rank 0 makes in the cache folder.
+// Every rank gets the same list. cache_dir: as TokenCacheOptions::dir.
+std::vector<std::string> spool_streams(const std::vector<std::string>& files, const std::string& cache_dir,
+                                       Communicator&);
+
+// Dataset::open on every rank. Rank 0 builds the token cache with the cores of the ranks that wait for it on its
+// machine; the others find it. A stop signal (train/signals.h) ends the building.
+Dataset open_dataset(DatasetOptions, const Tokenizer&, Communicator&);
+
+}  // namespace encore
