@@ -1,7 +1,7 @@
 // Rows of a text, jsonl, csv or tsv file, one at a time, in bounded memory.
 //
 // The ending of the name, before an optional .gz or .zst, decides the kind:
-//   .txt                     a line is a row with the one field "text"; on request, the lines up to a blank one are
+//   .txt                     a row is a line, or on request the lines up to a blank one; its one field is "text"
 //   .jsonl .json .ndjson     a line is a JSON object; blank lines are skipped
 //   .csv .tsv                RFC 4180 (quotes, newlines inside quotes, CRLF); separated by commas or tabs; the first
 //                            record names the columns; blank lines are skipped

@@ -17,9 +17,9 @@
 namespace encore {
 namespace {
 
-constexpr int32_t kReadyIds = 1 << 17;  // the decimals of greater ids are worked out
+constexpr int32_t kReadyIds = 1 << 17;  // greater ids are formatted one by one
 
-// One pass over the documents: threads take turns at reading a piece and work on it side by side.
+// One pass over the documents: threads take turns at reading a piece, and encode their pieces in parallel.
 class Pass {
  public:
   Pass(CorpusReader& reader, const Tokenizer& tokenizer, const IdListWriter& writer, const TokenLinesOptions& options,
@@ -30,8 +30,8 @@ class Pass {
     around_ = tokenizer.specials().single;
   }
 
-  // Until the corpus ends or `take` returns false for a piece; then some further pieces may have been read: they have
-  // been given to `take` as well. Returns whether the corpus has ended.
+  // Runs until the corpus ends or `take` returns false. `take` still gets the pieces that were read before that.
+  // Returns true if the corpus has ended.
   bool run() {
     threads_ = options_.threads > 0 ? options_.threads : omp_get_max_threads();
     std::vector<std::thread> others;
@@ -53,7 +53,7 @@ class Pass {
         std::string lines;
         size_t bytes = 0;
         for (const std::string& text : texts) bytes += text.size() + 16;
-        lines.reserve(2 * bytes);  // most texts need less; what is not written to takes no memory
+        lines.reserve(2 * bytes);  // most texts need less; pages that are not written take no memory
         for (const std::string& text : texts) {
           ids.clear();
           tokenizer_.encode(text, ids);
@@ -76,7 +76,7 @@ class Pass {
   bool read(std::vector<std::string>& texts, size_t& piece) {
     const std::lock_guard reading(input_);
     {
-      // Threads must not run ahead of one that is slow, or the lines that wait for it fill the memory.
+      // Threads must not run far ahead of a slow one, or the lines that wait for it fill the memory.
       std::unique_lock lock(output_);
       given_.wait(lock, [this] { return stop_ || pieces_read_ < pieces_given_ + 4 * size_t(threads_); });
       if (stop_ || ended_) return false;
@@ -91,7 +91,7 @@ class Pass {
         texts.push_back(std::move(text));
       }
     } catch (...) {
-      // Before another thread may read: what a reader says after its first error is of no use.
+      // While the lock on input_ is held: a reader must not be called again after its first error.
       stop_at_error();
       throw;
     }
@@ -121,12 +121,12 @@ class Pass {
   SpecialsTemplate::Single around_;  // empty: none are written
   int threads_ = 1;
 
-  std::mutex input_;  // of the reader and documents_
+  std::mutex input_;  // guards the reader and documents_
   int64_t documents_ = 0;
 
-  std::mutex output_;  // of all below; taken after input_
+  std::mutex output_;  // guards all below; taken after input_
   std::condition_variable given_;
-  std::map<size_t, std::string> waiting_;  // made before a piece that comes earlier
+  std::map<size_t, std::string> waiting_;  // finished before an earlier piece
   size_t pieces_read_ = 0, pieces_given_ = 0;
   bool ended_ = false, stop_ = false;
   std::exception_ptr error_;
@@ -145,7 +145,7 @@ IdListWriter::IdListWriter(int32_t vocab_size) : decimals_(size_t(std::clamp(voc
 inline char* IdListWriter::put(int32_t id, char* out) const {
   if (size_t(uint32_t(id)) < decimals_.size()) {
     const Decimal& d = decimals_[size_t(id)];
-    std::memcpy(out, &d, sizeof d);  // of a fixed size; what is past the text is overwritten by what follows
+    std::memcpy(out, &d, sizeof d);  // fixed size; the next id overwrites what is past the text
     return out + d.size;
   }
   *out++ = ',', *out++ = ' ';

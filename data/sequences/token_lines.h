@@ -13,7 +13,7 @@
 
 namespace encore {
 
-// Writes lists of ids from ready-made decimals: some ten times as fast as formatting each.
+// Writes lists of ids from a table of decimals, about ten times as fast as formatting each id.
 class IdListWriter {
  public:
   explicit IdListWriter(int32_t vocab_size);  // ids in [0, vocab_size)
@@ -33,16 +33,16 @@ class IdListWriter {
 };
 
 struct TokenLinesOptions {
-  bool special = true;                    // <s> and </s> around each document
+  bool special = true;                    // the template's special tokens around each document
   int threads = 0;                        // 0: all of OpenMP's
   size_t held_bytes = size_t(256) << 20;  // text held back while the corpus is not read to its end
   size_t piece_bytes = size_t(1) << 17;   // documents that a thread takes at a time
 };
 
-// Gives the lines to `sink`, in order, many at a time, from one thread at a time; returns the number of documents.
-// Nothing is given before every document has been read without an error: a corpus whose lines take more than
-// held_bytes is read to its end once for that and a second time from where the held lines end. Throws what
-// CorpusReader, Tokenizer::build_inputs and `sink` throw.
+// Gives the lines to `sink` in order, many at a time, from one thread at a time. Returns the number of documents.
+// `sink` gets nothing before every document has been read without an error. Where the lines take more than held_bytes,
+// the corpus is read twice: once to its end, and again from the first line that was not held. Throws the errors of
+// CorpusReader and `sink`, and Error where options.special is set and the tokenizer's template is empty.
 int64_t print_token_lines(const std::vector<std::string>& files, const CorpusOptions&, const Tokenizer&,
                           const TokenLinesOptions&, const std::function<void(std::string_view)>& sink);
 
