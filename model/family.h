@@ -1,6 +1,6 @@
-// The families of encoders that Encore serves. One table (family.cpp) has what differs between them and needs no code of
-// its own: names of tensors, defaults of config.json, the position rule. No other file names a family. A new family is
-// an entry in the table, and a module where its embeddings, layers or heads compute something else.
+// The families of encoders that Encore serves. One table (family.cpp) has what differs between them and needs no code
+// of its own: names of tensors, defaults of config.json, the position rule. No other file names a family. A new family
+// is an entry in the table, and a module where its embeddings, layers or heads compute something else.
 #pragma once
 
 #include <cstdint>
