@@ -47,7 +47,7 @@ std::unique_ptr<Backend> required_backend(std::string_view device, const char* f
 
 std::unique_ptr<Backend> make_backend(std::string_view device, int threads, int local_rank, int local_ranks) {
   const Place place{local_rank, local_ranks};
-  check(threads >= 0, "--threads {} is negative", threads);
+  check(threads >= 0, "{} threads: must be at least 0", threads);
   if (device == "cpu") return std::make_unique<CpuBackend>(threads);
   if (device == "cuda") return required_backend(device, "libencore_cuda.so", place);
   if (device == "simt") return required_backend(device, "libencore_simt.so", place);

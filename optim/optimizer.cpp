@@ -16,11 +16,11 @@ bool decays(const Parameter& p, bool legacy) {
 }  // namespace
 
 Optimizer::Optimizer(ParamStore& params, const AdamWOptions& options) : params_(params), options_(options) {
-  check(options.beta1 >= 0 && options.beta1 < 1, "--adam-beta1 is {}, not in [0, 1)", options.beta1);
-  check(options.beta2 >= 0 && options.beta2 < 1, "--adam-beta2 is {}, not in [0, 1)", options.beta2);
-  check(options.eps > 0, "--adam-eps is {}, not above 0", options.eps);
-  check(options.weight_decay >= 0, "--weight-decay is {}, below 0", options.weight_decay);
-  check(options.clip >= 0, "--clip is {}, below 0", options.clip);
+  check(options.beta1 >= 0 && options.beta1 < 1, "AdamW: beta1 is {}, not in [0, 1)", options.beta1);
+  check(options.beta2 >= 0 && options.beta2 < 1, "AdamW: beta2 is {}, not in [0, 1)", options.beta2);
+  check(options.eps > 0, "AdamW: eps is {}, not above 0", options.eps);
+  check(options.weight_decay >= 0, "AdamW: the weight decay is {}, below 0", options.weight_decay);
+  check(options.clip >= 0, "AdamW: the norm to clip to is {}, below 0", options.clip);
   Backend& backend = params.backend();
   const size_t bytes = size_t(params.length()) * sizeof(float);
   m_ = static_cast<float*>(backend.allocate(bytes));

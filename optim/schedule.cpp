@@ -14,7 +14,7 @@ ScheduleKind parse_schedule(std::string_view name) {
   if (name == "polynomial") return ScheduleKind::kPolynomial;
   if (name == "constant") return ScheduleKind::kConstant;
   if (name == "wsd" || name == "warmup-stable-decay") return ScheduleKind::kWarmupStableDecay;
-  fail("--schedule: '{}' is none of linear, cosine, polynomial, constant, warmup-stable-decay (wsd)", name);
+  fail("schedule '{}' is none of linear, cosine, polynomial, constant, warmup-stable-decay (wsd)", name);
 }
 
 double Schedule::at(int64_t step) const {

@@ -132,9 +132,8 @@ void check_memory(const std::function<MemoryPlan(int64_t tokens)>& plan, int64_t
   if (good)
     advice = fmt::format("--tokens-per-batch {} is the largest that fits", good);
   else if (least > 0)
-    advice = fmt::format(
-        "not even --tokens-per-batch {} fits: a shorter --seq-length or --max-length, --dtype bf16, or a smaller model",
-        least);
+    advice =
+        fmt::format("not even --tokens-per-batch {} fits: shorter inputs, --dtype bf16, or a smaller model", least);
   fail("out of memory: the plan needs {} ({}) and {} leaves {}: {}", human_bytes(double(whole.total())),
        in_one_line(whole), room.source, human_bytes(double(room.bytes + already)), advice);
 }

@@ -11,9 +11,9 @@ void add_output_flag(Cli& cli, const std::string& help) {
 }
 
 void add_saving_flags(Cli& cli) {
-  cli.flag(kSaving, "resume", "continue the run in --output from its newest state; its own flags hold again")
+  cli.flag(kSaving, "resume", "continue the run in --output from its newest state, with its own flags")
       .may_change_on_resume();
-  cli.text(kSaving, "resume-from", "--resume from this state instead of the newest: step-N; later ones are set aside",
+  cli.text(kSaving, "resume-from", "--resume from this state instead of the newest; later states are set aside",
            "step-N")
       .may_change_on_resume();
   cli.number(kSaving, "save-minutes", "minutes between states to resume from; 0: by --save-every alone", 30, 0, 1e6)
@@ -22,11 +22,13 @@ void add_saving_flags(Cli& cli) {
               int64_t(1) << 40)
       .may_change_on_resume();
   cli.integer(kSaving, "keep", "newest states to keep (the best one stays too)", 2, 1, 1 << 20).may_change_on_resume();
-  cli.choice(kSaving, "on-save-error", "a file that cannot be written ends the run (74), or is said and tried again",
+  cli.choice(kSaving, "on-save-error",
+             "a file that cannot be written: stop ends the run (74), continue warns and tries again",
              {"stop", "continue"}, "stop")
       .may_change_on_resume();
   cli.choice(kSaving, "on-nonfinite",
-             "a loss or gradient that is not finite ends the run (70), or its step is left out; three in a row end it",
+             "a loss or gradient that is not finite: stop ends the run (70), skip leaves the step out; three in a row "
+             "end the run",
              {"stop", "skip"}, "stop")
       .may_change_on_resume();
 }

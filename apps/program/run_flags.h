@@ -1,4 +1,4 @@
-// The flags of every program that trains: where the run is written, how it stops and goes on, how ranks sum.
+// The flags of every program that trains: the output folder, saving and resuming, the sums over ranks.
 #pragma once
 
 #include <functional>
@@ -26,11 +26,11 @@ OnSaveError on_save_error(const Cli&);
 DType reduce_dtype(const Cli&);
 
 bool resumes(const Cli&);
-// Parses the command line. A resumed run's own flags hold again where the command line is silent. False: --help was
-// printed. Throws Error where --output holds a run that is not resumed.
+// Parses the command line; of a resumed run the flags of its config.json first. False: --help was printed. Throws Error
+// where --output holds a run and --resume is not given.
 bool parse_run_flags(const std::function<Cli()>& declare, int argc, char** argv, Cli&);
 
-// To be called when every flag has its value in force.
+// REQUIRES that every flag has its value in force.
 OutputSpec output_spec(const Cli&, const std::string& stem);
 
 }  // namespace encore

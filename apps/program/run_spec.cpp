@@ -12,7 +12,7 @@
 namespace encore {
 namespace {
 
-// Nothing given: the bundled example, sized to end within three minutes on two cores.
+// Without --model and --train: the bundled example, sized to end within three minutes on two cores.
 void fill_in_example(Cli& cli, RunSpec& spec) {
   const auto fill = [&](const char* flag, const std::string& value) {
     if (!cli.given(flag)) cli.set(flag, value);
@@ -61,8 +61,8 @@ TextSpec text_spec(const Cli& cli) {
         cli.get("mode"));
   check(!layout.cross_document_attention || layout.mode == SequenceMode::kFull,
         "--cross-document-attention is for --mode full, not {}", cli.get("mode"));
-  // Evaluated are whole documents, cut into windows whatever --mode says: what mlm_eval measures, comparable among
-  // runs.
+  // Evaluations cut whole documents into windows, whatever --mode is: their losses can be compared between runs and
+  // with mlm_eval.
   text.eval = text.train;
   text.eval.cache.corpus.files = cli.get_list("eval");
   text.eval.layout.mode = SequenceMode::kSplit;

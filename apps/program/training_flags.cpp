@@ -10,7 +10,7 @@ namespace {
 
 using Values = std::map<std::string, std::string>;
 
-// Gururangan et al., "Don't Stop Pretraining" (ACL 2020), Table 13. What both columns share.
+// Gururangan et al., "Don't Stop Pretraining" (ACL 2020), Table 13. The values that its columns share.
 Values paper(Values own) {
   own.insert({{"seq-length", "512"},
               {"schedule", "linear"},
@@ -24,8 +24,7 @@ Values paper(Values own) {
   return own;
 }
 
-// Headings of --help, in the order in which a person needs them: what to give, how long, how fast it learns; then what
-// can stay as it is.
+// Headings of --help: first the flags that every run needs, then those that mostly keep their defaults.
 constexpr const char* kHowLong = "How long";
 constexpr const char* kText = "How the text is read and cut";
 constexpr const char* kWatching = "Measure and watch";
@@ -60,7 +59,7 @@ void declare_text(Cli& cli) {
       kText, "mode",
       "full: documents are cut into windows and short ones share an example; pack: whole lines of a document; "
       "split: windows that overlap by --stride; truncate: the start of each document. The loss on --eval is always "
-      "that of split without overlap, as mlm_eval measures it",
+      "measured on windows without overlap, as by mlm_eval",
       {"full", "pack", "split", "truncate"}, "full");
   cli.integer(kText, "stride", "overlap of neighbouring windows in mode split, in tokens", 0, 0, 1 << 20);
   cli.flag(kText, "cross-document-attention", "mode full: documents that share an example see each other");

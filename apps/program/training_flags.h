@@ -12,9 +12,8 @@ const char* name_of(Recipe);  // "dapt"
 
 Cli training_cli(Recipe);
 
-// Reads --model's config.json too. A resumed run's own flags hold again where the command line is silent; no flag at
-// all stands for the bundled example. Throws Error when values cannot hold together.
-// Absent: --help was printed.
+// Reads the command line and --model's config.json. Without --model and --train it is the bundled example. Throws Error
+// for values that contradict each other. Absent: --help was printed.
 std::optional<RunSpec> read_run_spec(Recipe, int argc, char** argv);
 
 }  // namespace encore

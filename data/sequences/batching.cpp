@@ -35,7 +35,7 @@ uint64_t Permutation::operator()(uint64_t i) const {
 StepOrder::StepOrder(int64_t n, int64_t batch_sequences, int64_t total_examples, uint64_t seed)
     : n_(n), batch_(batch_sequences), total_(total_examples), seed_(seed) {
   check(n > 0, "there are no examples to train on");
-  check(batch_sequences > 0, "--batch-sequences {}: must be at least 1", batch_sequences);
+  check(batch_sequences > 0, "steps of {} examples: there must be at least 1", batch_sequences);
   check(total_examples >= 0, "a run of {} examples", total_examples);
 }
 
@@ -63,7 +63,7 @@ std::vector<std::vector<ExampleRef>> micro_batches(const std::vector<ExampleRef>
   for (const ExampleRef& ref : examples) {
     const int64_t tokens = set.example_tokens(ref.example);
     check(tokens <= tokens_per_batch,
-          "--tokens-per-batch {}: an example has {} tokens; give at least --seq-length ({}) or shorten it",
+          "batches of {} tokens: an example has {} tokens; allow at least {} or shorten the sequences",
           tokens_per_batch, tokens, set.seq_length());
     if (batches.empty() || tokens > left) {
       batches.emplace_back();

@@ -138,7 +138,7 @@ int LabelMap::find(const std::string& name) const {
 
 ClassificationSet tokenize_rows(const std::vector<LabelledRow>& rows, const std::string& path,
                                 const Tokenizer& tokenizer, const LabelMap& map, int64_t max_length, int threads) {
-  check(max_length > 0, "--max-length {}: must be positive", max_length);
+  check(max_length > 0, "inputs of at most {} tokens: must be positive", max_length);
   ClassificationSet set;
   set.label = labels_of(rows, path, map);
   std::vector<std::vector<int32_t>> inputs(rows.size());

@@ -24,7 +24,7 @@ int64_t bound_of(double probability, int64_t tokens, double spread) {
 MaskDraws::MaskDraws(const MaskingOptions& options, int32_t mask_id, std::vector<uint8_t> special)
     : options_(options), mask_id_(mask_id), special_(std::move(special)) {
   const MaskingOptions& o = options_;
-  check(o.mlm_probability > 0 && o.mlm_probability <= 1, "--mlm-probability {}: must be above 0 and at most 1",
+  check(o.mlm_probability > 0 && o.mlm_probability <= 1, "masking probability {}: must be above 0 and at most 1",
         o.mlm_probability);
   check(o.mask_share >= 0 && o.random_share >= 0 && o.mask_share + o.random_share <= 1 + 1e-9,
         "share of <mask> {} and of random tokens {}: each must be at least 0, and both together at most 1",

@@ -136,14 +136,15 @@ void check_layout_options(const LayoutOptions& o, const Tokenizer& tokenizer) {
   check(!tokenizer.specials().empty(), "the tokenizer has no <s> and </s>; sequences cannot be made with it");
   const int64_t specials = int64_t(around.size());
   check(o.seq_length > specials && o.seq_length < (int64_t(1) << TokenRun::kLengthBits),
-        "--seq-length {}: must be at least {} ({}) and below {}", o.seq_length, specials + 1,
+        "sequences of {} tokens: the length must be at least {} ({}) and below {}", o.seq_length, specials + 1,
         shortest_sequence(around, tokenizer), int64_t(1) << TokenRun::kLengthBits);
   check(o.stride >= 0 && o.stride < o.seq_length - specials,
-        "--stride {}: must be at least 0 and less than --seq-length - {} = {}", o.stride, specials,
-        o.seq_length - specials);
-  check(o.stride == 0 || o.mode == SequenceMode::kSplit, "--stride {}: only --mode split knows an overlap", o.stride);
+        "windows that overlap by {} tokens: it must be at least 0 and less than the sequence length - {} = {}",
+        o.stride, specials, o.seq_length - specials);
+  check(o.stride == 0 || o.mode == SequenceMode::kSplit,
+        "windows that overlap by {} tokens: only mode split has an overlap", o.stride);
   check(!o.cross_document_attention || o.mode == SequenceMode::kFull,
-        "--cross-document-attention: only --mode full joins documents");
+        "attention across documents: only mode full joins documents");
   check(o.held_out >= 0 && o.held_out < 1, "held-out share {}: must be at least 0 and less than 1", o.held_out);
 }
 

@@ -58,7 +58,7 @@ std::string proc_field(const char* path, std::string_view field) {
 }
 
 [[noreturn]] void no_memory(size_t bytes) {
-  fail("no memory for {} bytes ({:.1f} GiB) on the cpu; use a smaller model or fewer --tokens-per-batch", bytes,
+  fail("no memory for {} bytes ({:.1f} GiB) on the cpu; use a smaller model or smaller batches", bytes,
        double(bytes) / (1u << 30));
 }
 

@@ -93,7 +93,7 @@ TEST(StepOrder, CoversEveryExampleOnceAnEpochForAnyRanks) {
 
 TEST(StepOrder, Errors) {
   expect_parts(error_of([] { StepOrder(0, 1, 1, 0); }), {"no examples"});
-  expect_parts(error_of([] { StepOrder(5, 0, 1, 0); }), {"--batch-sequences 0"});
+  expect_parts(error_of([] { StepOrder(5, 0, 1, 0); }), {"steps of 0 examples"});
   const StepOrder order(5, 2, 5, 0);
   EXPECT_EQ(order.steps(), 3);
   EXPECT_EQ(order.examples(2).size(), 1u);

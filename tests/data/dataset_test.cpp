@@ -255,18 +255,18 @@ TEST(Dataset, FingerprintAndCache) {
 TEST(Dataset, Errors) {
   Corpus corpus({"one", "two"});
   const auto message = [&](SequenceMode mode, int64_t length) { return error_of([&] { corpus.open(mode, length); }); };
-  expect_parts(message(SequenceMode::kFull, 2), {"--seq-length 2", "3"});
-  expect_parts(message(SequenceMode::kFull, int64_t(1) << 24), {"--seq-length"});
+  expect_parts(message(SequenceMode::kFull, 2), {"sequences of 2 tokens", "3"});
+  expect_parts(message(SequenceMode::kFull, int64_t(1) << 24), {"sequences of"});
   corpus.options.layout.stride = 6;
-  expect_parts(message(SequenceMode::kSplit, 8), {"--stride 6", "6"});
+  expect_parts(message(SequenceMode::kSplit, 8), {"overlap by 6", "6"});
   corpus.options.layout.stride = 1;
-  expect_parts(message(SequenceMode::kFull, 8), {"--stride", "split"});
+  expect_parts(message(SequenceMode::kFull, 8), {"overlap by", "split"});
   corpus.options.layout.stride = 0;
   corpus.options.layout.held_out = 1;
   expect_parts(message(SequenceMode::kFull, 8), {"held-out", "1"});
   corpus.options.layout.held_out = 0;
   corpus.options.layout.cross_document_attention = true;
-  expect_parts(message(SequenceMode::kPack, 8), {"--cross-document-attention", "full"});
+  expect_parts(message(SequenceMode::kPack, 8), {"across documents", "full"});
 }
 
 TEST(Dataset, LedgerTable) {

@@ -175,7 +175,7 @@ TEST(Masking, WordsEndAtSpecialsAndAtTheStart) {
 
 TEST(Masking, Errors) {
   const auto error = [](MaskingOptions o) { return error_of([&] { masking_with(o); }); };
-  for (double p : {0.0, -0.1, 1.1, std::nan("")}) expect_parts(error({.mlm_probability = p}), {"--mlm-probability"});
+  for (double p : {0.0, -0.1, 1.1, std::nan("")}) expect_parts(error({.mlm_probability = p}), {"masking probability"});
   expect_parts(error({.mask_share = 0.8, .random_share = 0.3}), {"0.8", "0.3"});
   expect_parts(error({.mask_share = -0.1}), {"-0.1"});
   expect_parts(error_of([] { make_masking({}, 5, std::vector<uint8_t>(5)); }), {"<mask>", "5"});

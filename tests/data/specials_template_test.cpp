@@ -217,9 +217,10 @@ TEST(SpecialsTemplate, AroundSequences) {
   EXPECT_EQ(ids({.mode = SequenceMode::kPack, .seq_length = 6}), "<|abc|<|de|<|fg|");
   EXPECT_EQ(ids({.mode = SequenceMode::kFull, .seq_length = 12}), "<|abcde|<|f|<|g|");
   EXPECT_EQ(ids({.seq_length = 10, .cross_document_attention = true}), "<|abcde|f|<|g|");
-  expect_parts(error_of([&] { ids({.seq_length = 3}); }), {"--seq-length 3", "4", "[CLS], [SEP], a token, [SEP]"});
+  expect_parts(error_of([&] { ids({.seq_length = 3}); }),
+               {"sequences of 3 tokens", "4", "[CLS], [SEP], a token, [SEP]"});
   expect_parts(error_of([&] { ids({.mode = SequenceMode::kSplit, .seq_length = 6, .stride = 3}); }),
-               {"--stride 3", "--seq-length - 3 = 3"});
+               {"overlap by 3", "the sequence length - 3 = 3"});
 }
 
 }  // namespace

@@ -47,11 +47,11 @@ TEST(Optimizer, RefusesOptionsOutOfRange) {
     }
     return "";
   };
-  EXPECT_EQ(refusal([](AdamWOptions& o) { o.beta1 = 1; }), "--adam-beta1 is 1, not in [0, 1)");
-  EXPECT_EQ(refusal([](AdamWOptions& o) { o.beta2 = -0.5; }), "--adam-beta2 is -0.5, not in [0, 1)");
-  EXPECT_EQ(refusal([](AdamWOptions& o) { o.eps = 0; }), "--adam-eps is 0, not above 0");
-  EXPECT_EQ(refusal([](AdamWOptions& o) { o.weight_decay = -1; }), "--weight-decay is -1, below 0");
-  EXPECT_EQ(refusal([](AdamWOptions& o) { o.clip = -1; }), "--clip is -1, below 0");
+  EXPECT_EQ(refusal([](AdamWOptions& o) { o.beta1 = 1; }), "AdamW: beta1 is 1, not in [0, 1)");
+  EXPECT_EQ(refusal([](AdamWOptions& o) { o.beta2 = -0.5; }), "AdamW: beta2 is -0.5, not in [0, 1)");
+  EXPECT_EQ(refusal([](AdamWOptions& o) { o.eps = 0; }), "AdamW: eps is 0, not above 0");
+  EXPECT_EQ(refusal([](AdamWOptions& o) { o.weight_decay = -1; }), "AdamW: the weight decay is -1, below 0");
+  EXPECT_EQ(refusal([](AdamWOptions& o) { o.clip = -1; }), "AdamW: the norm to clip to is -1, below 0");
   EXPECT_EQ(refusal([](AdamWOptions& o) { o.weight_decay = 0; }), "");
 }
 
