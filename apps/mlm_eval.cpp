@@ -4,6 +4,7 @@
 #include "apps/program/open_model.h"
 #include "apps/program/run_program.h"
 #include "apps/program/text_flags.h"
+#include "data/sequences/masking.h"
 #include "data/sequences/sequence_sample.h"
 #include "kernels/base/human.h"
 #include "train/evaluator.h"

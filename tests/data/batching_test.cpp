@@ -138,7 +138,7 @@ TEST_F(Batches, BudgetIsKeptAndOrderToo) {
     for (const ExampleRef& ref : examples) wanted.push_back(ref.example);
     EXPECT_EQ(got, wanted);
   }
-  expect_parts(error_of([&] { micro_batches(examples, *set_, 20); }), {"--tokens-per-batch 20", "48"});
+  expect_parts(error_of([&] { micro_batches(examples, *set_, 20); }), {"batches of 20 tokens", "48"});
 }
 
 TEST_F(Batches, MasksDoNotDependOnRanksOrMicroBatches) {
