@@ -33,7 +33,6 @@ void check_batch(const PackedBatch&, const BatchLimits&, ReadRows, bool need_lab
 // A shape that batches are padded to. Passes over batches of one shape make the same backend calls.
 struct BatchShape {
   int64_t tokens = 0, sequences = 0, read = 0;
-  bool operator==(const BatchShape&) const = default;
 };
 
 // The lists of a batch in backend memory. T tokens, N sequences and R read rows include the spare ones of a padded

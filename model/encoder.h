@@ -14,8 +14,6 @@ struct EncoderRows {
   int64_t read = 0;            // R: rows that the head reads
   bool complete_last = false;  // the last layer computes all T rows
   bool keep_for_backward = false;
-
-  int64_t last() const { return complete_last ? tokens : read; }
 };
 
 class Encoder {
@@ -26,7 +24,7 @@ class Encoder {
   struct Saved {
     Embeddings::Saved embeddings;
     std::vector<EncoderLayer::Saved> layers;
-    std::vector<Tensor> hidden;  // [T, H] of the embeddings and of each layer; the last one [last(), H]
+    std::vector<Tensor> hidden;  // [T, H] of the embeddings and of each layer; the last one [R, H] unless complete_last
   };
   // Without keep_for_backward all layers share the memory of one layer, and one buffer for the hidden states: a layer
   // writes its output after the last read of its input.
@@ -36,8 +34,8 @@ class Encoder {
   // Visits hidden states 0 (embeddings) .. L as they are computed.
   using Visitor = std::function<void(int, Tensor)>;
   void forward(Step&, const Saved&, const Visitor& visit = {}) const;
-  // dlast [last(), H]: gradient of the last hidden states, destroyed. d [T, H]: working memory; with complete_last it
-  // must be dlast itself.
+  // dlast: gradient of the last hidden states, of their shape, destroyed. d [T, H]: working memory; with complete_last
+  // it must be dlast itself.
   void backward(Step&, const Saved&, Tensor dlast, Tensor d) const;
 
   int word_embeddings() const { return embeddings_.word(); }

@@ -7,15 +7,14 @@
 
 #include <cerrno>
 #include <cstring>
-#include <utility>
 
 #include "kernels/base/check.h"
 
 namespace encore {
 
-MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
-  const int fd = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) fail("{}: cannot be read: {}", path_, std::strerror(errno));
+MappedFile::MappedFile(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) fail("{}: cannot be read: {}", path, std::strerror(errno));
   struct stat status {};
   const char* problem = nullptr;
   if (::fstat(fd, &status) != 0)
@@ -32,7 +31,7 @@ MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
     }
   }
   ::close(fd);
-  if (problem) fail("{}: cannot be read: {}", path_, problem);
+  if (problem) fail("{}: cannot be read: {}", path, problem);
 }
 
 MappedFile::~MappedFile() {

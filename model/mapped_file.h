@@ -11,17 +11,15 @@ namespace encore {
 class MappedFile {
  public:
   // Throws Error naming the path: missing, a folder, unreadable. An empty file has no bytes.
-  explicit MappedFile(std::string path);
+  explicit MappedFile(const std::string& path);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
 
   std::span<const uint8_t> bytes() const { return {data_, size_}; }
   std::string_view text() const { return {reinterpret_cast<const char*>(data_), size_}; }
-  const std::string& path() const { return path_; }
 
  private:
-  std::string path_;
   const uint8_t* data_ = nullptr;
   size_t size_ = 0;
 };

@@ -90,7 +90,7 @@ NormParameters ParamStore::add_norm(std::string_view name, int64_t size) {
 
 void ParamStore::outline(Backend& backend, DType compute) {
   check(compute == DType::kF32 || compute == DType::kBF16, "activations are fp32 or bf16, not {}", name_of(compute));
-  release();
+  check(!backend_, "the memory of these parameters is allocated already");
   backend_ = &backend;
   compute_ = compute;
 }
@@ -102,17 +102,9 @@ void ParamStore::allocate(Backend& backend, DType compute, bool training) {
   if (compute == DType::kBF16) shadow_ = static_cast<bf16*>(backend.allocate(size_t(length_) * sizeof(bf16)));
 }
 
-void ParamStore::release() {
-  if (!backend_) return;
+ParamStore::~ParamStore() {
   for (void* p : {static_cast<void*>(weights_), static_cast<void*>(gradients_), static_cast<void*>(shadow_)})
     if (p) backend_->free(p);
-  weights_ = gradients_ = nullptr;
-  shadow_ = nullptr;
-  backend_ = nullptr;
-}
-
-ParamStore::~ParamStore() {
-  release();
 }
 
 int ParamStore::find(std::string_view name) const {

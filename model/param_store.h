@@ -58,11 +58,10 @@ class ParamStore {
   DenseParameters add_dense(std::string_view name, int64_t out, int64_t in);
   NormParameters add_norm(std::string_view name, int64_t size);
 
-  // Allocates the buffers. compute: dtype of activations (fp32 or bf16). training = false: no gradients.
+  // Allocates the buffers, once. compute: dtype of activations (fp32 or bf16). training = false: no gradients.
   void allocate(Backend& backend, DType compute, bool training);
   // Sets lengths and offsets as allocate() does, and allocates nothing: no value can be read.
   void outline(Backend& backend, DType compute);
-  void release();
   ~ParamStore();
   ParamStore() = default;
   ParamStore(const ParamStore&) = delete;

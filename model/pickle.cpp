@@ -205,7 +205,7 @@ void parse_legacy(std::span<const uint8_t> bytes, const std::string& file, Pytor
   Assembler(pickle, storages, file, total, out).run();
 }
 
-class MappedPytorch : public SafetensorsFile {
+class MappedPytorch : public TensorFile {
  public:
   explicit MappedPytorch(const std::string& path) : file_(path) {
     PytorchTensors parsed = parse_pytorch_tensors(file_.bytes(), path);
@@ -231,7 +231,7 @@ PytorchTensors parse_pytorch_tensors(std::span<const uint8_t> bytes, const std::
   return out;
 }
 
-std::shared_ptr<SafetensorsFile> open_pytorch_file(const std::string& path) {
+std::shared_ptr<TensorFile> open_pytorch_file(const std::string& path) {
   return std::make_shared<MappedPytorch>(path);
 }
 

@@ -22,6 +22,6 @@ struct PytorchTensors {
 PytorchTensors parse_pytorch_tensors(std::span<const uint8_t> bytes, const std::string& file);
 
 // The same from a file on disk, memory-mapped.
-std::shared_ptr<SafetensorsFile> open_pytorch_file(const std::string& path);
+std::shared_ptr<TensorFile> open_pytorch_file(const std::string& path);
 
 }  // namespace encore

@@ -105,7 +105,7 @@ std::vector<float> convert(const TensorEntry& tensor, Convert to) {
   return values;
 }
 
-class MappedSafetensors : public SafetensorsFile {
+class MappedSafetensors : public TensorFile {
  public:
   explicit MappedSafetensors(const std::string& path) : file_(path) {
     parse_safetensors(file_.bytes(), path, tensors_, metadata_);
@@ -187,7 +187,7 @@ void parse_safetensors(std::span<const uint8_t> bytes, const std::string& file, 
   check_layout(places, file, data.size());
 }
 
-std::shared_ptr<SafetensorsFile> SafetensorsFile::open(const std::string& path) {
+std::shared_ptr<TensorFile> open_safetensors_file(const std::string& path) {
   return std::make_shared<MappedSafetensors>(path);
 }
 

@@ -29,12 +29,10 @@ using MetadataMap = std::map<std::string, std::string>;
 void parse_safetensors(std::span<const uint8_t> bytes, const std::string& file, TensorMap& tensors,
                        MetadataMap& metadata);
 
-// A checkpoint file of tensors, memory-mapped.
-class SafetensorsFile {
+// A checkpoint file of tensors, safetensors or pytorch_model.bin (model/pickle.h), memory-mapped.
+class TensorFile {
  public:
-  // Throws Error if the file cannot be read, and as parse_safetensors.
-  static std::shared_ptr<SafetensorsFile> open(const std::string& path);
-  virtual ~SafetensorsFile() = default;
+  virtual ~TensorFile() = default;
   const TensorMap& tensors() const { return tensors_; }
   const MetadataMap& metadata() const { return metadata_; }
 
@@ -42,6 +40,9 @@ class SafetensorsFile {
   TensorMap tensors_;
   MetadataMap metadata_;
 };
+
+// Throws Error if the file cannot be read, and as parse_safetensors.
+std::shared_ptr<TensorFile> open_safetensors_file(const std::string& path);
 
 // Bytes of one element of a dtype by its name in the format; 0: no such dtype.
 size_t safetensors_element_size(std::string_view dtype);

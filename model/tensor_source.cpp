@@ -24,7 +24,7 @@ void add_file(TensorSource& source, const std::string& path, bool pickled) {
     check(!probe.text().starts_with("version https://git-lfs"),
           "{}: a Git LFS pointer, not the weights; fetch them with 'git lfs pull'", path);
   }
-  const auto file = pickled ? open_pytorch_file(path) : SafetensorsFile::open(path);
+  const auto file = pickled ? open_pytorch_file(path) : open_safetensors_file(path);
   for (const auto& [name, entry] : file->tensors()) {
     const auto [it, added] = source.tensors.emplace(name, TensorSource::Located{.entry = entry, .file = path});
     check(added, "{}: tensor {} is in {} too", path, in_quotes(name), it->second.file);

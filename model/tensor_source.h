@@ -19,7 +19,7 @@ struct TensorSource {
   std::map<std::string, Located> tensors;  // by stored name
 
   // Keeps the files mapped.
-  std::vector<std::shared_ptr<SafetensorsFile>> files;
+  std::vector<std::shared_ptr<TensorFile>> files;
 };
 
 // The first of model.safetensors, model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json.

@@ -26,7 +26,7 @@ struct RowsSpec {
 // What a run of finetune is to do: every choice of its user, read once.
 struct FinetuneSpec {
   std::string model_dir;
-  EncoderConfig model;  // of model_dir
+  EncoderConfig model = EncoderConfig();  // of model_dir
   OutputSpec output;
   DeviceSpec device;
   ProfileSpec profile;

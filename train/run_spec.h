@@ -28,7 +28,7 @@ struct RunSpec {
   std::string program;             // "dapt_train"
   std::vector<std::string> notes;  // lines that the run says first
   std::string model_dir;
-  EncoderConfig model;  // of model_dir, with the dropout in force
+  EncoderConfig model = EncoderConfig();  // of model_dir, with the dropout in force
   OutputSpec output;
   bool dry_run = false;  // measure a few steps and write nothing
   DeviceSpec device;

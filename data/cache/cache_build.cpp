@@ -24,12 +24,12 @@ std::string slurp(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-// A journal is its JSON after the hash of it, so that a flipped bit cannot pass for a smaller number.
+// The journal: the hash of its JSON, then the JSON. Without the hash, a flipped bit could pass for a smaller number.
 std::string with_hash(const std::string& json) {
   return fmt::format("{:016x}\n{}", hash_bytes(json), json);
 }
 
-// null: there is none, or it is damaged.
+// null: the journal is missing or damaged.
 Json read_journal(const std::string& path) {
   const std::string text = slurp(path);
   if (text.size() < 17 || with_hash(text.substr(17)) != text) return nullptr;
@@ -71,7 +71,7 @@ CacheBuild::CacheBuild(const std::string& cache, const CacheHeader& header, cons
 CacheBuild::~CacheBuild() {
   std::error_code ignored;
   if (!saved_) std::filesystem::remove_all(folder_, ignored);
-  // What came after the last saving is of no use to anybody and fills the disk.
+  // Bytes after the last saving cannot be used by a later build and would only fill the disk.
   for (int s = 0; saved_ && s < kSections; ++s)
     if (::truncate(path_of(s).c_str(), off_t(saved_sizes_[s])) != 0) continue;
 }
@@ -163,7 +163,7 @@ void CacheBuild::write_body(std::string_view bytes) {
 }
 
 void CacheBuild::publish(const std::vector<CachedFile>& sources) {
-  // Whatever happens from here on costs no more than this copying.
+  // A failure from here on costs no more than the copying below.
   save();
   GrowingFile& out = *files_[kTokens];
   const auto write = [this](std::string_view bytes) { write_body(bytes); };

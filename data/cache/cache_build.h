@@ -1,10 +1,10 @@
-// What a token cache in the making has on the disk, such that a build that was killed can be gone on with.
+// The files of an unfinished token cache, kept on the disk so that a killed build can continue.
 //
-// In a folder beside the cache, KEY.tokens.building: one file for each section of the cache, which grow, and a journal,
-// which says how much of them is complete: sizes, checksums and the number of documents. Now and then the files are
-// flushed to the disk and then the journal is replaced (temporary name, fsync, rename). A build that finds a journal of
-// the same sources, with sections that hold what it says, cuts them to its sizes and goes on after its documents. What
-// comes out is the same to the byte, wherever a build was killed.
+// They lie in a folder beside the cache, KEY.tokens.building: one growing file for each section of the cache, and a
+// journal with the sizes, the checksums and the number of documents that are complete. At intervals the files are
+// flushed to the disk, and then the journal is replaced (temporary name, fsync, rename). A later build that finds a
+// journal of the same sources, and sections with its checksums, cuts them to its sizes and continues after its
+// documents. The finished cache is the same to the byte, wherever a build was killed.
 #pragma once
 
 #include <array>
@@ -19,7 +19,7 @@
 
 namespace encore {
 
-// Neighbouring documents, encoded: what is added to the sections.
+// Neighbouring documents, encoded, to be added to the sections.
 struct EncodedDocuments {
   std::string tokens;                  // u16 or u32 each
   std::vector<uint64_t> words, lines;  // a bit a token, from bit 0; zeros after the last
@@ -28,10 +28,10 @@ struct EncodedDocuments {
   uint64_t token_count = 0;
 };
 
-// Bits put end to end.
+// A growing sequence of bits, given out in words of 64.
 class BitQueue {
  public:
-  // Adds the first `count` bits and returns the words that are full.
+  // Adds the first `count` bits. Returns the words that are now full.
   std::vector<uint64_t> append(const std::vector<uint64_t>& bits, uint64_t count);
   uint64_t pending() const { return pending_; }  // the bits of the last word, zeros after them
   void restore(uint64_t pending, uint64_t count) {
@@ -45,25 +45,25 @@ class BitQueue {
 
 class CacheBuild {
  public:
-  // cache: the file to be made; header: its key and token_bytes. shared: this process alone builds this cache
-  // (data/cache/cache_lock.h), so the folder has a name that a later process finds; otherwise a name of its own, and it
-  // goes whatever happens. save_seconds: at least this long between two savings. Throws IoError when the disk fails.
+  // cache: the file to be made; header: its key and token_bytes. shared: this process holds the cache's lock
+  // (data/cache/cache_lock.h), so the folder gets a name that a later process finds. Without it the folder gets a name
+  // of its own and is always removed. save_seconds: least time between two savings. Throws IoError when the disk fails.
   CacheBuild(const std::string& cache, const CacheHeader& header, const std::vector<CachedFile>& sources, bool shared,
              double save_seconds);
-  // What was saved stays, unless discard() or publish() came before; nothing else does.
+  // Keeps what was saved and removes the rest; after discard() or publish() it removes everything.
   ~CacheBuild();
   CacheBuild(const CacheBuild&) = delete;
   CacheBuild& operator=(const CacheBuild&) = delete;
 
-  int64_t documents() const { return int64_t(header_.documents); }  // that are in the sections
+  int64_t documents() const { return int64_t(header_.documents); }  // in the sections
   uint64_t tokens() const { return header_.tokens; }
 
-  // Saves when it is time to.
+  // Adds to the sections, and saves when save_seconds have passed.
   void add(const EncodedDocuments&);
-  // Has what was added until now stay; nothing where the build is not shared.
+  // Makes what was added so far survive this process. Does nothing where the build is not shared.
   void save();
   void discard() { saved_ = false; }
-  // Puts the sections together and gives the file its name. sources: with hashes and counts.
+  // Joins the sections into the cache and gives it its name. sources: with hashes and counts.
   void publish(const std::vector<CachedFile>& sources);
 
  private:

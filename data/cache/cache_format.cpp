@@ -61,7 +61,7 @@ bool BlockCheck::good(uint64_t begin, uint64_t end) const {
 }
 
 bool BlockCheck::good_block(uint64_t block) const {
-  // Two threads may both look at a block for the first time: they find the same.
+  // Two threads may check a block at the same time: both get the same answer.
   if (seen_[block].load(std::memory_order_relaxed)) return true;
   if (hash_bytes(body_.substr(block * kBlockBytes, kBlockBytes)) != sums_[block]) return false;
   seen_[block].store(true, std::memory_order_relaxed);

@@ -1,4 +1,4 @@
-// The file of a token cache: what stands where, and how damage in it is found.
+// The file of a token cache: its layout, and the checksums that find damage.
 //
 // Layout, little-endian, every section at a multiple of 8 bytes:
 //   header         CacheHeader
@@ -7,9 +7,8 @@
 //   line starts    a bit a token: it begins a line of its document
 //   offsets        u64 [documents + 1], first token of each document
 //   hashes         u64 [documents], XXH64 of each document's text
-//   files          JSON: path, size, time, inode, content hash, documents and bytes of each file; blanks to the end
-//   sums           u64 [blocks], XXH64 of each stretch of kBlockBytes from the header's end to here; the last
-//                  stretch is shorter
+//   files          JSON: path, size, time, inode, content hash, documents and bytes of each file; padded with blanks
+//   sums           u64 [blocks], XXH64 of each kBlockBytes from the header's end to here; the last one is shorter
 #pragma once
 
 #include <atomic>
@@ -40,14 +39,14 @@ inline uint64_t cache_blocks(uint64_t body_bytes) {
   return (body_bytes + kBlockBytes - 1) / kBlockBytes;
 }
 
-// Whether the header's own checksum holds and every number that readers rely on fits a file of this size, so that a
-// damaged or made-up header cannot send them outside of it.
+// True if the header's own checksum holds and every number that readers rely on fits a file of this size. A damaged or
+// forged header then cannot send a reader outside of the file.
 bool sound(const CacheHeader&, uint64_t file_size);
 
 // Fills in header.checksum.
 void seal(CacheHeader&);
 
-// Sums of a body that is written from front to end.
+// The checksums of a body that is written in order.
 class BlockSums {
  public:
   void add(std::string_view bytes);
@@ -59,12 +58,12 @@ class BlockSums {
   uint64_t in_block_ = 0;
 };
 
-// Compares a body with its sums, each block once, when something in it is asked for. Any thread may ask.
+// Compares a body with its checksums, each block once, at its first use. Any thread may call it.
 class BlockCheck {
  public:
   BlockCheck() = default;
   BlockCheck(std::string_view body, const uint64_t* sums);
-  // Is every block that bytes [begin, end) of the body touch as it was written?
+  // True if every block that bytes [begin, end) of the body touch is as it was written.
   bool good(uint64_t begin, uint64_t end) const;
 
  private:

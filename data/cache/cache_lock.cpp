@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The holder of a lock removes its file, so a lock may turn out to be on a file that has no name any more.
+// False for a lock on a file that has lost its name: the holder of a lock removes the file.
 bool still_there(int fd, const std::string& path) {
   struct stat open {
   }, named{};
@@ -27,14 +27,14 @@ bool still_there(int fd, const std::string& path) {
          open.st_dev == named.st_dev;
 }
 
-// 0, or the error. EWOULDBLOCK: somebody else holds it.
+// 0, or the error. EWOULDBLOCK: another process holds it.
 int take(int fd, int how) {
   while (::flock(fd, how) != 0)
     if (errno != EINTR) return errno;
   return 0;
 }
 
-// Locks as soon as it can be had; says so when that takes long.
+// Waits for the lock; tells `say` when that takes more than a second.
 int take_patiently(int fd, const std::string& path, const std::function<void(const std::string&)>& say, bool& said) {
   using namespace std::chrono_literals;
   for (int tries = 0; tries < 20 && !said; ++tries) {

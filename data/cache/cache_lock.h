@@ -1,4 +1,4 @@
-// Who builds a token cache, and what becomes of builds that nobody goes on with.
+// Locks of token caches under construction, and the removal of abandoned builds.
 #pragma once
 
 #include <functional>
@@ -6,11 +6,11 @@
 
 namespace encore {
 
-// Lets one process at a time build a cache. The kernel frees the lock when a process dies. Where the file system has no
-// locks, held() is false and each process builds for itself: the last rename wins, with the same content.
+// Lets one process at a time build a cache. The kernel frees the lock when its holder dies. On a file system without
+// locks held() is false and each process builds for itself: the last rename wins, with the same content.
 class BuildLock {
  public:
-  // Waits for the process that holds the lock; `say`, where given, is told once that has taken a second.
+  // Waits for the process that holds the lock. After a second, `say`, if given, gets one line about it.
   BuildLock(const std::string& cache_path, const std::function<void(const std::string&)>& say);
   ~BuildLock();
   BuildLock(const BuildLock&) = delete;
@@ -25,8 +25,8 @@ class BuildLock {
   int fd_ = -1;
 };
 
-// Removes from a cache folder what dead processes left: unfinished builds, temporary files and locks that nobody holds
-// and nobody has touched for `days`. Finished caches and copies of standard input stay. Never throws.
+// Removes from a cache folder the unfinished builds, temporary files and locks that no process holds and that have not
+// been touched for `days`. Finished caches and copies of standard input stay. Never throws.
 void remove_dead_builds(const std::string& folder, double days = 7);
 
 }  // namespace encore

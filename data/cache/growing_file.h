@@ -1,5 +1,5 @@
-// A file that is written at its end and remembers the hash of what it holds, so that a later process can tell whether
-// the disk still has it and write on.
+// A file that grows at its end and knows the hash of its content, so that a later process can verify the content and
+// continue.
 #pragma once
 
 #include <cstdint>
@@ -17,14 +17,14 @@ class GrowingFile {
  public:
   using Pieces = std::function<void(std::string_view)>;
 
-  // Opens the file, or makes an empty one. head: bytes at its start that the hash leaves out.
+  // Opens the file, or creates an empty one. head: bytes at its start that the hash leaves out.
   GrowingFile(std::string path, uint64_t head);
   ~GrowingFile();
   GrowingFile(const GrowingFile&) = delete;
   GrowingFile& operator=(const GrowingFile&) = delete;
 
-  // Cuts the file to `size` bytes and goes on after them; `seen` gets those after the head, in order. False: the file
-  // is shorter, or they have another hash.
+  // Cuts the file to `size` bytes and continues after them; `seen` gets the bytes after the head, in order. False: the
+  // file is shorter, or the bytes have another hash.
   bool resume(uint64_t size, uint64_t hash, const Pieces& seen);
 
   void append(std::string_view bytes);
@@ -37,13 +37,13 @@ class GrowingFile {
   void read_back(const Pieces& seen);
 
   uint64_t size() const { return flushed_ + buffer_.size(); }
-  uint64_t hash() const { return hash_.digest(); }  // of what stands after the head
+  uint64_t hash() const { return hash_.digest(); }  // of the bytes after the head
   const std::string& path() const { return path_; }
 
  private:
   [[noreturn]] void fail_with(const char* action) const;
   void write_out(std::string_view bytes, uint64_t offset);
-  // Gives [head, size), fewer where the file ends before; returns the end.
+  // Passes on bytes [head, size), or fewer where the file ends early. Returns where it ended.
   uint64_t read(uint64_t size, const Pieces& seen) const;
 
   std::string path_, buffer_;

@@ -1,5 +1,5 @@
-// Threads that take pieces of work from one source and put the results back in the order of the source: reading,
-// computing and writing overlap, and no thread waits while there is something to do.
+// Work on several threads with results in the order of the source: reading, computing and writing overlap, and no
+// thread waits while there is work.
 #pragma once
 
 #include <condition_variable>
@@ -14,9 +14,9 @@
 namespace encore {
 
 // take(piece): fills in the next piece, or returns false at the end; called by one thread at a time.
-// work(piece): by all threads at once. give(piece): by one thread at a time, in the order of take().
-// At most four pieces a thread are under way, so memory is bounded. The first exception of any of the three ends the
-// work and is thrown here, when all threads have come to rest.
+// work(piece): called by all threads at once. give(piece): called by one thread at a time, in the order of take().
+// At most four pieces for each thread are in memory. The first exception of any of the three ends the work and is
+// thrown here after all threads have ended.
 template <class Piece, class Take, class Work, class Give>
 class OrderedWorkers {
  public:
@@ -62,7 +62,7 @@ class OrderedWorkers {
         return true;
       }
     } catch (...) {
-      // Before another thread may take: what a source says after its first error is of no use.
+      // While `taking` is held: a source must not be called again after its first error.
       stop_at_error();
       throw;
     }
@@ -71,7 +71,7 @@ class OrderedWorkers {
     return false;
   }
 
-  // Whoever finishes the piece that is due gives it, and those that wait behind it.
+  // The thread that finishes the next piece in order gives it, and the finished pieces behind it.
   void hand_on(Piece&& piece, uint64_t number) {
     std::unique_lock lock(mutex_);
     done_.emplace(number, std::move(piece));

@@ -20,8 +20,8 @@
 namespace encore {
 namespace {
 
-// Goes up when the same text and tokenizer give other tokens, words or lines: the layout of the file is no part of it,
-// since runs that are resumed compare what they train on.
+// Must be raised when the same text and tokenizer give other tokens, words or lines. The layout of the file is not part
+// of it: a resumed run compares the content that it trains on.
 constexpr uint64_t kReadingVersion = 1;
 
 uint64_t options_fingerprint(const TokenCacheOptions& options, const Tokenizer& tokenizer) {
@@ -116,7 +116,7 @@ std::string TokenCache::map(const std::string& path) {
   const uint64_t sums_bytes = size_ - header_->at_sums;
   if (hash_bytes({base + header_->at_sums, sums_bytes}) != header_->sums_checksum) return "is damaged";
   blocks_ = BlockCheck({base + sizeof(CacheHeader), header_->at_sums - sizeof(CacheHeader)}, section(header_->at_sums));
-  // Where everything else is: needed at once, and little beside the tokens.
+  // Offsets, hashes and files are needed at once, and are small beside the tokens.
   if (!blocks_.good(header_->at_offsets - sizeof(CacheHeader), header_->at_sums - sizeof(CacheHeader)))
     return "is damaged";
   if (offsets_[0] != 0 || offsets_[header_->documents] != header_->tokens ||
@@ -143,7 +143,7 @@ std::string TokenCache::outdated(const std::vector<CachedFile>& now, bool verify
 
 void TokenCache::check_bytes(uint64_t begin, uint64_t end) const {
   if (blocks_.good(begin - sizeof(CacheHeader), end - sizeof(CacheHeader))) return;
-  // Unless another process has replaced it meanwhile.
+  // The file is removed, unless another process has replaced it meanwhile.
   struct stat info {};
   const bool same = ::stat(path_.c_str(), &info) == 0 && info.st_ino == inode_ && info.st_dev == device_;
   const bool removed = same && ::unlink(path_.c_str()) == 0;

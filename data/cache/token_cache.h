@@ -1,10 +1,10 @@
 // The tokens of a corpus in one memory-mapped file, so that a second start is instant and no corpus is too large.
 //
-// Name: the hash of paths, tokenizer and reader options, ".tokens". The file is used as it lies while each source file
-// has the path, size, time and inode that it was made from; otherwise (or where it is damaged) it is made anew and
-// replaces the old one by rename, which leaves processes that have the old one open undisturbed.
-// One process at a time makes a cache; a build that was killed is gone on with (data/cache/cache_build.h). The layout
-// of the file, and how damage in it is found: data/cache/cache_format.h.
+// Its name is the hash of paths, tokenizer and reader options, with ".tokens". The file is used while each source file
+// has the path, size, time and inode that it had when the cache was made. Otherwise, or when it is damaged, the cache
+// is made again and replaces the old one by rename; a process that has the old one open keeps it. One process at a time
+// builds a cache (data/cache/cache_lock.h); a build that was killed is continued (data/cache/cache_build.h).
+// data/cache/cache_format.h describes the layout of the file and its checksums.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +40,7 @@ struct CachedFile {
   uint64_t size = 0, inode = 0, hash = 0;
   int64_t mtime_ns = 0, documents = 0, text_bytes = 0;
 
-  // Whether size, time and inode are the same.
+  // True if size, time and inode are the same.
   bool untouched(const CachedFile& other) const {
     return size == other.size && mtime_ns == other.mtime_ns && inode == other.inode;
   }
@@ -48,7 +48,7 @@ struct CachedFile {
 
 class TokenCache {
  public:
-  // Opens the cache of these files or makes it. Throws Error for bad input as CorpusReader does, and for files that
+  // Opens the cache of these files, or builds it. Throws Error for bad input as CorpusReader does, and for files that
   // change while they are read; IoError when the cache cannot be written.
   static std::shared_ptr<const TokenCache> open(const TokenCacheOptions&, const Tokenizer&);
   ~TokenCache();
@@ -62,11 +62,11 @@ class TokenCache {
   // The document that holds a token.
   int64_t document_of(int64_t token) const;
 
-  // What open() has not compared with the checksums (bodies above TokenCacheOptions::checked_bytes) is compared
-  // before it is used, a block at a time: callers of token(), starts_word() and starts_line() ask for it. Throws
-  // IoError that names the file when it is damaged, and removes it, so that the next start makes it anew.
-  void check_tokens(int64_t begin, int64_t end) const;  // of token() and starts_word()
-  void check_lines() const;                             // of starts_line(), all of it
+  // Of a cache above TokenCacheOptions::checked_bytes, open() compares no checksums of tokens, words and lines. Callers
+  // of token(), starts_word() and starts_line() must call these first, which compare each block once. Damage throws
+  // IoError that names the file, and the file is removed, so that the next start builds it again.
+  void check_tokens(int64_t begin, int64_t end) const;  // for token() and starts_word()
+  void check_lines() const;                             // for starts_line(), the whole section
 
   int32_t token(int64_t i) const { return wide_ ? int32_t(wide_[i]) : int32_t(narrow_[i]); }
   bool starts_word(int64_t i) const { return words_[i / 64] >> (i % 64) & 1; }
@@ -75,14 +75,14 @@ class TokenCache {
   const std::vector<CachedFile>& files() const { return files_; }
   const std::string& path() const { return path_; }
   bool reused() const { return reused_; }
-  // Documents that this open() did not tokenize, since an earlier one had before it was stopped.
+  // Documents that an earlier build had tokenized before it was stopped.
   int64_t continued_documents() const { return continued_documents_; }
-  // Of the files' content, the tokenizer and the reader options; not of where the files lie.
+  // Depends on the files' content, the tokenizer and the reader options, but not on where the files lie.
   uint64_t content_fingerprint() const;
 
  private:
   TokenCache() = default;
-  // Empty string: usable. Otherwise why it is not.
+  // Returns an empty string if the cache is usable, else the reason why it is not.
   std::string map(const std::string& path);
   std::string outdated(const std::vector<CachedFile>& now, bool verify, uint64_t checked_bytes) const;
   void check_bytes(uint64_t begin, uint64_t end) const;
@@ -102,10 +102,10 @@ class TokenCache {
   bool reused_ = false;
 };
 
-// Tokenizes the files into a new cache file at `path`. key: for the header. shared: this process alone builds this
-// cache, so what an earlier one left is gone on with, and what this one leaves can be. Returns the number of documents
-// that were tokenized already.
-// All threads read, encode and write; memory stays bounded whatever the size of the corpus.
+// Tokenizes the files into a new cache file at `path`. key: for the header. shared: this process holds the cache's
+// lock, so it continues an earlier unfinished build, and leaves its own for a later process to continue. Returns the
+// number of documents that were tokenized already.
+// All threads read, encode and write; memory is bounded for a corpus of any size.
 int64_t write_token_cache(const std::string& path, uint64_t key, const std::vector<CachedFile>& files, bool shared,
                           const TokenCacheOptions&, const Tokenizer&);
 

@@ -12,7 +12,7 @@
 namespace encore {
 namespace {
 
-// Text that a thread tokenizes at one go: much beside what it costs to take it, little beside any machine's memory.
+// Text that a thread tokenizes at a time: large enough to hide the cost of taking it, small beside the memory.
 constexpr size_t kBatchBytes = size_t(1) << 20;
 constexpr size_t kBatchDocuments = 1 << 13;
 
@@ -36,7 +36,7 @@ class DocumentEncoder {
     for (const std::string& text : texts) bytes += text.size();
     std::vector<int32_t> ids;
     std::vector<uint8_t> word_starts, line_starts;
-    // A token of English is four bytes or more; of other text these grow.
+    // An English token has four bytes or more; for other text these grow.
     ids.reserve(bytes / 3);
     word_starts.reserve(bytes / 3);
     for (const std::string& text : texts) {
@@ -80,7 +80,7 @@ class DocumentEncoder {
 
   const Tokenizer& tokenizer_;
   uint32_t token_bytes_;
-  std::vector<uint8_t> line_feeds_;  // 1 for each id whose text holds a line feed
+  std::vector<uint8_t> line_feeds_;  // by id: 1 if its text holds a line feed
 };
 
 void skip_documents(CorpusReader& reader, int64_t count) {
@@ -116,7 +116,7 @@ void tokenize(CorpusReader& reader, int threads, const DocumentEncoder& encoder,
               kInterrupted);
 }
 
-// The files with what was seen in them. Throws Error when one of them is not what it was at first.
+// The files with their hashes and counts. Throws Error when a file has changed since the start.
 std::vector<CachedFile> read_files(const std::vector<CachedFile>& files, const std::vector<std::string>& paths,
                                    const CorpusReader& reader) {
   const std::vector<CachedFile> now = stat_files(paths);
@@ -154,11 +154,11 @@ int64_t write_token_cache(const std::string& path, uint64_t key, const std::vect
           files.size() == 1 ? "the file" : fmt::format("it nor in the other {} files", files.size() - 1));
     build.publish(read_files(files, paths, reader));
   } catch (const Error& error) {
-    // The text must be changed, so what was made of it is of no use.
+    // The user must change the text, so the unfinished build cannot be continued.
     if (error.exit_code() == Error("").exit_code()) build.discard();
     throw;
   }
-  // The run that follows plans its memory: what tokenizing took goes back to the system.
+  // Returns the memory of tokenizing to the system, since the run that follows plans its own.
   ::malloc_trim(0);
   return continued;
 }

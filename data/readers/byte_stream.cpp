@@ -119,7 +119,7 @@ class ZstdFile final : public PackedFile {
  public:
   explicit ZstdFile(const std::string& path) : PackedFile(path), d_(ZSTD_createDCtx()) {
     if (!d_) fail_io("{}: zstd cannot start (out of memory)", path);
-    // Archives packed with --long=31 ask for windows that the default refuses.
+    // Archives packed with --long=31 need windows above the default limit.
     ZSTD_DCtx_setParameter(d_, ZSTD_d_windowLogMax, 31);
   }
   ~ZstdFile() override { ZSTD_freeDCtx(d_); }
@@ -127,7 +127,7 @@ class ZstdFile final : public PackedFile {
   size_t read(char* out, size_t size) override {
     ZSTD_outBuffer to{out, size, 0};
     while (to.pos == 0) {
-      // zstd leaves the last byte of a frame untaken until it has given all of the text.
+      // zstd does not consume the last byte of a frame before it has given out all of the text.
       if (begin_ == end_ && !refill()) {
         if (inside_) truncated();
         break;

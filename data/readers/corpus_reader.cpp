@@ -11,7 +11,7 @@ bool CorpusReader::open_next() {
   if (opened_ == paths_.size()) return false;
   file_ = opened_++;
   RowOptions rows{.fields = {options_.text_field}, .blank_line_documents = options_.blank_line_documents};
-  // A line of plain text has no key to choose.
+  // Plain text has one field, whatever the option says.
   if (file_kind(path()) == FileKind::kText) rows.fields = {"text"};
   rows_ = open_rows(path(), rows);
   return true;

@@ -17,9 +17,9 @@ struct CorpusOptions {
 };
 
 // Paths and globs as plain paths: in the order given, the matches of a glob sorted by bytes. A name that exists is
-// taken as it is, whatever signs it holds. "-" and pipes are copied to cache_folder(cache_dir) under a name made from
-// their content (packed or not and jsonl or txt, as their first bytes say), so that the same input again is the same
-// file. Throws Error for no files, a missing file, a glob without a match, a file given twice, an unknown ending, a
+// no glob, even with a "*" in it. "-" and pipes are copied to cache_folder(cache_dir) under a name made from their
+// content, so that the same input gives the same file; their first bytes tell whether they are packed, and jsonl or
+// txt. Throws Error for no files, a missing file, a glob without a match, a file given twice, an unknown ending, a
 // folder.
 std::vector<std::string> resolve_files(const std::vector<std::string>& patterns, const std::string& cache_dir);
 
@@ -41,7 +41,7 @@ class CorpusReader {
   size_t file() const { return file_; }           // index of the file that next() read last
   int64_t line() const { return rows_->line(); }  // first line of that document
   const std::string& path() const { return paths_[file_]; }
-  const std::vector<FileTotals>& totals() const { return totals_; }  // of each file; complete when it has been left
+  const std::vector<FileTotals>& totals() const { return totals_; }  // by file; complete once the next file is open
 
  private:
   bool open_next();

@@ -7,7 +7,7 @@
 namespace encore {
 namespace {
 
-// The mark of a line's end stays in the text, since a quoted field may hold it.
+// text keeps its line ends, since a quoted field may hold them.
 bool at_line_end(const std::string& text, size_t at) {
   return at == text.size() || text[at] == '\n' || (text[at] == '\r' && (at + 1 == text.size() || text[at + 1] == '\n'));
 }

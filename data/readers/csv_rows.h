@@ -19,7 +19,7 @@ class CsvRows final : public RowReader {
 
  private:
   bool next_record();
-  // Takes the field that starts at `at` of the text line; may read on over the lines that a quoted field spans.
+  // Reads the quoted field that starts at text_[at], over as many lines as it spans. Returns the place after it.
   size_t take_quoted(size_t at, std::string& out);
   bool read_line();
 
@@ -27,7 +27,7 @@ class CsvRows final : public RowReader {
   char separator_;
   std::vector<std::string> columns_;
   std::vector<int> wanted_;  // column of each wanted field, -1: none
-  std::string text_;         // the line in work
+  std::string text_;         // the current line
   std::vector<std::string> cells_;
   int64_t line_ = 0;
 };

@@ -11,7 +11,7 @@ namespace {
 
 namespace od = simdjson::ondemand;
 
-// What simdjson reports or what a look at the raw text showed, as one exception on its way to the line number.
+// A fault of a row, caught where the line number is known.
 struct Malformed {
   std::string why;
 };
@@ -23,7 +23,7 @@ T take(simdjson::simdjson_result<T> result) {
   return value;
 }
 
-// RFC 8259's number, which may be longer than any machine type: only its form is checked.
+// A number by RFC 8259. It may be longer than any machine type, so only its form is checked.
 bool is_number(std::string_view s) {
   size_t i = 0;
   const auto digits = [&] {
@@ -50,8 +50,8 @@ std::string_view trimmed(std::string_view s) {
   return end == std::string_view::npos ? std::string_view() : s.substr(0, end + 1);
 }
 
-// simdjson checks what is asked for and nothing else; a damaged row must not pass because nobody wanted that part of
-// it.
+// Reads the whole value. simdjson checks only what is read, and a damaged row must not pass because the damage is in a
+// field that is not wanted.
 template <class Value>
 Field read_value(Value& value) {
   switch (take<od::json_type>(value.type())) {
@@ -121,7 +121,7 @@ bool JsonlRows::next(std::vector<Field>& row) {
   do {
     if (!lines_.next(text_)) return false;
   } while (trimmed(text_).empty());
-  // simdjson reads, but does not use, bytes past the end.
+  // simdjson may read past the end of the text, so it needs padding.
   text_.append(simdjson::SIMDJSON_PADDING, '\0');
   text_.resize(text_.size() - simdjson::SIMDJSON_PADDING);
   row.assign(wanted_.size(), Field());

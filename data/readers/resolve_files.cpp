@@ -1,4 +1,4 @@
-// The files that a corpus is read from: globs, and input that is no file.
+// resolve_files: globs, and input that is no file.
 #include <fcntl.h>
 #include <glob.h>
 #include <sys/stat.h>
@@ -35,7 +35,7 @@ std::vector<std::string> matches(const std::string& pattern) {
   return paths;
 }
 
-// The ending that tells the readers what a stream holds, from how it begins.
+// The ending for a stream, from its first bytes.
 std::string sniffed_ending(std::string_view head) {
   if (head.starts_with("\x1f\x8b")) return ".gz";
   if (head.starts_with("\x28\xb5\x2f\xfd")) return ".zst";
@@ -90,14 +90,14 @@ std::string spool(const std::string& name, const std::string& cache_dir) {
   std::string ending = sniffed_ending(head);
   copy.commit();
   if (ending == ".gz" || ending == ".zst") {
-    // The readers go by names, so what lies inside is looked at under one that says how it is packed.
+    // The readers go by names, so the content is read under a name with the ending of the packing.
     const TemporaryFile packed(stem + ending);
     std::filesystem::rename(stem, packed.path());
     ending = inner_ending(packed.path()) + ending;
     std::filesystem::rename(packed.path(), stem);
   }
   const std::string path = fmt::format("{}/stdin-{:016x}{}", dir, hash.digest(), ending);
-  // A copy that is there already keeps its time and inode, and so its token cache.
+  // An existing copy keeps its time and inode, so its token cache stays valid.
   std::error_code ignored;
   if (std::filesystem::exists(path, ignored))
     ::unlink(stem.c_str());

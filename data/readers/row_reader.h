@@ -1,7 +1,7 @@
 // Rows of a text, jsonl, csv or tsv file, one at a time, in bounded memory.
 //
-// The kind goes by the ending, under an optional .gz or .zst:
-//   .txt                     a line is a row with the one field "text" (or, on request, the lines to a blank one are)
+// The ending of the name, before an optional .gz or .zst, decides the kind:
+//   .txt                     a line is a row with the one field "text"; on request, the lines up to a blank one are
 //   .jsonl .json .ndjson     a line is a JSON object; blank lines are skipped
 //   .csv .tsv                RFC 4180 (quotes, newlines inside quotes, CRLF); separated by commas or tabs; the first
 //                            record names the columns; blank lines are skipped
@@ -26,8 +26,8 @@ class LineReader {
   explicit LineReader(const std::string& path);
   // False at the end. Throws Error naming file, line and byte for text that is not UTF-8 and for a line over 1 GiB.
   bool next(std::string& line);
-  int64_t line() const { return line_; }      // of the line that next() gave last
-  bool terminated() const { return ended_; }  // did a "\n" follow it
+  int64_t line() const { return line_; }      // number of the line that next() gave last
+  bool terminated() const { return ended_; }  // true if a "\n" followed it
   const std::string& path() const { return path_; }
   const ByteStream& stream() const { return *stream_; }
 
@@ -52,16 +52,17 @@ struct Field {
 
 enum class FileKind { kText, kJsonl, kCsv, kTsv };
 
-// Throws Error for an ending that is none of the known ones.
+// Throws Error for an unknown ending.
 FileKind file_kind(const std::string& path);
 
 class RowReader {
  public:
   virtual ~RowReader() = default;
-  // Puts the wanted fields of the next row in the order asked for; false at the end. Throws Error naming file and line.
+  // Fills in the fields of RowOptions, in their order, from the next row; false at the end. Throws Error naming file
+  // and line.
   virtual bool next(std::vector<Field>& row) = 0;
   virtual int64_t line() const = 0;  // first line of the row that next() gave last
-  // The row's keys or the file's columns, as a list for messages.
+  // The keys of the row, or the columns of the file, joined for messages.
   virtual std::string keys() const = 0;
   virtual const ByteStream& stream() const = 0;
 };

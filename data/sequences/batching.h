@@ -1,5 +1,5 @@
-// Which examples make up a step, and how they are cut into micro-batches. Everything is a function of
-// (seed, step, batch_sequences, ranks): nothing is stepped through, so a resumed run starts anywhere at no cost.
+// The examples of a step, and their micro-batches. All is a function of (seed, step, batch_sequences, ranks), so a
+// resumed run starts at any step at no cost.
 #pragma once
 
 #include <cstdint>
@@ -27,14 +27,14 @@ struct ExampleRef {
 };
 
 // Examples follow each other in shuffled epochs: place p of the run is example Permutation(epoch = p / n)(p % n).
-// Step s takes the places s * B .. (s + 1) * B - 1, up to the end of the run; so a step may reach into the next epoch,
-// every example is seen exactly once an epoch, and only the very last step may be short.
+// Step s takes the places s * B .. (s + 1) * B - 1, up to the end of the run. So a step may reach into the next epoch,
+// every example is seen exactly once an epoch, and only the last step may be short.
 class StepOrder {
  public:
   // total_examples: places in the run (epochs * n, or max_steps * B).
   StepOrder(int64_t n, int64_t batch_sequences, int64_t total_examples, uint64_t seed);
   int64_t steps() const;
-  // The share of one rank: the places of the step dealt out in contiguous runs of nearly equal length.
+  // The share of one rank: the places of the step are split into contiguous runs of nearly equal length.
   std::vector<ExampleRef> examples(int64_t step, int rank = 0, int ranks = 1) const;
 
  private:
@@ -42,15 +42,15 @@ class StepOrder {
   uint64_t seed_;
 };
 
-// Cuts a rank's examples, in order, into micro-batches of at most `tokens_per_batch` tokens (an example is never cut).
-// Throws Error when one example alone is larger.
+// Cuts a rank's examples, in order, into micro-batches of at most `tokens_per_batch` tokens; no example is cut.
+// Throws Error for an example that is larger.
 std::vector<std::vector<ExampleRef>> micro_batches(const std::vector<ExampleRef>&, const SequenceSet&,
                                                    int64_t tokens_per_batch);
 
 // The finished micro-batch.
 PackedBatch make_batch(const std::vector<ExampleRef>&, const SequenceSet&, const Objective&, int32_t pad_id);
 
-// Number of targets in a rank's examples without keeping the batches (for the global target count).
+// The number of targets in a rank's examples, without keeping the batches.
 int64_t count_targets(const std::vector<ExampleRef>&, const SequenceSet&, const Objective&);
 
 }  // namespace encore

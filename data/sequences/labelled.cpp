@@ -32,7 +32,7 @@ bool is_json_integer(const std::string& s) {
   return s.find_first_not_of("0123456789", from) == std::string::npos;
 }
 
-// Turns the fields of one row into its parts, with the errors that name file, line and key.
+// Turns the fields of a row into a LabelledRow, with errors that name file, line and key.
 class RowMaker {
  public:
   RowMaker(const std::string& path, const LabelledOptions& options) : path_(path), options_(options) {
@@ -80,7 +80,7 @@ class RowMaker {
     check(field.kind != Field::kNested, "{}: line {}: field '{}' must be a string or a number, but is {}", path_,
           rows_->line(), options_.id_field, field.text);
     if (field.kind != Field::kString) return field.text;
-    // A csv cell does not say whether it is a number.
+    // A csv cell has no type: what looks like an integer is one.
     if (kind_ != FileKind::kJsonl && is_json_integer(field.text)) return field.text;
     return nlohmann::json(field.text).dump();
   }
@@ -93,7 +93,7 @@ class RowMaker {
   std::vector<Field> values_;
 };
 
-// The label ids of all rows, looked up before any work is done.
+// The label ids of all rows. An unknown label is found before any text is tokenized.
 std::vector<int32_t> labels_of(const std::vector<LabelledRow>& rows, const std::string& path, const LabelMap& map) {
   std::vector<int32_t> labels;
   for (const LabelledRow& row : rows) {

@@ -25,13 +25,13 @@ struct LabelledRow {
   std::string label;  // as text: "BACKGROUND", "1", "true"
   std::string id;     // empty when the row has none; JSON text of the value otherwise ("17" or "\"a\"")
   int64_t line = 0;
-  bool pair = false;  // text_pair counts, even where it is empty
+  bool pair = false;  // the row has a text_pair, which may be empty
 };
 
 // Reads a whole labelled file. Throws Error naming file, line and key.
 std::vector<LabelledRow> read_labelled(const std::string& path, const LabelledOptions&);
 
-// Labels in order of first index: sorted by text (numbers numerically when all are numbers).
+// Labels numbered in the order of their text, or of their value when all are numbers.
 class LabelMap {
  public:
   LabelMap() = default;
@@ -48,16 +48,16 @@ class LabelMap {
 
 // Tokenized rows, ready to be batched.
 struct ClassificationSet {
-  std::vector<int32_t> tokens;  // all sequences end to end, specials included
+  std::vector<int32_t> tokens;  // all sequences end to end, with special tokens
   std::vector<int64_t> offset;  // [n+1]
   std::vector<int32_t> label;   // [n]; -1 when the rows carry none
   std::vector<std::string> id;  // [n]
-  int64_t truncated_rows = 0;   // rows cut to max_length
+  int64_t truncated_rows = 0;   // rows that were cut to max_length
   int64_t size() const { return int64_t(offset.size()) - 1; }
   int64_t length(int64_t i) const { return offset[i + 1] - offset[i]; }
 };
 
-// Throws Error naming file and line for a label that the map lacks ("unseen in training").
+// Throws Error naming file and line for a label that the map lacks.
 ClassificationSet tokenize_rows(const std::vector<LabelledRow>&, const std::string& path, const Tokenizer&,
                                 const LabelMap&, int64_t max_length, int threads = 0);
 

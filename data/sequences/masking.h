@@ -28,9 +28,9 @@ class MaskDraws {
 
   struct Draw {
     bool target = false;
-    double fate = 0;  // uniform in [0, 1): which of <mask>, random and kept
+    double fate = 0;  // uniform in [0, 1): decides between <mask>, random and kept
   };
-  // Of the token, or of the word that begins, at `position` of the sequence.
+  // For the token, or for the word that begins, at `position` of the sequence.
   Draw draw_at(uint64_t key, size_t position) const;
   // Makes the token at `position` a target.
   void add_target(const Objective::Sequence&, size_t position, double fate, std::vector<int32_t>& positions,

@@ -1,4 +1,4 @@
-// What a masked-LM run learns to predict: which tokens of a sequence are targets, and what the model is shown there.
+// The prediction task of a masked-LM run: which tokens of a sequence are targets, and what the model sees there.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ class Objective {
   virtual ~Objective() = default;
 
   struct Sequence {
-    std::span<int32_t> ids;                // in: the text, with special tokens; out: what the model is shown
+    std::span<int32_t> ids;                // in: true ids, with special tokens; out: as the model sees them
     std::span<const uint8_t> word_starts;  // [ids.size()] 1 = a word begins here
     uint64_t key = 0;                      // example_key(epoch, sequence number)
   };
@@ -23,7 +23,7 @@ class Objective {
   virtual void apply(const Sequence&, std::vector<int32_t>& positions, std::vector<int32_t>& labels) const = 0;
 
   // A number of targets that a batch of `tokens` tokens exceeds less than once in 10^9 batches; at most `tokens`.
-  // Memory is planned for it. A batch beyond it is served, but memory is allocated anew first.
+  // Memory is planned for this bound; a batch that exceeds it costs a new allocation.
   virtual int64_t target_bound(int64_t tokens) const = 0;
 };
 

@@ -8,7 +8,7 @@
 namespace encore {
 namespace {
 
-// The seed is fixed, so that what is held out does not depend on the run's.
+// The seed is fixed: every run holds out the same documents.
 double held_out_draw(uint64_t text_hash) {
   return uniform(draw(0, text_hash, draw_site(0, Site::kHeldOut), 0));
 }
@@ -67,7 +67,7 @@ class Layouter {
   }
 
   void pack(int64_t begin, int64_t end) {
-    int64_t start = begin;  // of the sequence in work
+    int64_t start = begin;  // of the current sequence
     for (int64_t line = begin; line < end;) {
       int64_t next = line + 1;
       while (next < end && !cache_.starts_line(next)) ++next;
@@ -116,7 +116,7 @@ class Layouter {
   const LayoutOptions& options_;
   int64_t before_, after_;  // special tokens of a sequence
   int64_t room_;            // for tokens of the text
-  int64_t left_ = 0;        // of the example in work
+  int64_t left_ = 0;        // room in the current example
   SequenceLayout out_;
 };
 
@@ -160,7 +160,7 @@ HeldOutChoice::HeldOutChoice(const TokenCache& cache, double share) : cache_(&ca
   check(least < greatest,
         "{}: no documents to hold out for evaluation, since there is only one distinct text; give evaluation data",
         cache.files().front().path);
-  // A small corpus still gets its evaluation: at least one text is on each side.
+  // Even a small corpus has at least one text on each side.
   if (threshold_ <= least) threshold_ = std::nextafter(least, 1.0);
   threshold_ = std::min(threshold_, greatest);
 }

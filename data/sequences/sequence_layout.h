@@ -36,11 +36,11 @@ static_assert(sizeof(TokenRun) == 8);
 
 struct SequenceLayout {
   std::vector<TokenRun> sequences;
-  // [examples + 1] first sequence of each example; empty where every sequence is an example of its own.
+  // [examples + 1] first sequence of each example; empty where every sequence is its own example.
   std::vector<uint64_t> example_start;
   int64_t documents = 0;
   int64_t tokens = 0;     // distinct tokens in the sequences
-  int64_t truncated = 0;  // tokens of these documents in no sequence
+  int64_t truncated = 0;  // tokens in no sequence
   int64_t repeated = 0;   // tokens in a second sequence
   int64_t specials = 0;   // special tokens that the sequences get
 
@@ -50,7 +50,7 @@ struct SequenceLayout {
 // Throws Error naming the flag and its range, or for a tokenizer that puts no special tokens around a text.
 void check_layout_options(const LayoutOptions&, const Tokenizer&);
 
-// True for documents that are held out. Every document is on one side or the other; equal texts are on the same.
+// True for documents that are held out. Equal texts are on the same side.
 class HeldOutChoice {
  public:
   // Throws Error where one side would have no text.

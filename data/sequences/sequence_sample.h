@@ -1,4 +1,4 @@
-// A part of a set that stands for the whole: examples spread evenly over it, the same ones every time.
+// Samples of a set: examples spread evenly over it, the same ones every time.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,8 @@
 
 namespace encore {
 
-// Mean tokens of an example, specials included; of a very long set, of a million examples spread over it. 0: empty.
+// Mean tokens of an example, with special tokens. For a set of more than a million examples, the mean of a million that
+// are spread over it. 0 for an empty set.
 double mean_example_tokens(const SequenceSet&);
 
 // `examples` of the set's n examples, 1 <= examples <= n: number i is the set's floor(i n / examples). Sequences and

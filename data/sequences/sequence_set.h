@@ -1,8 +1,8 @@
 // One side of a corpus as numbered training examples.
 //
 //   document   one text of the corpus (a line, a jsonl row, ...)
-//   sequence   what attends to itself: the tokens of one document between special tokens, at most seq_length in all
-//              (with LayoutOptions::cross_document_attention: pieces of several documents, each closed by </s>)
+//   sequence   a unit of attention: tokens of one document between special tokens, at most seq_length in all (with
+//              LayoutOptions::cross_document_attention: pieces of several documents, each followed by </s>)
 //   example    one row of a batch: one sequence, or in mode `full` as many sequences as fill seq_length tokens
 //
 // Sequences and examples are numbered 0.. in corpus order; both numberings depend on the corpus, the tokenizer and the

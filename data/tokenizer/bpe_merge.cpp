@@ -23,7 +23,7 @@ Merge find_merge(const MergeTable& merges, int32_t left, int32_t right) {
   return entry ? Merge{entry->rank, entry->id} : Merge{};
 }
 
-// The rank of every neighbouring pair is kept beside it; the least one is found by a scan.
+// Keeps the rank of every pair of neighbours, and finds the least by a scan.
 size_t merge_by_scan(const MergeTable& merges, int32_t* symbols, size_t count) {
   Merge pairs[kScanLimit];
   for (size_t i = 0; i + 1 < count; ++i) pairs[i] = find_merge(merges, symbols[i], symbols[i + 1]);
@@ -42,7 +42,7 @@ size_t merge_by_scan(const MergeTable& merges, int32_t* symbols, size_t count) {
   return count;
 }
 
-// A heap of candidate merges over a linked list of symbols; candidates whose pair has changed since are skipped.
+// A heap of candidate merges over a linked list of symbols. Candidates whose pair has changed are skipped.
 class HeapMerger {
  public:
   HeapMerger(const MergeTable& merges, int32_t* symbols, size_t count)

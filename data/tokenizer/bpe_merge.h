@@ -21,7 +21,7 @@ class MergeTable {
   MergeTable() : MergeTable(0) {}
   explicit MergeTable(size_t count);
 
-  // Where a pair occurs twice, the later one holds, as in a dictionary.
+  // A pair that is inserted twice keeps the later entry.
   void insert(int32_t left, int32_t right, uint32_t rank, int32_t id);
 
   // nullptr if the pair is not merged.

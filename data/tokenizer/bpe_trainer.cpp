@@ -73,8 +73,8 @@ struct PairHash {
   }
 };
 
-// Joins pairs greedily. Counts of all pairs are kept exact; the queue holds upper bounds that are corrected when they
-// come up.
+// Joins the most frequent pair until enough is learnt. Pair counts are exact; the queue holds upper bounds, which are
+// corrected when they reach the top.
 class MergeLearner {
  public:
   MergeLearner(std::vector<std::string> tokens, const WordCounts& counts) : tokens_(std::move(tokens)) {
@@ -123,7 +123,7 @@ class MergeLearner {
   };
   struct PairInfo {
     int64_t count = 0;
-    std::vector<uint32_t> words;  // that hold it, or once did; may repeat
+    std::vector<uint32_t> words;  // with the pair, now or earlier; may repeat
   };
   struct Candidate {
     int64_t count;
@@ -203,7 +203,7 @@ class MergeLearner {
   std::vector<int32_t> symbols_;
   std::unordered_map<Pair, PairInfo, PairHash> pairs_;
   std::priority_queue<Candidate> queue_;
-  std::vector<Pair> grown_;  // by the join under way
+  std::vector<Pair> grown_;  // in the current join
 };
 
 std::vector<std::string> initial_tokens() {

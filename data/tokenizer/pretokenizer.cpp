@@ -34,7 +34,7 @@ void mark_runs(const std::string& pattern, const std::string& text, uint8_t valu
   pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
                                    PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK, &error, &error_at, nullptr);
   check(code != nullptr, "PCRE2 lacks Unicode support: error {} at {} of {}", error, error_at, pattern);
-  pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // without JIT the same, slower
+  pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // may fail: matching is then slower
   pcre2_match_data* match = pcre2_match_data_create(1, nullptr);
   const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
   size_t at = 0;
@@ -103,8 +103,7 @@ size_t PreTokenizer::word_end(std::string_view text, size_t at) const {
     if (second != kSpace) return run_end(text, at + 1 + size, second);
     size = 1;
   }
-  // \s+(?!\S)|\s+ : the run of white space, less its last character where a word follows and the run is longer than
-  // that.
+  // \s+(?!\S)|\s+ : the run of white space. Where a word follows, a run of several characters ends before its last.
   size_t last = at, end = at + size;
   while (end < text.size() && class_at(text, end, size) == kSpace) {
     last = end;

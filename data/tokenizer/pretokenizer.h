@@ -2,10 +2,10 @@
 //   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 // with \s = Unicode White_Space (Rust's, and so Hugging Face's: PCRE2's own \s also takes U+180E).
 //
-// Every code point falls into one of four classes, and the pattern is a small automaton over them. The classes are
-// PCRE2's (asked once, for all code points, with UTF and UCP); the automaton is written out, because it is some thirty
-// times faster than matching the pattern. data/tokenizer/word_cutter.h takes 64 bytes of a text at a time. The tests
-// (tests/data/pretokenizer_test.cpp) hold both against PCRE2 with the pattern itself.
+// Every code point belongs to one of four classes, and the pattern is a small automaton over them. PCRE2 gives the
+// classes of all code points once, with UTF and UCP. The automaton is written by hand, because that is about thirty
+// times as fast as matching the pattern. data/tokenizer/word_cutter.h does the same for 64 bytes at a time.
+// tests/data/pretokenizer_test.cpp compares both with PCRE2 and the pattern itself.
 #pragma once
 
 #include <array>
@@ -33,11 +33,10 @@ class PreTokenizer {
   size_t word_end(std::string_view text, size_t at) const;
 
   Class class_of(char32_t c) const { return Class(classes_[c]); }
-  // Of the character at text[at], at < text.size(), and its size in bytes.
+  // The class of the character at text[at], at < text.size(), and its size in bytes.
   Class class_at(std::string_view text, size_t at, unsigned& size) const;
 
-  // Trims white space: the offset at which the white space that ends text[begin, end) starts, and where the white space
-  // that starts text[begin, end) ends.
+  // Where the white space at the end of text[begin, end) starts, and where that at its beginning ends.
   size_t trailing_space_start(std::string_view text, size_t begin, size_t end) const;
   size_t leading_space_end(std::string_view text, size_t begin, size_t end) const;
 

@@ -1,4 +1,4 @@
-// What a Tokenizer refers to: the tables, ready for encoding. Immutable once make_tokenizer_data has made them.
+// The tables behind a Tokenizer. make_tokenizer_data builds them; they never change afterwards.
 #pragma once
 
 #include <array>

@@ -1,7 +1,7 @@
-// The ids of words seen before, per thread: most words of a text are among a few thousand.
+// The ids of recent words, for each thread: most words of a text are among a few thousand.
 //
-// Words of at most 15 bytes and 4 ids, all but one or two in a hundred, lie two to a cache line; what does not fit
-// there and is not longer than 24 bytes and 9 ids takes a line of its own elsewhere.
+// Words of at most 15 bytes and 4 ids (all but one or two in a hundred) lie two to a cache line. Longer ones, up to 24
+// bytes and 9 ids, lie in a second table, one to a line.
 #pragma once
 
 #include <immintrin.h>
@@ -28,10 +28,10 @@ class WordCache {
   };
 
   struct ShortEntry {
-    ShortKey key;            // of size 0: free
+    ShortKey key;            // size 0: unused
     int32_t ids[kShortIds];  // their number is in the top byte of the first one: ids are below 2^24
 
-    // Writes kShortIds ids and marks (1, 0, 0, 0), of which as many count as it returns.
+    // Writes kShortIds ids and marks (1, 0, 0, 0). Returns how many of them are valid.
     size_t copy_to(int32_t* out, uint8_t* starts) const {
       const __m128i all = _mm_load_si128(reinterpret_cast<const __m128i*>(ids));
       const __m128i pure = _mm_and_si128(all, _mm_set_epi32(-1, -1, -1, 0xffffff));
@@ -76,11 +76,11 @@ class WordCache {
     return cache;
   }
 
-  // size in [1, kShortBytes]; `readable` >= size bytes may be read from `word` on.
+  // size in [1, kShortBytes]; `readable` >= size: bytes at `word` that may be read.
   static ShortKey short_key(const char* word, size_t size, size_t readable) {
     ShortKey key{};
     if (readable >= 16) [[likely]] {
-      // Loads of fixed size, then cut: a memcpy of unknown length costs more than the rest of the look-up.
+      // A load of fixed size, then cut: a memcpy of variable length would cost more than the rest of the look-up.
       std::memcpy(&key, word, 16);
       key.low = _bzhi_u64(key.low, unsigned(8 * size));
       key.high = _bzhi_u64(key.high, size > 8 ? unsigned(8 * size - 64) : 0u);
@@ -106,7 +106,7 @@ class WordCache {
     std::swap(entries[0], entries[1]);
     return &entries[0];
   }
-  // count in [1, kShortIds]. Takes the place of the word of its bucket that was used less lately.
+  // count in [1, kShortIds]. Replaces the less recently used word of its bucket.
   void insert(const ShortKey& key, size_t bucket, const int32_t* ids, size_t count) {
     ShortEntry* entries = buckets_[bucket].entries;
     entries[1] = entries[0];

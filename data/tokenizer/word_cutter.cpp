@@ -71,7 +71,7 @@ void WordCutter::add_others(Classes& c) {
   }
 }
 
-// 's, 't, 're, 've, 'm, 'll, 'd at the start of a word are words, whatever letters follow.
+// 's, 't, 're, 've, 'm, 'll, 'd at the start of a word are words of their own, also where letters follow.
 void WordCutter::cut_contractions(uint64_t& starts, uint64_t apostrophes) {
   uint64_t forced = forced_, joined = joined_;
   forced_ = joined_ = 0;
@@ -106,7 +106,7 @@ bool WordCutter::next(size_t& at, uint64_t& starts) {
   changes |= c.numbers & ~(c.numbers << 1 | number_);
   changes |= others & ~(others << 1 | other_);
   starts = changes & ~(c.blanks << 1 | blank_);
-  // White space starts one where it begins, and with its last character where a word follows.
+  // White space starts a word where it begins, and again at its last character where another word follows.
   uint64_t space_follows = c.spaces >> 1;
   if (left <= kBlock)
     space_follows |= uint64_t(1) << (left - 1);

@@ -1,7 +1,8 @@
-// GPT-2's pre-tokenizer (data/tokenizer/pretokenizer.h) over 64 bytes at a time: where words start, as bits.
+// GPT-2's pre-tokenizer (data/tokenizer/pretokenizer.h) over 64 bytes at a time: a bit for each byte that starts a
+// word.
 //
-// Which bytes start a word follows from the classes of a character and its neighbours, and from an apostrophe up to
-// three bytes before, so that 64 bytes of ASCII take some thirty vector instructions however many words they hold.
+// The classes of a character and its neighbours, and an apostrophe up to three bytes before, decide whether a byte
+// starts a word. So 64 bytes of ASCII take about thirty vector instructions, for any number of words in them.
 #pragma once
 
 #include <cstddef>
@@ -12,25 +13,26 @@
 
 namespace encore {
 
-// PreTokenizer::word_end, word after word from text[0] on, finds the same words (also where the text is not UTF-8).
+// Finds the same words as PreTokenizer::word_end, called word after word from text[0] on, also in text that is not
+// UTF-8.
 class WordCutter {
  public:
   WordCutter(const PreTokenizer& pre, std::string_view text) : pre_(pre), text_(text) {}
 
   static constexpr size_t kBlock = 64;
 
-  // The next block: bit i says that a word starts at text[at + i]. False when the text is at its end. The first block
-  // starts at 0, each of the following ones kBlock further.
+  // The next block: bit i is set where a word starts at text[at + i]. False at the end of the text. The first block
+  // starts at 0, each later one kBlock further.
   bool next(size_t& at, uint64_t& starts);
 
  private:
-  // Of the bytes of a block. Bytes of one character have its class.
+  // Bit masks over the bytes of a block. All bytes of a character have its class.
   struct Classes {
     uint64_t letters, numbers, spaces;  // the rest is PreTokenizer::kOther
     uint64_t blanks, apostrophes;       // U+0020, U+0027
     uint64_t high;                      // not ASCII
     uint64_t wide_spaces;               // white space that is not ASCII
-    uint64_t wide_starts;               // its first bytes where a word starts with it
+    uint64_t wide_starts;               // the first byte of such white space, where it starts a word
   };
   static Classes classify_ascii(const char* bytes);
   void add_others(Classes& c);
@@ -41,10 +43,10 @@ class WordCutter {
   const PreTokenizer& pre_;
   std::string_view text_;
   size_t at_ = 0;
-  // Bits and bytes that reach over from the block before.
+  // Carried over from the block before.
   uint64_t letter_ = 0, number_ = 0, other_ = 0, space_ = 0, blank_ = 0;  // the class of its last byte: 0 or 1
-  uint64_t forced_ = 0, joined_ = 0;                                      // by a contraction: starts, and no starts
-  unsigned carried_ = 0;                                                  // bytes of its last character
+  uint64_t forced_ = 0, joined_ = 0;  // starts that a contraction forces, and forbids
+  unsigned carried_ = 0;              // bytes of its last character
   PreTokenizer::Class carried_class_ = PreTokenizer::kOther;
 };
 

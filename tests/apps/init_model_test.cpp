@@ -51,7 +51,7 @@ TEST(InitModel, ANamedShapeIsAFunctionOfTheSeed) {
   EXPECT_EQ(config.num_hidden_layers, 4);
   EXPECT_TRUE(config.notes.empty());
   EXPECT_EQ(Tokenizer::load(dir / "a").fingerprint(), Tokenizer::load(tokenizer).fingerprint());
-  const auto file = SafetensorsFile::open(dir / "a/model.safetensors");
+  const auto file = open_safetensors_file(dir / "a/model.safetensors");
   EXPECT_EQ(file->tensors().at("roberta.embeddings.word_embeddings.weight").dtype, "BF16");
   EXPECT_FALSE(file->tensors().contains("lm_head.decoder.weight"));
   // The row of the pad id is 0, its neighbours are not.

@@ -43,7 +43,10 @@ class Process {
       wait();
     }
   }
-  void send(int signal) const { ::kill(pid_, signal); }
+  // Nothing where the process has ended: kill(-1) would reach every process of the machine.
+  void send(int signal) const {
+    if (pid_ > 0) ::kill(pid_, signal);
+  }
   bool running() {
     if (pid_ <= 0) return false;
     if (::waitpid(pid_, &status_, WNOHANG) == 0) return true;

@@ -35,7 +35,7 @@ TEST(Trace, WritesWhatHuggingFaceComputes) {
   const Tensors reference = read_tensors(kCase + "/ragged.safetensors"), got = read_tensors(dir / "out.safetensors");
   EXPECT_EQ(got.size(), reference.size());
   for (const std::string& line : rule.violations(got, reference)) ADD_FAILURE() << line;
-  const auto file = SafetensorsFile::open(dir / "out.safetensors");
+  const auto file = open_safetensors_file(dir / "out.safetensors");
   for (const auto& [name, entry] : file->tensors()) EXPECT_EQ(entry.dtype, "F32") << name;
 }
 

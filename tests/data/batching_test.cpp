@@ -50,7 +50,7 @@ TEST(Permutation, ShufflesAndDependsOnSeedAndEpoch) {
     for (uint64_t i = 0; i < n; ++i) same += base[i] == other[i];
     EXPECT_LT(same, 10);
   }
-  // Where the first place goes to, over many epochs: every tenth of the range alike.
+  // The example at the first place, over many epochs, is spread evenly over the range.
   std::vector<double> bins(10);
   for (uint64_t epoch = 0; epoch < 10000; ++epoch) bins[Permutation(n, 3, epoch)(0) / 100] += 1;
   for (double b : bins) EXPECT_NEAR(b, 1000, 150);
@@ -79,7 +79,7 @@ TEST(StepOrder, CoversEveryExampleOnceAnEpochForAnyRanks) {
           }
           EXPECT_LE(most - least, 1u);
         }
-        EXPECT_EQ(places, runs.front()) << "the ranks together take what one takes, in its order";
+        EXPECT_EQ(places, runs.front()) << "the ranks together take the examples of one rank, in its order";
       }
       auto sorted = runs.front();
       std::sort(sorted.begin(), sorted.end());
@@ -117,7 +117,7 @@ class Batches : public testing::Test {
 TEST_F(Batches, BudgetIsKeptAndOrderToo) {
   const StepOrder order(set_->examples(), 40, set_->examples(), 1);
   const auto examples = order.examples(0);
-  int64_t three = 0;  // a budget that fits to the token
+  int64_t three = 0;  // a budget that three examples fill exactly
   for (int e = 0; e < 3; ++e) three += set_->example_tokens(examples[size_t(e)].example);
   for (int64_t budget : {int64_t(48), int64_t(100), three, int64_t(1000), int64_t(100000)}) {
     std::vector<int64_t> got, wanted;

@@ -45,8 +45,8 @@ std::vector<std::string> random_documents(unsigned seed, int count) {
   return documents;
 }
 
-// The definition, with nothing kept from one merge to the next. Symbols are spelt out: letters of one byte are the same
-// in the files, and a blank is the letter U+0120, a line feed U+010A.
+// The definition of BPE, computed from the start for every merge. Symbols are spelt as in the files: most bytes as
+// themselves, a blank as U+0120, a line feed as U+010A.
 std::vector<std::string> learn_slowly(const std::vector<std::string>& documents, size_t merges) {
   const auto letter = [](char c) { return c == ' ' ? "\u0120" : c == '\n' ? "\u010a" : std::string(1, c); };
   std::map<std::vector<std::string>, int64_t> words;
@@ -58,7 +58,7 @@ std::vector<std::string> learn_slowly(const std::vector<std::string>& documents,
       ++words[symbols];
     }
   }
-  // The order of ids: bytes by the letter that stands for them, then in order of learning.
+  // The order of ids: bytes in the order of their letters, then merges in the order of learning.
   std::map<std::string, int> order;
   for (const char c : std::string("'.1abcde")) order.emplace(std::string(1, c), int(static_cast<unsigned char>(c)));
   order["\u010a"] = 0x10a, order["\u0120"] = 0x120;

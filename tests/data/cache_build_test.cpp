@@ -1,4 +1,4 @@
-// Token caches whose making is interrupted: killed, out of disk, beside another process, damaged.
+// Builds of token caches that are interrupted: killed, out of disk, beside another process, damaged.
 #include "data/cache/cache_build.h"
 
 #include <sys/resource.h>
@@ -44,7 +44,7 @@ struct Build {
     return out;
   }
   std::shared_ptr<const TokenCache> open() const { return TokenCache::open(options, byte_tokenizer()); }
-  // The cache of a build that nothing stopped, removed again.
+  // The bytes of the cache of an undisturbed build. The cache is removed again.
   std::string undisturbed() const {
     const auto cache = open();
     EXPECT_FALSE(cache->reused());
@@ -123,7 +123,7 @@ TEST(BitQueue, JoinsWhatWasAppended) {
   }
 }
 
-TEST(CacheBuild, KilledAtAnyMomentItGoesOnToTheSameBytes) {
+TEST(CacheBuild, KilledAtAnyMomentItContinuesToTheSameBytes) {
   const Build build;
   const auto begin = std::chrono::steady_clock::now();
   const std::string good = build.undisturbed();
@@ -144,10 +144,10 @@ TEST(CacheBuild, KilledAtAnyMomentItGoesOnToTheSameBytes) {
     fs::remove_all(build.options.dir);
   }
   EXPECT_GT(kills, 3);
-  std::printf("%d kills, %d builds gone on with by the last start\n", kills, continued);
+  std::printf("%d kills, %d builds continued by the last start\n", kills, continued);
 }
 
-TEST(CacheBuild, GoesOnAfterWhatWasSaved) {
+TEST(CacheBuild, ContinuesAfterWhatWasSaved) {
   Build build;
   const std::string good = build.undisturbed();
   build.interrupt();
@@ -155,7 +155,7 @@ TEST(CacheBuild, GoesOnAfterWhatWasSaved) {
   const auto cache = build.open();
   EXPECT_EQ(cache->continued_documents(), saved);
   EXPECT_TRUE(slurp(cache->path()) == good);
-  EXPECT_EQ(build.left().size(), 1u) << "nothing but the cache stays behind";
+  EXPECT_EQ(build.left().size(), 1u) << "only the cache stays behind";
   fs::remove(cache->path());
   // Another number of threads.
   build.interrupt();
@@ -179,7 +179,7 @@ TEST(CacheBuild, AskedToStopItKeepsWhatIsDone) {
   EXPECT_TRUE(slurp(cache->path()) == good);
 }
 
-TEST(CacheBuild, DamagedLeftoversAreMadeAnew) {
+TEST(CacheBuild, DamagedLeftoversAreBuiltAgain) {
   const Build build;
   const std::string good = build.undisturbed();
   build.interrupt();
@@ -263,7 +263,7 @@ TEST(CacheBuild, TheSecondWaitsSaysSoAndFindsIt) {
   expect_parts(said[0], {"waiting", path});
 }
 
-// The one that waits goes on with what the other had when it was killed.
+// The waiting process continues the build of the other, which is killed.
 TEST(CacheBuild, TheSecondTakesOver) {
   const Build build;
   const std::string good = build.undisturbed();
@@ -305,7 +305,7 @@ TEST(TokenCache, LargeCachesAreCheckedWhereTheyAreRead) {
     const Dataset data = open_damaged(at, SequenceMode::kFull);
     EXPECT_TRUE(data.ledger().from_cache) << "not seen at the start";
     expect_parts(error_of([&] { read_all(data); }, 74), {path, "damaged", "start again"});
-    EXPECT_FALSE(fs::exists(path)) << "removed, so that the next start makes it anew";
+    EXPECT_FALSE(fs::exists(path)) << "removed, so that the next start builds it again";
     const Dataset again = Dataset::open({.cache = build.options}, byte_tokenizer());
     EXPECT_FALSE(again.ledger().from_cache);
     EXPECT_TRUE(slurp(path) == good);
@@ -313,7 +313,7 @@ TEST(TokenCache, LargeCachesAreCheckedWhereTheyAreRead) {
   }
   // Mode pack reads the line starts while it lays out.
   expect_parts(error_of([&] { open_damaged(header.at_lines + 5, SequenceMode::kPack); }, 74), {path, "damaged"});
-  // Where documents begin and what they hash to is needed at once: damage there is repaired at the start.
+  // Offsets and hashes are needed at once: damage there is found and repaired at the start.
   for (uint64_t at : {header.at_offsets + 9, header.at_hashes + 1, header.at_files + 20, header.at_sums + 2})
     EXPECT_FALSE(open_damaged(at, SequenceMode::kFull).ledger().from_cache) << at;
   // --verify-cache compares everything.

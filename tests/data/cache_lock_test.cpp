@@ -16,7 +16,7 @@
 #include "tests/data/data_fixtures.h"
 
 namespace {
-// What flock() answers on file systems without locks; 0: the kernel answers.
+// The error of flock() on file systems without locks; 0: the kernel's own answer.
 std::atomic<int> no_locks{0};
 }  // namespace
 
@@ -100,7 +100,7 @@ TEST(BuildLock, WithoutLocksEachBuildsForItself) {
   }
 }
 
-TEST(RemoveDeadBuilds, TakesWhatIsOldAndNobodys) {
+TEST(RemoveDeadBuilds, RemovesWhatIsOldAndUnlocked) {
   TempDir dir;
   const auto make = [&](const std::string& name, int days_old) {
     fs::path path = dir.file(name);
@@ -118,8 +118,8 @@ TEST(RemoveDeadBuilds, TakesWhatIsOldAndNobodys) {
   const std::string a(16, 'a'), b(16, 'b'), c(16, 'c'), d(16, 'd');
   make(a + ".tokens", 100);            // a finished cache
   make(a + ".tokens.building/", 8);    // its dead build
-  make(b + ".tokens.building/", 6);    // may yet be gone on with
-  make(c + ".tokens.building/", 100);  // somebody holds its lock
+  make(b + ".tokens.building/", 6);    // young enough to be continued
+  make(c + ".tokens.building/", 100);  // its lock is held
   make(c + ".tokens.lock", 100);
   make(d + ".tokens.building-Ab12Cd/", 8);
   make(d + ".tokens.tmp-12-0", 8);

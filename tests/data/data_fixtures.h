@@ -1,4 +1,4 @@
-// Folders, packed files and a tokenizer whose ids are known by heart, for the tests of the data path.
+// Folders, packed files and a tokenizer with simple ids, for the tests of the data path.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -23,7 +23,7 @@ namespace encore::fixtures {
 class TempDir {
  public:
   TempDir() {
-    // In memory where there is such a place: the caches of the tests are flushed to the disk some hundred times.
+    // In memory where possible, because the tests flush their caches to the disk some hundred times.
     const std::filesystem::path memory = "/dev/shm";
     const bool usable = ::access(memory.c_str(), W_OK | X_OK) == 0;
     std::string name = ((usable ? memory : std::filesystem::temp_directory_path()) / "encore-data-XXXXXX").string();

@@ -144,7 +144,7 @@ TEST(Dataset, SequencesKeepTheirKeys) {
   EXPECT_EQ(batch.cu_seqlens, (std::vector<int32_t>{0, 4, 8, 15}));
 }
 
-// What the sets hold, checked against the documents themselves, for random corpora and every mode.
+// The sets of random corpora, in every mode, against the documents themselves.
 TEST(Dataset, LedgerAddsUpOnRandomCorpora) {
   std::mt19937 random(17);
   const auto below = [&](int n) { return int(random() % unsigned(n)); };
@@ -212,7 +212,7 @@ TEST(Dataset, HeldOutByText) {
   const Strings train = examples_of(*data.train()), held = examples_of(*data.held_out());
   const std::set<std::string> seen(train.begin(), train.end());
   for (const std::string& text : held) EXPECT_EQ(seen.count(text), 0u) << text << " is on both sides";
-  // The choice goes by the text alone: other neighbours, another order, the same choice.
+  // The choice depends on the text alone: other neighbours and another order do not change it.
   std::reverse(documents.begin(), documents.end());
   documents.resize(3000);
   Corpus other(documents);
@@ -248,7 +248,8 @@ TEST(Dataset, FingerprintAndCache) {
   EXPECT_NE(a.fingerprint(), corpus.open(SequenceMode::kFull, 16).fingerprint());
   Corpus other({"one", "two", "thref"}), same({"one", "two", "three"});
   EXPECT_NE(a.fingerprint(), other.open(SequenceMode::kFull, 16).fingerprint());
-  EXPECT_EQ(a.fingerprint(), same.open(SequenceMode::kFull, 16).fingerprint()) << "where the files lie is no matter";
+  EXPECT_EQ(a.fingerprint(), same.open(SequenceMode::kFull, 16).fingerprint())
+      << "it does not depend on where the files lie";
 }
 
 TEST(Dataset, Errors) {
@@ -282,7 +283,7 @@ TEST(Dataset, LedgerTable) {
   EXPECT_FALSE(l.adds_up());
 }
 
-// The figures that the corpora's own page states.
+// The known figures of a shared corpus.
 TEST(Dataset, RealCorpus) {
   const std::string corpus = shared_path("data/corpora/cs.jsonl.zst");
   if (!std::filesystem::exists(corpus)) GTEST_SKIP() << "skipped: no shared data";

@@ -74,7 +74,7 @@ TEST(Masking, SharesAndUniformReplacement) {
   double chi2 = 0;
   const double expected = randoms / 994;
   for (const auto& [id, n] : drawn) chi2 += (n - expected) * (n - expected) / expected;
-  // Ids of the text are drawn a little less, as a draw of the true id does not show: far below this bound.
+  // Ids of the text are counted a little less, since a draw of the true id is invisible: far below this bound.
   EXPECT_LT(std::abs(chi2 - 993), 6 * std::sqrt(2.0 * 993));
 }
 
@@ -113,7 +113,7 @@ TEST(Masking, PureFunctionOfSeedKeyAndPosition) {
   EXPECT_TRUE(std::equal(b.ids.begin(), b.ids.end(), a.ids.begin()));
 }
 
-// Recorded once: a change of these numbers changes every run in the world.
+// Recorded values: a change of them changes every run.
 TEST(Masking, Pinned) {
   const Masked m = mask(masking_with({.seed = 42}), sequence(40), {}, example_key(1, 1234));
   EXPECT_EQ(m.positions, (std::vector<int32_t>{8, 19, 33, 36}));
@@ -163,12 +163,12 @@ TEST(Masking, WholeWords) {
 
 TEST(Masking, WordsEndAtSpecialsAndAtTheStart) {
   const Shared masking = masking_with({.mlm_probability = 0.5, .whole_word = true});
-  // The second half of a word that a window cut, a special token amid a word: three words of two tokens each.
+  // The second half of a word that a window cut, and a special token inside a word: three words of two tokens each.
   const std::vector<int32_t> ids{0, 10, 10, 2, 11, 11, 2, 12, 12, 2};
   const std::vector<uint8_t> words{1, 0, 0, 1, 0, 0, 1, 1, 0, 1};
   std::map<std::vector<int32_t>, int> sets;
   for (uint64_t s = 0; s < 400; ++s) ++sets[mask(masking, ids, words, s).positions];
-  EXPECT_EQ(sets.size(), 8u) << "each of the three is drawn for itself";
+  EXPECT_EQ(sets.size(), 8u) << "the three are drawn independently";
   for (const auto& [positions, n] : sets)
     for (size_t i = 0; i < positions.size(); i += 2) EXPECT_EQ(positions[i] + 1, positions[i + 1]);
 }
@@ -217,8 +217,8 @@ TEST(TargetBound, OfWordsIsWiderThanOfTokens) {
       const int64_t bound = whole->target_bound(3 * words);
       EXPECT_LE(bound, 3 * words);
       EXPECT_LT(tail(words, p, bound / 3), 1e-9) << p << ", " << words;
-      if (words > 20000)
-        EXPECT_GT(tail(words, p, token->target_bound(3 * words) / 3), 1e-9) << "why words have their own";
+      if (words < 20000) continue;
+      EXPECT_GT(tail(words, p, token->target_bound(3 * words) / 3), 1e-9) << "why words have their own";
     }
 }
 

@@ -1,4 +1,4 @@
-// What the threads that take, work and give back in order promise.
+// The promises of work_in_order: results in order, and the first error.
 #include "data/cache/ordered_workers.h"
 
 #include <gtest/gtest.h>
@@ -19,8 +19,8 @@ TEST(OrderedWorkers, GiveInTheOrderOfTaking) {
   }
 }
 
-// A source that is asked again after it failed says something else; nobody may hear that.
-TEST(OrderedWorkers, TheFirstErrorOfTheSourceIsTheOneThatIsTold) {
+// A source gives another error when it is called again after a failure. Only the first error may be reported.
+TEST(OrderedWorkers, ReportsTheFirstErrorOfTheSource) {
   for (int turn = 0; turn < 300; ++turn) {
     int calls = 0;
     try {

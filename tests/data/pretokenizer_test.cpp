@@ -70,7 +70,7 @@ Words split_by_blocks(std::string_view text) {
   return words;
 }
 
-// By word_end; and WordCutter must find the same.
+// Words by word_end, which must agree with WordCutter.
 Words split(std::string_view text) {
   Words words;
   for (size_t at = 0; at < text.size();) {
@@ -131,7 +131,7 @@ TEST(PreTokenizer, RandomTextAsPcre2) {
   }
 }
 
-// What reaches over the edge of a block: each pattern at each place around it.
+// Words across the edge of a block: each pattern at each place around it.
 TEST(PreTokenizer, EdgesOfBlocksAsPcre2) {
   const Pcre2 reference;
   const Words patterns = {"'s",          "'sx",     "'ll",           "'llx",          "'re's",        "''s",

@@ -1,4 +1,4 @@
-// Samples of a set: which examples they take, and that they are the set's own.
+// Samples of a set take the right examples, unchanged.
 #include "data/sequences/sequence_sample.h"
 
 #include <numeric>
@@ -76,7 +76,7 @@ TEST(SampleOfTokens, TakesTheSetWhereItFits) {
   EXPECT_EQ(sample_of_tokens(t.set, 1)->examples(), 1);
 }
 
-// More examples than any list could hold: nothing may be looked at one by one, and no product overflow.
+// A set with more examples than could be visited one by one; products of its numbers overflow 64 bits.
 class Huge final : public SequenceSet {
  public:
   int64_t examples() const override { return int64_t(1) << 50; }

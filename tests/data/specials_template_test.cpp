@@ -1,4 +1,4 @@
-// The special tokens around a text: where they are read from, and what follows from them.
+// The template of special tokens: its sources, and its effect on ids, sequences and files.
 #include "data/tokenizer/specials_template.h"
 
 #include <nlohmann/json.hpp>
@@ -66,7 +66,7 @@ TEST(SpecialsTemplate, DefaultIsRobertasAndLeavesTheFingerprintAlone) {
   EXPECT_EQ(t.specials(), SpecialsTemplate::roberta(kBos, kEos));
   EXPECT_EQ(t.specials().single.size(), 2u);
   EXPECT_EQ(t.specials().pair.size(), 4u);
-  // Token caches that exist have these in their keys.
+  // Keys of existing token caches.
   EXPECT_EQ(t.fingerprint(), 0xbb379029981b668bull);
   EXPECT_EQ(byte_tokenizer({{"a", "b"}, {"ab", "c"}}).fingerprint(), 0xdd48980d478c0565ull);
 }
@@ -109,7 +109,7 @@ TEST(SpecialsTemplate, OfSeveralTokensAndOneSided) {
   EXPECT_THROW(t.build_inputs(Ids{9}, 1), Error);
 }
 
-// What puts no token around a text decides nothing.
+// A post-processor without special tokens around a text does not count.
 TEST(SpecialsTemplate, OtherPostProcessorsLeaveTheDefault) {
   Folder folder;
   const uint64_t by_default = folder.load().fingerprint();

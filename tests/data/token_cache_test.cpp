@@ -75,7 +75,7 @@ TEST(TokenCache, HoldsTheCorpus) {
 TEST(TokenCache, LineStarts) {
   Place place;
   place.options.corpus.files = {place.dir.write("a.jsonl", "{\"text\": \"ab\\nc\\n\\n d\"}\n{\"text\": \"e\\n\"}\n")};
-  // One token for a pair of letters across a line's end is a line's end too.
+  // A token that holds two line feeds ends a line too.
   const auto cache = place.open(byte_tokenizer({{"\u010a", "\u010a"}}));
   ASSERT_EQ(cache->tokens(), 9);  // a b \n c \n\n " " d | e \n
   std::string lines;
@@ -104,7 +104,7 @@ TEST(TokenCache, SecondStartReusesIt) {
   EXPECT_TRUE(second->reused());
   EXPECT_EQ(text_of(*second), "one|two||three|");
   EXPECT_EQ(first->content_fingerprint(), second->content_fingerprint());
-  EXPECT_EQ(place.cache_files().size(), 1u) << "nothing but the cache stays behind";
+  EXPECT_EQ(place.cache_files().size(), 1u) << "only the cache stays behind";
   place.options.verify = true;
   EXPECT_TRUE(place.open()->reused());
 }
@@ -141,7 +141,7 @@ TEST(TokenCache, ChangesRebuildIt) {
   EXPECT_FALSE(place.open()->reused());
   EXPECT_EQ(text_of(*place.open()), "one|two|f@ur|");
   EXPECT_EQ(place.cache_files().size(), 1u) << "the new cache takes the place of the stale one";
-  // Another tokenizer or reading has a cache of its own.
+  // Each tokenizer, and each way of reading, has its own cache.
   EXPECT_FALSE(place.open(byte_tokenizer({{"o", "n"}}))->reused());
   place.options.corpus.blank_line_documents = true;
   EXPECT_FALSE(place.open()->reused());
@@ -186,7 +186,7 @@ TEST(TokenCache, TornCachesAreRebuilt) {
   rebuilt(std::string(good.size(), '\0'), "zeros");
 }
 
-// A header that adds up for itself but lies about the sections must not send a reader outside of the file.
+// A header with a valid checksum and wrong sections must not send a reader outside of the file.
 TEST(TokenCache, LyingHeader) {
   Place place;
   const std::string path = place.open()->path();
@@ -205,7 +205,7 @@ TEST(TokenCache, LyingHeader) {
   }
 }
 
-// Sections that agree with each other, past the end of the file.
+// Sections that agree with each other but end past the end of the file.
 TEST(TokenCache, LyingHeaderThatAgreesWithItself) {
   Place place;
   const std::string path = place.open()->path();
@@ -258,7 +258,7 @@ TEST(TokenCache, TwoProcessesAtOnce) {
   EXPECT_TRUE(place.open()->reused());
 }
 
-// What a killed process left behind under the very names that this one would take.
+// Files left by a killed process, under the names that this process would take.
 TEST(TokenCache, LeftoversDoNotMatter) {
   Place place;
   const std::string path = place.open()->path();
@@ -280,7 +280,7 @@ TEST(TokenCache, FailuresLeaveNothingBehind) {
   expect_parts(error_of([&] { place.open(); }), {"cache", "ENCORE_CACHE"});
 }
 
-// No file may grow past 64 KiB: what a full disk looks like to the writer.
+// No file may grow past 64 KiB, which looks like a full disk to the writer.
 TEST(TokenCache, FullDisk) {
   std::string text;
   for (int i = 0; i < 20000; ++i) text += "a document\n";

@@ -1,4 +1,4 @@
-// The tokenizer on a vocabulary small enough to know by heart. tokenizer_vectors_test.cpp has the real ones.
+// The tokenizer with a small vocabulary. tokenizer_vectors_test.cpp has the real ones.
 #include "data/tokenizer/tokenizer.h"
 
 #include <gtest/gtest.h>
@@ -156,8 +156,8 @@ TEST(Tokenizer, LongWordsByHeapAsByScan) {
   EXPECT_EQ(t.decode(t.encode(word)), word);
 }
 
-// More distinct words than the word cache holds, of every size that it knows and does not know, in places where few
-// bytes follow and where many do: the same ids and word starts as without a cache.
+// More distinct words than the word cache holds, of sizes that it stores and sizes that it does not, at the end of a
+// text and far from it: the same ids and word starts as without a cache.
 TEST(Tokenizer, WordsFromTheCacheAsMerged) {
   const Tokenizer& t = tiny();
   const auto& bpe = dynamic_cast<const ByteLevelBpe&>(*t.data().model);

@@ -1,4 +1,4 @@
-// Ids against those that Hugging Face's programs gave: ../shared/data/tokenizer.
+// Ids against those of Hugging Face's tokenizers: ../shared/data/tokenizer.
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -56,7 +56,7 @@ TEST(TokenizerVectors, Roberta) {
   for (const json& row : vectors) {
     const std::string text = row.at("text");
     std::vector<int32_t> ids;
-    // Rows without <s> and </s> come from programs that know no special tokens at all: "<s>" is letters there.
+    // Rows without <s> and </s> come from programs without special tokens, which read "<s>" as letters.
     if (row.at("special").get<bool>())
       ids = tokenizer.build_inputs(tokenizer.encode(text));
     else

@@ -1,5 +1,5 @@
-// A token cache whose checksums hold but whose content may lie, opened as a dataset. What names the corpus (key, list
-// of files) is put right, since another corpus' cache is not looked into.
+// A token cache with valid checksums and arbitrary content, opened as a dataset. Its key and its list of files are
+// corrected, since the cache of another corpus would not be read.
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -44,7 +44,7 @@ struct Corpus {
   }
 };
 
-// The input as a cache of the corpus: its own sections up to the list of files, then that list and sums that hold.
+// The input as a cache of the corpus: its own sections, then the right list of files and valid checksums.
 std::string repaired(const Corpus& corpus, std::string bytes) {
   CacheHeader header;
   std::memcpy(&header, bytes.data(), sizeof header);
@@ -52,7 +52,7 @@ std::string repaired(const Corpus& corpus, std::string bytes) {
     try {
       parse_cached_files(std::string_view(bytes).substr(header.at_files));
     } catch (const nlohmann::json::exception&) {
-      // Told to the caller, who takes the cache for torn.
+      // TokenCache takes such a cache for damaged.
     }
     bytes.resize(header.at_files);
     bytes += corpus.files;
@@ -95,7 +95,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static Corpus corpus;
   std::string bytes(fuzz::as_text(data, size));
   if (size >= sizeof(CacheHeader)) bytes = repaired(corpus, std::move(bytes));
-  // One mode an input, since a cache that is refused is made anew, which takes a while.
+  // One mode for each input, since a refused cache is built again, which takes time.
   constexpr SequenceMode kModes[] = {SequenceMode::kTruncate, SequenceMode::kSplit, SequenceMode::kPack,
                                      SequenceMode::kFull};
   std::filesystem::remove(corpus.cache);

@@ -224,7 +224,7 @@ class Variants : public ::testing::TestWithParam<const char*> {};
 TEST_P(Variants, HoldTheWeightsOfTheReference) {
   if (golden_dir().empty()) GTEST_SKIP() << "skipped: no shared data";
   const std::string name = GetParam(), dir = golden_dir() + "/variants/" + name;
-  const auto reference = SafetensorsFile::open(golden_dir() + "/mlm-d32/model/model.safetensors");
+  const auto reference = open_safetensors_file(golden_dir() + "/mlm-d32/model/model.safetensors");
   const EncoderConfig config = load_config(dir);
   const auto model = make_mlm(config, backend(), DType::kF32, Mode::kInference);
   const LoadReport report = load_weights(dir, model->params(), config, 1);

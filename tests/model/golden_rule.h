@@ -20,7 +20,7 @@ using Tensors = std::map<std::string, std::vector<float>>;
 
 inline Tensors read_tensors(const std::string& path) {
   Tensors all;
-  const auto file = SafetensorsFile::open(path);
+  const auto file = open_safetensors_file(path);
   for (const auto& [name, entry] : file->tensors()) all[name] = to_f32(entry, name);
   return all;
 }

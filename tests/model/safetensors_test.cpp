@@ -120,7 +120,7 @@ TEST(Safetensors, WritesWhatItReads) {
                        {"a", {1}, [] { return std::vector<float>{0.5f}; }},
                        {"empty", {0, 4}, [] { return std::vector<float>{}; }}},
                       dtype);
-    const auto file = SafetensorsFile::open(path);
+    const auto file = open_safetensors_file(path);
     EXPECT_EQ(file->metadata().at("format"), "pt");
     EXPECT_EQ(file->tensors().at("z").shape, (std::vector<int64_t>{2, 3}));
     EXPECT_EQ(file->tensors().at("a").data - file->tensors().at("z").data, int64_t(6 * size_of(dtype)));

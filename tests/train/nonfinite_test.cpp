@@ -57,6 +57,7 @@ struct Rig {
   Dataset data;
   std::unique_ptr<Model> model;
   std::optional<Reservation> reservation;
+  std::optional<TextBatches> source;
   mutable std::optional<Trainer> trainer;
 };
 

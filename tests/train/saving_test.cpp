@@ -25,7 +25,7 @@ struct States {
     optimizer.emplace(model->params(), AdamWOptions{});
   }
   void save(int64_t step) {
-    save_state(folder.state_dir(step), {.step = step}, {.params = &model->params(), .optimizer = optimizer.get()});
+    save_state(folder.state_dir(step), {.step = step}, {.params = &model->params(), .optimizer = &*optimizer});
   }
   void bend(int64_t step, const char* file = "adam_m.f32") {
     const std::string path = folder.state_dir(step) + "/" + file;
@@ -84,7 +84,7 @@ TEST(States, AFlippedByteIsFoundAndAStateIsReplaced) {
     write_text(dir + "/" + file, bytes);
     EXPECT_FALSE(state_is_whole(dir)) << file;
     try {
-      load_state(dir, read_state(dir), {.params = &s.model->params(), .optimizer = s.optimizer.get()});
+      load_state(dir, read_state(dir), {.params = &s.model->params(), .optimizer = &*s.optimizer});
       FAIL() << file;
     } catch (const DamagedState& e) {
       EXPECT_NE(std::string(e.what()).find(file), std::string::npos) << e.what();

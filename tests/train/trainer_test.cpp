@@ -172,7 +172,7 @@ TEST(Trainer, FollowsPyTorchForTwentySteps) {
     EXPECT_NEAR(r.loss, expected["loss"].get<double>(), 1e-5 * expected["loss"].get<double>()) << "step " << s;
     EXPECT_NEAR(r.grad_norm, expected["grad_norm"].get<double>(), 1e-4 * expected["grad_norm"].get<double>());
   }
-  const auto final_weights = SafetensorsFile::open(dir + "/final.safetensors");
+  const auto final_weights = open_safetensors_file(dir + "/final.safetensors");
   int compared = 0;
   for (const auto& [name, entry] : final_weights->tensors()) {
     const int index = model->params().find(name);
