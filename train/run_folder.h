@@ -1,6 +1,7 @@
 // The folder of a run.
 //
-//   config.json                   every flag in force; --config of it repeats the run
+//   config.json                   every flag in force, and under "defaults" the flags' defaults; --config of it repeats
+//                                 the run
 //   log.jsonl                     one object a step and one an evaluation (docs/training.md)
 //   events.out.tfevents.*         the same for TensorBoard
 //   ledger.json, report.html      where the text went; a page about the run (report/reported_run.h)

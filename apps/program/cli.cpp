@@ -262,13 +262,6 @@ nlohmann::json Cli::repeatable() const {
   return all;
 }
 
-std::vector<std::string> Cli::paths() const {
-  std::vector<std::string> names;
-  for (const Option& o : options_)
-    if (o.path) names.push_back(o.name);
-  return names;
-}
-
 std::vector<std::string> Cli::fixed_on_resume() const {
   std::vector<std::string> names;
   for (const Option& o : options_)

@@ -75,8 +75,7 @@ class Cli {
   // The same for config.json of a run folder. Paths are absolute, so that --config repeats the run from any working
   // folder. The key "defaults" holds {flag: default}; --config ignores it, and report/ finds by it which flags differ.
   nlohmann::json repeatable() const;
-  std::vector<std::string> paths() const;            // names of the flags declared with path()
-  std::vector<std::string> fixed_on_resume() const;  // names of those without may_change_on_resume()
+  std::vector<std::string> fixed_on_resume() const;  // names of the flags without may_change_on_resume()
 
  private:
   struct Option {

@@ -69,7 +69,6 @@ TEST(Cli, RefusesWhatIsOutOfRange) {
 
 TEST(Cli, TellsWhatMayChangeOnResume) {
   EXPECT_EQ(make_cli().fixed_on_resume(), (std::vector<std::string>{"lr", "train", "verify", "schedule"}));
-  EXPECT_EQ(make_cli().paths(), (std::vector<std::string>{"model", "train"}));
 }
 
 TEST(Cli, WhatItRecordsRepeatsTheRunFromAnyFolder) {

@@ -1,4 +1,5 @@
-// Every program under mpirun: the work is shared and the result is that of one process, or the start is refused.
+// Programs under mpirun: the work is shared and the result is that of one process, or the start is refused. Those that
+// train: train_program_test.cpp, finetune_test.cpp.
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -122,26 +123,6 @@ TEST_F(OnRanks, PredictPrintsTheRowsOfOneProcess) {
   const Outcome o = start(2, piped);
   EXPECT_EQ(o.code, 2);
   EXPECT_EQ(said_by("predict", o.err).size(), 1u) << o.err;
-}
-
-TEST_F(OnRanks, FinetuneTakesTheStepsOfOneProcess) {
-  const std::string rows = *place_ / "rows.jsonl";
-  const auto losses = [&](int ranks) {
-    const std::string output = *place_ / fmt::format("tuned-{}", ranks);
-    const Outcome o = start(ranks, computing("finetune", place_->model()) +
-                                       Words{"--train", rows, "--dev", rows, "--output", output, "--epochs", "2",
-                                             "--lr", "1e-3", "--max-length", "32", "--batch-size", "6"});
-    EXPECT_EQ(o.code, 0) << o.err;
-    std::vector<double> all;
-    std::istringstream log(read_text(output + "/log.jsonl"));
-    for (std::string line; std::getline(log, line);) all.push_back(json::parse(line).at("loss"));
-    EXPECT_EQ(json::parse(read_text(output + "/results.json")).at("seeds").size(), 1u);
-    return all;
-  };
-  const std::vector<double> one = losses(0), two = losses(2);
-  ASSERT_EQ(one.size(), 2u);
-  ASSERT_EQ(two.size(), 2u) << "rank 0 alone writes";
-  for (size_t i = 0; i < one.size(); ++i) EXPECT_NEAR(two[i], one[i], 1e-5) << i;
 }
 
 TEST_F(OnRanks, AnErrorIsOneLineOfAllRanks) {
