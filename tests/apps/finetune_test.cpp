@@ -22,7 +22,7 @@ std::string rows(int count, int first) {
   std::string text;
   for (int i = first; i < first + count; ++i) {
     std::string sentences = i % 3 ? "a dog carries the mouse. " : "the cat eats some bread. ";
-    for (int k = 0; k < i % 5; ++k) sentences += k % 2 ? "one bird sings to the morning sun. " : "our horse eats. ";
+    for (int k = 0; k < i % 4; ++k) sentences += k % 2 ? "one bird sings to the morning sun. " : "our horse eats. ";
     text += json{{"text", sentences}, {"label", i % 3 ? "dog" : "cat"}}.dump() + "\n";
   }
   return text;
