@@ -119,7 +119,7 @@ RunEnd Finetuning::run_seeds(const SeedRun::Shared& shared) {
   while (int(progress_.results.size()) < spec_.seeds) {
     if (!seed) seed = std::make_unique<SeedRun>(shared, spec_.first_seed + progress_.results.size());
     if (!run_seed(*seed)) {
-      if (folder_) policy_.insist("state", [&] { save(seed.get()); });
+      if (folder_) policy_.insist("state", [&] { folder_->write([&] { save(seed.get()); }); });
       fmt::print("stopped by {} in seed {} after {} of its epochs: saved; continue with --output {} --resume\n",
                  stop_signal() ? fmt::format("SIG{}", ::sigabbrev_np(stop_signal())) : "a signal to another rank",
                  seed->seed(), seed->progress().epochs, spec_.output.folder);
@@ -127,7 +127,8 @@ RunEnd Finetuning::run_seeds(const SeedRun::Shared& shared) {
     }
     end_seed(*seed);
     seed.reset();
-    if (int(progress_.results.size()) < spec_.seeds && folder_) policy_.attempt("state", [&] { save(nullptr); });
+    if (int(progress_.results.size()) < spec_.seeds && folder_)
+      policy_.attempt("state", [&] { folder_->write([&] { save(nullptr); }); });
   }
   end_run();
   return RunEnd::kFinished;
@@ -141,7 +142,7 @@ bool Finetuning::run_seed(SeedRun& run) {
     }
     log_step(run, run.step());
     if (stop_wanted()) return false;
-    if (save_due() && folder_) policy_.attempt("state", [&] { save(&run); });
+    if (save_due() && folder_) policy_.attempt("state", [&] { folder_->write([&] { save(&run); }); });
   }
   return true;
 }

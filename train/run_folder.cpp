@@ -133,6 +133,15 @@ void RunFolder::check_in_place() const {
   if (!in_place()) fail_io("{}: the folder was removed or replaced while the run was writing to it", path_);
 }
 
+void RunFolder::write(const std::function<void()>& writing) const {
+  try {
+    writing();
+  } catch (const IoError&) {
+    check_in_place();
+    throw;
+  }
+}
+
 void RunFolder::restore() {
   std::error_code error;
   if (fs::exists(path_, error)) check_in_place();

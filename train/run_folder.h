@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -50,6 +51,9 @@ class RunFolder {
   bool in_place() const;
   // Throws IoError when it is not.
   void check_in_place() const;
+  // Calls what writes into the folder. An IoError of a folder that was removed meanwhile says so, whatever the write
+  // met first.
+  void write(const std::function<void()>& writing) const;
   // Makes a removed folder anew, with config.json. Throws IoError when something else stands there.
   void restore();
 

@@ -178,7 +178,7 @@ void TrainingRun::evaluate() {
   // The start is no candidate: model/best is what this run made. What could not be written is not the best either: the
   // next evaluation that beats what stands there is tried again.
   bool best = state_.step > 0 && result.loss < state_.best_loss;
-  if (best && folder_) best = policy_.attempt("model/best", [&] { save_hf("best"); });
+  if (best && folder_) best = policy_.attempt("model/best", [&] { folder_->write([&] { save_hf("best"); }); });
   if (best) {
     state_.best_loss = result.loss;
     state_.best_step = state_.step;
@@ -194,12 +194,12 @@ void TrainingRun::write_line(const nlohmann::ordered_json& line, const char* pre
 
 void TrainingRun::save() {
   last_save_ = steady_seconds();
-  if (folder_ && !policy_.attempt("state", [&] { write_state(); })) return;
+  if (folder_ && !policy_.attempt("state", [&] { folder_->write([&] { write_state(); }); })) return;
   last_saved_step_ = state_.step;
 }
 
 void TrainingRun::save_at_end() {
-  if (folder_) policy_.insist("state", [&] { write_state(); });
+  if (folder_) policy_.insist("state", [&] { folder_->write([&] { write_state(); }); });
   last_saved_step_ = state_.step;
 }
 
