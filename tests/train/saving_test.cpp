@@ -140,6 +140,49 @@ TEST(AppendFile, WhatCouldNotBeWrittenIsNotLost) {
   EXPECT_EQ(file.size(), 39u);
 }
 
+// The folder may go at any moment of a save, and then any write of it is the first to fail.
+TEST(RunFolder, ARemovedFolderIsNamedAsRemoved) {
+  States s;
+  const auto message = [&](const std::function<void()>& writing) -> std::string {
+    try {
+      s.folder.write(writing);
+    } catch (const IoError& e) {
+      return e.what();
+    }
+    return "";
+  };
+  const auto full = [] { fail_io("some/file: No space left on device"); };
+  EXPECT_EQ(message([] {}), "");
+  EXPECT_EQ(message(full), "some/file: No space left on device");
+  const std::string gone = message([&] {
+    fs::remove_all(s.place / "run");
+    s.save(10);
+    full();
+  });
+  EXPECT_NE(gone.find("run: the folder was removed or replaced"), std::string::npos) << gone;
+}
+
+// The same with buffers of a fine-tuning: a state between two seeds, and one that holds the best epoch's weights.
+TEST(States, CountersAloneAndTheBestWeights) {
+  States s;
+  save_state(s.folder.state_dir(1), {.step = 0, .progress = {{"seeds", 2}}}, {});
+  EXPECT_TRUE(state_is_whole(s.folder.state_dir(1)));
+  EXPECT_EQ(names(s.folder.state_dir(1)), std::set<std::string>{"state.json"});
+  EXPECT_EQ(read_state(s.folder.state_dir(1)).progress.at("seeds"), 2);
+
+  std::vector<float> best(size_t(s.model->params().length()), 0.5f), read{1, 2, 3};
+  const StateBuffers held{.params = &s.model->params(), .optimizer = &*s.optimizer, .best = &best};
+  save_state(s.folder.state_dir(2), {.step = 2}, held);
+  const StateBuffers into{.params = &s.model->params(), .optimizer = &*s.optimizer, .best = &read};
+  load_state(s.folder.state_dir(2), read_state(s.folder.state_dir(2)), into);
+  EXPECT_EQ(read, best);
+  s.save(3);
+  load_state(s.folder.state_dir(3), read_state(s.folder.state_dir(3)), into);
+  EXPECT_TRUE(read.empty()) << "a state without best weights leaves none";
+  s.bend(2, "best.f32");
+  EXPECT_THROW(load_state(s.folder.state_dir(2), read_state(s.folder.state_dir(2)), into), DamagedState);
+}
+
 TEST(SavePolicy, StopThrowsAndContinueSaysItOnce) {
   std::vector<std::string> said;
   const auto say = [&](const std::string& line) { said.push_back(line); };
