@@ -65,7 +65,7 @@ Cli finetune_cli() {
 }
 
 // Absent: --help was printed.
-std::optional<FinetuneSpec> read_finetune_spec(int argc, char** argv) {
+std::optional<FinetuneSpec> read_finetune_spec(int argc, char** argv, const Communicator& comm) {
   Cli cli = finetune_cli();
   if (!parse_run_flags(finetune_cli, argc, argv, cli)) return std::nullopt;
   FinetuneSpec spec{.model_dir = cli.required("model")};
@@ -73,9 +73,11 @@ std::optional<FinetuneSpec> read_finetune_spec(int argc, char** argv) {
   spec.model = load_config(spec.model_dir);
   spec.device = device_spec(cli);
   spec.profile = profile_spec(cli);
-  spec.rows = {.train = cli.required("train"),
-               .dev = cli.required("dev"),
-               .test = cli.get("test"),
+  cli.required("train");
+  cli.required("dev");
+  spec.rows = {.train = rows_path(cli, "train", comm),
+               .dev = rows_path(cli, "dev", comm),
+               .test = rows_path(cli, "test", comm),
                .fields = row_options(cli),
                .max_length = resolve_max_length(cli, spec.model, "max-length")};
   spec.batches = {.batch_size = cli.get_integer("batch-size"),
@@ -100,7 +102,7 @@ std::optional<FinetuneSpec> read_finetune_spec(int argc, char** argv) {
 int main(int argc, char** argv) {
   using namespace encore;
   return run_over_ranks("finetune", [&](Communicator& comm) {
-    std::optional<FinetuneSpec> spec = read_finetune_spec(argc, argv);
+    std::optional<FinetuneSpec> spec = read_finetune_spec(argc, argv, comm);
     if (!spec) return 0;
     install_stop_signals();
     return exit_code(finetune(std::move(*spec), comm));

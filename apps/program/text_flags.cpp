@@ -65,12 +65,18 @@ LabelledOptions row_options(const Cli& cli) {
           .label_field = field("label-field")};
 }
 
-std::vector<LabelledRow> read_rows(const Cli& cli, const Communicator& comm) {
-  const std::string path = cli.required("data");
+std::string rows_path(const Cli& cli, const std::string& flag, const Communicator& comm) {
+  const std::string path = cli.get(flag);
   std::error_code ignored;
   check(comm.size() == 1 || !std::filesystem::exists(path, ignored) || std::filesystem::is_regular_file(path, ignored),
-        "--data {}: a pipe can be read by one process alone: put the rows into a file, or start without mpirun", path);
-  return read_labelled(path, row_options(cli));
+        "--{} {}: a pipe can be read by one process alone: put the rows into a file, or start without mpirun", flag,
+        path);
+  return path;
+}
+
+std::vector<LabelledRow> read_rows(const Cli& cli, const Communicator& comm) {
+  cli.required("data");
+  return read_labelled(rows_path(cli, "data", comm), row_options(cli));
 }
 
 }  // namespace encore
