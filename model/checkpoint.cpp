@@ -18,8 +18,6 @@
 namespace encore {
 namespace {
 
-constexpr const char* kWordEmbeddings = "roberta.embeddings.word_embeddings.weight";
-
 struct Candidate {
   std::string stored;
   const TensorSource::Located* located;
@@ -33,20 +31,24 @@ bool same_values(const TensorEntry& a, const TensorEntry& b, const std::string& 
 
 // Which field of config.json decides the shape of a parameter.
 std::string deciding_field(const std::string& name, const EncoderConfig& c) {
-  if (name == kWordEmbeddings || name == "lm_head.bias") return fmt::format("vocab_size {}", c.vocab_size);
-  if (name.ends_with("position_embeddings.weight"))
-    return fmt::format("max_position_embeddings {}", c.max_position_embeddings);
-  if (name.ends_with("token_type_embeddings.weight")) return fmt::format("type_vocab_size {}", c.type_vocab_size);
-  if (name.starts_with("classifier.out_proj.")) return "the number of labels";
+  const Family& f = *c.family;
+  if (name == f.embeddings.word || name == f.mlm_head.bias) return fmt::format("vocab_size {}", c.vocab_size);
+  if (name == f.embeddings.position) return fmt::format("max_position_embeddings {}", c.max_position_embeddings);
+  if (name == f.embeddings.token_type) return fmt::format("type_vocab_size {}", c.type_vocab_size);
+  if (name.starts_with(f.classifier.output)) return "the number of labels";
   if (name.find(".intermediate.") != name.npos || name.ends_with(".output.dense.weight"))
     return fmt::format("hidden_size {}, intermediate_size {}", c.hidden_size, c.intermediate_size);
   return fmt::format("hidden_size {}", c.hidden_size);
 }
 
+std::string classifier_weight(const Family& family) {
+  return fmt::format("{}.weight", family.classifier.output);
+}
+
 class Loader {
  public:
   Loader(const std::string& dir, ParamStore& store, const EncoderConfig& config, uint64_t seed)
-      : source_(open_tensors(dir)), store_(store), config_(config), seed_(seed) {
+      : source_(open_tensors(dir)), store_(store), config_(config), family_(*config.family), seed_(seed) {
     report_.file = source_.file;
   }
 
@@ -66,28 +68,26 @@ class Loader {
     report_.ignored.push_back(fmt::format("{} ({})", in_quotes(stored), reason));
   }
 
-  // Finds for each stored tensor the parameter that it fills. Tied copies come second: where the parameter itself is
-  // stored they must only agree with it.
+  // Finds the parameter that each stored tensor fills. Tied copies come second: if the parameter itself is stored, a
+  // copy is only compared with it.
   void match() {
     for (const bool tied : {false, true})
       for (const auto& [stored, located] : source_.tensors) {
-        const TensorName name = tensor_name(stored);
+        const TensorName name = tensor_name(family_, stored);
         if (name.tied != tied) continue;
-        if (name.ignored)
-          ignore(stored, name.ignored);
-        else if (store_.find(name.name) < 0)
-          ignore(stored, why_unused(name.name));
+        if (store_.find(name.name) < 0)
+          ignore(stored, why_unused(family_, name.name));
         else
           offer(name, stored, located);
       }
   }
 
   void offer(const TensorName& name, const std::string& stored, const TensorSource::Located& located) {
-    const auto [it, added] = chosen_.emplace(name.name, Candidate{stored, &located});
+    const auto [it, added] = chosen_.emplace(name.name, Candidate{.stored = stored, .located = &located});
     if (added) return;
     const Candidate& first = it->second;
-    const bool has_decoder = store_.find("lm_head.bias") >= 0;
-    if (name.tied && !has_decoder) return ignore(stored, why_unused("lm_head."));
+    const bool has_decoder = store_.find(family_.mlm_head.bias) >= 0;
+    if (name.tied && !has_decoder) return ignore(stored, why_unused(family_, stored));
     check(same_values(first.located->entry, located.entry, stored), "{}: tensor {} differs from {}, and {}",
           located.file, in_quotes(stored), in_quotes(first.stored),
           name.tied ? "a decoder of its own is not served: the output is tied to the embedding"
@@ -99,26 +99,27 @@ class Loader {
     std::vector<const Parameter*> missing;
     size_t encoder = 0;
     for (const Parameter& p : store_.parameters()) {
-      if (!p.name.starts_with("roberta.")) continue;
+      if (!p.name.starts_with(family_.prefix)) continue;
       ++encoder;
       if (!chosen_.contains(p.name)) missing.push_back(&p);
     }
     if (missing.empty()) return;
     if (missing.size() == encoder) {
       const std::string first = source_.tensors.empty() ? "none" : in_quotes(source_.tensors.begin()->first);
-      const bool bert = std::any_of(source_.tensors.begin(), source_.tensors.end(),
-                                    [](const auto& t) { return t.first.starts_with("bert."); });
-      fail("{}: no tensor of a RoBERTa encoder in it (the first is {}){}", source_.file, first,
-           bert ? "; it is BERT, which is not served" : "");
+      std::string other;
+      for (const auto& [stored, located] : source_.tensors)
+        if (const std::string_view title = unserved_title(stored); !title.empty())
+          other = fmt::format("; it is {}, which is not served", title);
+      fail("{}: no tensor of a {} encoder in it (the first is {}){}", source_.file, family_.title, first, other);
     }
     fail("{}: tensor {} is missing{}; config.json tells of {} layers", source_.file, in_quotes(missing[0]->name),
          missing.size() > 1 ? fmt::format(" (and {} more of the encoder)", missing.size() - 1) : "",
          config_.num_hidden_layers);
   }
 
-  // A stored classification head is only right for the loss that it was trained with.
+  // A stored classification head fits only the loss that it was trained with.
   void check_head() const {
-    if (!chosen_.contains("classifier.out_proj.weight") || !config_.source.is_object()) return;
+    if (!chosen_.contains(classifier_weight(family_)) || !config_.source.is_object()) return;
     const auto it = config_.source.find("problem_type");
     if (it == config_.source.end() || it->is_null()) return;
     check(*it == "single_label_classification",
@@ -154,20 +155,20 @@ class Loader {
 
   void describe_fresh() {
     size_t head = 0;
-    for (const std::string& name : report_.fresh) head += name.starts_with("lm_head.");
+    for (const std::string& name : report_.fresh) head += is_of_mlm_head(family_, name);
     report_.mlm_head_fresh = head > 0;
+    const bool partly =
+        std::any_of(chosen_.begin(), chosen_.end(), [this](const auto& c) { return is_of_mlm_head(family_, c.first); });
     if (head > 0)
       report_.notes.push_back(
           fmt::format("{}: the MLM head is {}freshly initialised ({}): predictions are untrained until it has learned",
-                      report_.file, has_any("lm_head.") ? "partly " : "", fmt::join(report_.fresh, ", ")));
-  }
-  bool has_any(std::string_view prefix) const {
-    return std::any_of(chosen_.begin(), chosen_.end(), [&](const auto& c) { return c.first.starts_with(prefix); });
+                      report_.file, partly ? "partly " : "", fmt::join(report_.fresh, ", ")));
   }
 
   TensorSource source_;
   ParamStore& store_;
   const EncoderConfig& config_;
+  const Family& family_;
   uint64_t seed_;
   std::map<std::string, Candidate> chosen_;  // by parameter
   LoadReport report_;
@@ -193,7 +194,7 @@ void save_model(const std::string& dir, const Model& model, DType dtype) {
   if (error) fail_io("{}: cannot make the folder: {}", dir, error.message());
   const ParamStore& store = model.params();
   EncoderConfig config = model.config();
-  if (const int head = store.find("classifier.out_proj.weight"); head >= 0) {
+  if (const int head = store.find(classifier_weight(*config.family)); head >= 0) {
     const size_t count = size_t(store.parameters()[size_t(head)].rows());
     check(config.labels.empty() || config.labels.size() == count, "{}: {} labels for a classifier of {} classes", dir,
           config.labels.size(), count);
@@ -202,7 +203,7 @@ void save_model(const std::string& dir, const Model& model, DType dtype) {
   std::vector<TensorToWrite> tensors;
   for (size_t i = 0; i < store.parameters().size(); ++i) {
     const Parameter& p = store.parameters()[i];
-    tensors.push_back({p.name, p.shape, [&store, i] { return store.read(int(i)); }});
+    tensors.push_back({.name = p.name, .shape = p.shape, .values = [&store, i] { return store.read(int(i)); }});
   }
   write_safetensors(dir + "/model.safetensors", tensors, dtype);
   write_file_atomic(dir + "/config.json", config_to_json(config, model.architecture(), dtype));

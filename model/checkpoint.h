@@ -1,4 +1,4 @@
-// Hugging Face model folders in and out.
+// Reading and writing of Hugging Face model folders.
 #pragma once
 
 #include <string>
@@ -12,27 +12,28 @@ namespace encore {
 
 class Model;
 
-// What became of each tensor of a checkpoint; printed by the programs.
+// How a checkpoint was read, tensor by tensor. Programs print the summary and the notes.
 struct LoadReport {
-  std::string file;  // or the index file of a sharded checkpoint
+  std::string file;  // the weights, or the index file of a sharded checkpoint
   std::vector<std::string> used;
-  std::vector<std::string> ignored;  // present and not needed (pooler, position_ids, tied copies), with the reason
-  std::vector<std::string> fresh;    // parameters that the file lacks: freshly initialised
-  std::vector<std::string> notes;    // lines for the user
-  bool mlm_head_fresh = false;       // the MLM head (dense, layer_norm or bias) is not from the file
+  std::vector<std::string>
+      ignored;                     // tensors that no parameter needs (pooler, position_ids, tied copies), each with why
+  std::vector<std::string> fresh;  // parameters that the file lacks: freshly initialised
+  std::vector<std::string> notes;  // lines for the user
+  bool mlm_head_fresh = false;     // the MLM head (dense, layer_norm or bias) is not from the file
 
   std::string summary() const;  // one line
 };
 
-// Fills the store from DIR: model.safetensors, model.safetensors.index.json (shards), or pytorch_model.bin (zip and
-// legacy stream, read by a restricted reader that runs nothing), F32, F16 or BF16, under every alias of
-// docs (old names, no prefix, gamma/beta, decoder copies). Parameters that the file lacks are initialised from
-// `seed` and listed. Throws Error naming file and tensor: none of the files, a wrong shape, an encoder parameter that
-// is missing, a tied decoder that differs from the embedding, a file that is not what its checksum says
-// (model/checksums.h).
+// Fills the store from DIR: model.safetensors, model.safetensors.index.json (shards), or pytorch_model.bin (zip or
+// legacy stream, by a restricted reader that executes nothing). Tensors are F32, F16 or BF16 and may have any of the
+// family's older names (model/tensor_names.h). Parameters that the file lacks are initialised from `seed` and listed.
+// Throws Error naming file and tensor: none of these files, a wrong shape, a missing parameter of the encoder, a
+// decoder that differs from the embedding it is tied to, a file that does not match its checksum (model/checksums.h).
 LoadReport load_weights(const std::string& dir, ParamStore&, const EncoderConfig&, uint64_t seed);
 
-// Writes config.json and model.safetensors into DIR (made if missing). Each file is published whole.
+// Writes config.json and model.safetensors into DIR, which is made if missing. Each file is written atomically. Throws
+// IoError.
 void save_model(const std::string& dir, const Model&, DType dtype = DType::kF32);
 
 }  // namespace encore

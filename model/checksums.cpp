@@ -16,7 +16,7 @@ using nlohmann::json;
 namespace encore {
 namespace {
 
-// "a/b" and "a/b/" alike.
+// The path without a slash at its end.
 fs::path folder_path(const std::string& dir) {
   const fs::path path = fs::path(dir).lexically_normal();
   return path.has_filename() ? path : path.parent_path();
@@ -31,7 +31,7 @@ std::string damage_of(const std::string& path, const json& expected) {
   return sum.hex() == expected.at("crc32") ? "" : fmt::format("{}: is damaged (checksum)", path);
 }
 
-// A model folder beside this one whose every file is what was written; empty: none.
+// A model folder with the same parent whose files all match their checksums; empty: none.
 std::string whole_neighbour(const std::string& dir) {
   const fs::path own = folder_path(dir), parent = own.parent_path().empty() ? "." : own.parent_path();
   std::error_code error;

@@ -1,6 +1,6 @@
-// checksums.json of a model folder, which finds a torn or flipped byte:
+// checksums.json of a model folder, by which damaged files are found:
 //   {"files": {"model.safetensors": {"bytes": 498604904, "crc32": "0badcafe"}, "config.json": ...}}
-// Folders of other origin have none; nothing is checked there.
+// Folders written by other programs have none, and their files are not checked.
 #pragma once
 
 #include <string>
@@ -9,14 +9,14 @@ namespace encore {
 
 inline constexpr const char* kChecksumsFile = "checksums.json";
 
-// Over every file that stands in the folder now. Throws IoError.
+// Writes the checksums of all files in the folder. Throws IoError.
 void write_checksums(const std::string& dir);
 
-// "DIR/model.safetensors: is damaged (checksum)", naming the first file that is not what was written; empty when all is
-// well or the folder has no checksums.json.
+// The first file that does not match its checksum, as "DIR/model.safetensors: is damaged (checksum)". Empty when all
+// files match or the folder has no checksums.json.
 std::string find_damage(const std::string& dir);
 
-// Throws Error naming the damaged file, and the undamaged model folder beside this one if there is one.
+// Throws Error naming the damaged file and, if the same parent has one, a model folder that is undamaged.
 void check_checksums(const std::string& dir);
 
 }  // namespace encore

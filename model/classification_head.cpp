@@ -4,14 +4,13 @@ namespace encore {
 
 ClassificationHead::ClassificationHead(const EncoderConfig& c, int num_labels, ParamStore& params)
     : params_(params),
+      names_(c.family->classifier),
       hidden_(c.hidden_size),
       labels_(num_labels),
       dropout_(c.classifier_dropout < 0 ? c.hidden_dropout_prob : c.classifier_dropout) {
   check(num_labels >= 2, "a classifier needs at least two labels, not {}", num_labels);
-  dense_weight_ = params.add("classifier.dense.weight", {hidden_, hidden_}, Init::kNormal, true);
-  dense_bias_ = params.add("classifier.dense.bias", {hidden_}, Init::kZero, false);
-  out_weight_ = params.add("classifier.out_proj.weight", {labels_, hidden_}, Init::kNormal, true);
-  out_bias_ = params.add("classifier.out_proj.bias", {labels_}, Init::kZero, false);
+  dense_ = params.add_dense(names_.dense, hidden_, hidden_);
+  output_ = params.add_dense(names_.output, labels_, hidden_);
 }
 
 Head::Saved ClassificationHead::plan(Arena& arena, int64_t rows) const {
@@ -37,14 +36,14 @@ DropoutApply ClassificationHead::dropout(Step& step, Site site, Tensor x, Tensor
 void ClassificationHead::forward(Step& step, const Saved& s, Tensor x) const {
   Backend& backend = step.backend;
   dropout_apply(backend, dropout(step, Site::kClassifierInput, x, s.input));
-  linear_forward(backend, {.x = s.input, .w = params_.compute(dense_weight_), .y = s.hidden});
-  tanh_forward(backend, {.x = s.hidden, .bias = params_.weight(dense_bias_), .y = s.hidden, .live = step.live(true)});
+  linear_forward(backend, {.x = s.input, .w = params_.compute(dense_.weight), .y = s.hidden});
+  tanh_forward(backend, {.x = s.hidden, .bias = params_.weight(dense_.bias), .y = s.hidden, .live = step.live(true)});
   dropout_apply(backend, dropout(step, Site::kClassifierHidden, s.hidden, s.y));
 }
 
 Tensor ClassificationHead::make_logits(Step& step, const Saved& s) const {
   const Tensor logits = step.scratch.take("head: logits", s.y.dtype, s.y.rows, labels_);
-  linear_forward(step.backend, {.x = s.y, .w = params_.compute(out_weight_), .y = logits});
+  linear_forward(step.backend, {.x = s.y, .w = params_.compute(output_.weight), .y = logits});
   return logits;
 }
 
@@ -73,15 +72,15 @@ void ClassificationHead::backward(Step& step, const Saved& s, Tensor x, const Lo
   const Tensor d = step.scratch.take("head: d hidden", x.dtype, x.rows, hidden_);
   const Tensor logits = make_logits(step, s);
   CrossEntropy a = loss(step, tensors, logits);
-  a.dbias = params_.gradient(out_bias_);
+  a.dbias = params_.gradient(output_.bias);
   cross_entropy(backend, a);
-  linear_backward_weight(backend, {.dy = logits, .x = s.y, .dw = params_.gradient(out_weight_)});
-  linear_backward_input(backend, {.dy = logits, .w = params_.compute(out_weight_), .dx = d});
+  linear_backward_weight(backend, {.dy = logits, .x = s.y, .dw = params_.gradient(output_.weight)});
+  linear_backward_input(backend, {.dy = logits, .w = params_.compute(output_.weight), .dx = d});
   dropout_apply(backend, dropout(step, Site::kClassifierHidden, d, d));
   tanh_backward(backend,
-                {.dy = d, .y = s.hidden, .dx = d, .dbias = params_.gradient(dense_bias_), .live = step.live(true)});
-  linear_backward_weight(backend, {.dy = d, .x = s.input, .dw = params_.gradient(dense_weight_)});
-  linear_backward_input(backend, {.dy = d, .w = params_.compute(dense_weight_), .dx = dx});
+                {.dy = d, .y = s.hidden, .dx = d, .dbias = params_.gradient(dense_.bias), .live = step.live(true)});
+  linear_backward_weight(backend, {.dy = d, .x = s.input, .dw = params_.gradient(dense_.weight)});
+  linear_backward_input(backend, {.dy = d, .w = params_.compute(dense_.weight), .dx = dx});
   dropout_apply(backend, dropout(step, Site::kClassifierInput, dx, dx));
 }
 

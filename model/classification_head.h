@@ -1,4 +1,4 @@
-// RoBERTa's sequence classification head on the first row of each sequence:
+// The sequence classification head of RoBERTa, on the first row of each sequence:
 //   logits = dropout(tanh(dropout(x) W^T + b)) U^T + c
 #pragma once
 
@@ -8,13 +8,13 @@ namespace encore {
 
 class ClassificationHead : public Head {
  public:
-  // Registers classifier.dense.{weight,bias}, classifier.out_proj.{weight,bias}.
+  // Registers the two dense layers under the family's names (RoBERTa: classifier.dense, classifier.out_proj).
   ClassificationHead(const EncoderConfig&, int num_labels, ParamStore&);
 
-  std::string architecture() const override { return "RobertaForSequenceClassification"; }
+  std::string architecture() const override { return std::string(names_.architecture); }
   ReadRows read_rows() const override { return ReadRows::kFirstOfEach; }
   int64_t classes() const override { return labels_; }
-  Tensor logit_bias() const override { return params_.weight(out_bias_); }
+  Tensor logit_bias() const override { return params_.weight(output_.bias); }
 
   Saved plan(Arena& saved, int64_t rows) const override;
   void plan_scratch(Arena& scratch, int64_t rows, bool training) const override;
@@ -29,9 +29,10 @@ class ClassificationHead : public Head {
   DropoutApply dropout(Step&, Site, Tensor x, Tensor y) const;
 
   ParamStore& params_;
+  ClassifierNames names_;
   int64_t hidden_, labels_;
   float dropout_;
-  int dense_weight_, dense_bias_, out_weight_, out_bias_;
+  DenseParameters dense_, output_;
 };
 
 }  // namespace encore

@@ -22,7 +22,7 @@ std::string shown(const json& value) {
   return text;
 }
 
-// Reads fields of one config.json: checks type and range, notes what was missing.
+// Reads the fields of one config.json: checks their type and range, and notes those that are missing.
 class Fields {
  public:
   Fields(const json& source, const std::string& file, std::vector<std::string>& notes)
@@ -47,7 +47,7 @@ class Fields {
     value = T(number);
   }
 
-  // A token id that may be null: -1.
+  // A token id. null in the file becomes -1.
   void optional_id(const char* key, int32_t& value, int64_t vocab_size) {
     if (const json* found = find(key); found && found->is_null()) {
       value = -1;
@@ -56,7 +56,7 @@ class Fields {
     integer(key, value, 0, vocab_size - 1);
   }
 
-  // low <= value < high, or low < value < high with open_low.
+  // Accepts low <= value < high, or low < value < high with open_low.
   void number(const char* key, float& value, double low, double high, bool open_low = false) {
     const json* found = find_or_note(key, value);
     if (!found) return;
@@ -68,7 +68,7 @@ class Fields {
     check(!open_low || value > 0, "{}: {} is {}: too small for single precision", file_, key, shown(*found));
   }
 
-  // The value must be `wanted` where the field is present.
+  // If the field is present, its value must be `wanted`.
   void must_equal(const char* key, const json& wanted, const char* why) const {
     const json* found = find(key);
     if (found && !found->is_null()) check(*found == wanted, "{}: {} is {}: {}", file_, key, shown(*found), why);
@@ -87,31 +87,22 @@ class Fields {
   std::vector<std::string>& notes_;
 };
 
-void check_model_type(const Fields& fields, const std::string& file, std::vector<std::string>& notes) {
-  constexpr const char* kServed = "Encore reads RoBERTa-shaped models (roberta, xlm-roberta, camembert)";
-  const json* type = fields.find("model_type");
-  if (type) {
+const Family& read_family(const Fields& fields, const std::string& file, std::vector<std::string>& notes) {
+  if (const json* type = fields.find("model_type")) {
     check(type->is_string(), "{}: model_type is {}: a string is expected", file, shown(*type));
-    const std::string name = type->get<std::string>();
-    check(name != "bert",
-          "{}: model_type is 'bert': {}; BERT numbers positions, pools and predicts differently, and the checkpoints "
-          "called RoBERTa that are BERT-shaped (hfl) count as BERT",
-          file, kServed);
-    check(name == "roberta" || name == "xlm-roberta" || name == "camembert", "{}: model_type is {}: {}", file,
-          in_quotes(name), kServed);
-    return;
+    return family_of(type->get<std::string>(), file);
   }
+  const Family* family = &default_family();
   if (const json* list = fields.find("architectures"); list && list->is_array() && !list->empty()) {
     const json& first = list->front();
-    const std::string name = first.is_string() ? first.get<std::string>() : "";
-    const bool served =
-        name.rfind("Roberta", 0) == 0 || name.rfind("XLMRoberta", 0) == 0 || name.rfind("Camembert", 0) == 0;
-    check(served, "{}: architectures names {} and model_type is missing: {}", file, shown(first), kServed);
+    family = family_of_class(first.is_string() ? first.get<std::string>() : "");
+    check(family, "{}: architectures names {} and model_type is missing: {}", file, shown(first), served_families());
   }
-  notes.push_back(file + ": model_type is missing: read as roberta");
+  notes.push_back(fmt::format("{}: model_type is missing: read as {}", file, family->model_type));
+  return *family;
 }
 
-// Refuses what would change the computation and is not served.
+// Refuses settings that change the computation and are not supported.
 void check_served(const Fields& fields, const std::string& file) {
   fields.must_equal("hidden_act", "gelu", "only gelu (the exact erf form) is served");
   fields.must_equal("position_embedding_type", "absolute", "only absolute positions are served");
@@ -154,8 +145,8 @@ std::vector<std::string> read_labels(const Fields& fields, const std::string& fi
   return labels;
 }
 
-// The limits of the counters of random draws (kernels/base/rng.h): 8 bits of layer, 16 of head, 12 of a row's column
-// blocks of 8, 12 of attention's key blocks of 32.
+// The counters of random draws (kernels/base/rng.h) have 8 bits for the layer, 16 for the head, 12 for a block of 8
+// columns and 12 for a block of 32 keys.
 constexpr int64_t kMostLayers = 255, kMostHeads = 65535, kMostHidden = 32768, kMostPositions = 131072;
 
 void read_shape(Fields& fields, EncoderConfig& c) {
@@ -180,7 +171,7 @@ void read_reals(Fields& fields, EncoderConfig& c) {
     fields.number("classifier_dropout", c.classifier_dropout, 0, 1);
 }
 
-// The decimal that a reader of JSON would have written: 1e-05, not 9.999999747378752e-06.
+// The shortest decimal that gives this float: 1e-05, not 9.999999747378752e-06.
 double shortest(float value) {
   return std::stod(fmt::format("{}", value));
 }
@@ -202,10 +193,10 @@ std::string_view torch_name(DType dtype) {
 }  // namespace
 
 EncoderConfig parse_config(const std::string& text, const std::string& file) {
-  EncoderConfig c;
-  c.source = parse_json_object(text, file);
-  Fields fields(c.source, file, c.notes);
-  check_model_type(fields, file, c.notes);
+  json source = parse_json_object(text, file);
+  std::vector<std::string> notes;
+  Fields fields(source, file, notes);
+  EncoderConfig c(read_family(fields, file, notes));
   check_served(fields, file);
   read_shape(fields, c);
   read_reals(fields, c);
@@ -215,6 +206,8 @@ EncoderConfig parse_config(const std::string& text, const std::string& file) {
   check(c.max_length() >= 1,
         "{}: max_position_embeddings {} leaves no position: the first token has position pad_token_id + 1 = {}", file,
         c.max_position_embeddings, c.pad_token_id + 1);
+  c.source = std::move(source);
+  c.notes = std::move(notes);
   return c;
 }
 
@@ -230,7 +223,7 @@ EncoderConfig load_config_file(const std::string& path) {
 std::string config_to_json(const EncoderConfig& c, const std::string& architecture, DType dtype) {
   json out = c.source.is_object() ? c.source : json::object();
   out["architectures"] = {architecture};
-  out["model_type"] = "roberta";
+  out["model_type"] = c.family->model_type;
   out["vocab_size"] = c.vocab_size;
   out["hidden_size"] = c.hidden_size;
   out["num_hidden_layers"] = c.num_hidden_layers;
@@ -252,9 +245,9 @@ std::string config_to_json(const EncoderConfig& c, const std::string& architectu
     put_real(out, "classifier_dropout", c.classifier_dropout);
   out["tie_word_embeddings"] = true;
   out["torch_dtype"] = torch_name(dtype);
-  // Newer files name the same thing `dtype`; two names could disagree.
+  // Newer files have `dtype` in place of torch_dtype. Only one is written, so that the two cannot disagree.
   for (const char* key : {"dtype", "num_labels", "_num_labels", "id2label", "label2id", "problem_type"}) out.erase(key);
-  if (architecture.find("SequenceClassification") != std::string::npos) {
+  if (architecture == c.family->classifier.architecture) {
     for (size_t i = 0; i < c.labels.size(); ++i) {
       out["id2label"][std::to_string(i)] = c.labels[i];
       out["label2id"][c.labels[i]] = i;

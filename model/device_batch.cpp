@@ -1,7 +1,7 @@
 #include "model/device_batch.h"
 
 #include <algorithm>
-#include <cstring>
+#include <numeric>
 
 namespace encore {
 namespace {
@@ -35,17 +35,52 @@ void check_targets(const PackedBatch& b, const BatchLimits& limits, bool need_la
   check_range("target_labels", b.target_labels, 0, limits.classes);
 }
 
+// The lengths of the lists of a batch, and which optional lists it has.
+struct Extents {
+  int64_t tokens, sequences, read;
+  int64_t words, positions;  // segments; at most one per token
+  bool types, keys, counts;
+};
+
+// Gives every list its place: over a measuring arena for the largest batch, over the real one for each upload.
+BatchTensors lay_out(Arena& arena, const Extents& e) {
+  const auto list = [&](const char* name, int64_t count, DType dtype = DType::kI32) {
+    return arena.take(name, dtype, 1, count);
+  };
+  const auto segments = [&](const char* name, int64_t count) -> RowSegments {
+    return {.order = list(name, e.tokens), .start = list(name, count + 1), .row = list(name, count)};
+  };
+  BatchTensors t;
+  t.ids = list("batch: ids", e.tokens);
+  t.position_ids = list("batch: positions", e.tokens);
+  if (e.types) t.type_ids = list("batch: token types", e.tokens);
+  t.rows = {.sequence = list("batch: row keys", e.tokens), .position = list("batch: row keys", e.tokens)};
+  t.word_segments = segments("batch: words", e.words);
+  t.position_segments = segments("batch: positions", e.positions);
+  t.cu_seqlens = list("batch: sequences", e.sequences + 1);
+  t.read_cu_seqlens = list("batch: sequences", e.sequences + 1);
+  if (e.keys) t.rows.example_keys = list("batch: example keys", e.sequences, DType::kU64);
+  t.read_rows = list("batch: read rows", e.read);
+  t.read_keys = {.sequence = list("batch: read rows", e.read),
+                 .position = list("batch: read rows", e.read),
+                 .example_keys = t.rows.example_keys};
+  t.labels = list("batch: labels", e.read);
+  t.grad_scale = list("batch: gradient scale", 1, DType::kF32);
+  if (!e.counts) return t;
+  t.live = list("batch: counts", 1);
+  t.live_read = list("batch: counts", 1);
+  t.live_blocks = list("batch: counts", (e.read + DeviceBatch::kReadBlock - 1) / DeviceBatch::kReadBlock);
+  return t;
+}
+
 }  // namespace
 
 void check_batch(const PackedBatch& b, const BatchLimits& limits, ReadRows read, bool need_labels, bool need_keys) {
   check_sequences(b, limits);
-  check_size("position_ids (PackedBatch::finish makes them)", b.position_ids.size(), b.tokens());
-  check_size("row_sequence", b.row_sequence.size(), b.tokens());
+  check_size("row_sequence (PackedBatch::finish makes it)", b.row_sequence.size(), b.tokens());
   check_size("row_position", b.row_position.size(), b.tokens());
   check_size("word_segments.order", b.word_segments.order.size(), b.tokens());
-  check_size("position_segments.order", b.position_segments.order.size(), b.tokens());
   check_range("ids", b.ids, 0, limits.vocab_size);
-  check_range("position_ids", b.position_ids, 0, limits.positions);
   if (!b.type_ids.empty()) {
     check_size("type_ids", b.type_ids.size(), b.tokens());
     check_range("type_ids", b.type_ids, 0, limits.types);
@@ -56,25 +91,16 @@ void check_batch(const PackedBatch& b, const BatchLimits& limits, ReadRows read,
   check_range("class_labels", b.class_labels, -1, limits.classes);
 }
 
-void DeviceBatch::measure(Arena& arena, int64_t tokens, int64_t sequences, int64_t read) {
-  // The order and the types of upload().
-  for (int i = 0; i < 5; ++i) arena.take("batch", DType::kI32, 1, tokens);
-  for (int i = 0; i < 2; ++i) {
-    arena.take("batch", DType::kI32, 1, tokens);
-    arena.take("batch", DType::kI32, 1, tokens + 1);
-    arena.take("batch", DType::kI32, 1, tokens);
-  }
-  for (int i = 0; i < 2; ++i) arena.take("batch", DType::kI32, 1, sequences + 1);
-  arena.take("batch", DType::kU64, 1, sequences);
-  for (int i = 0; i < 4; ++i) arena.take("batch", DType::kI32, 1, read);
-  arena.take("batch", DType::kF32, 1, 1);
-  for (const int64_t counts : {int64_t(1), int64_t(1), (read + kReadBlock - 1) / kReadBlock})
-    arena.take("batch", DType::kI32, 1, counts);
-}
-
 size_t DeviceBatch::bytes(int64_t tokens, int64_t sequences, int64_t read) {
   Arena arena;
-  measure(arena, tokens, sequences, read);
+  lay_out(arena, {.tokens = tokens,
+                  .sequences = sequences,
+                  .read = read,
+                  .words = tokens,
+                  .positions = tokens,
+                  .types = true,
+                  .keys = true,
+                  .counts = true});
   return arena.used();
 }
 
@@ -95,87 +121,95 @@ void DeviceBatch::release() {
   device_ = nullptr;
 }
 
-// The staging memory whose last copy is the older one, once that is done.
+// The staging buffer whose last copy is the older one. Waits for that copy.
 char* DeviceBatch::next_staging() {
   turn_ = (turn_ + 1) % staging_.size();
   if (staging_[turn_].sent) backend_->synchronize(*staging_[turn_].sent);
   return staging_[turn_].memory;
 }
 
+// Writes the values, then `spare` to the end of the list.
 template <class T>
-Tensor DeviceBatch::put(Arena& arena, const std::vector<T>& values, int64_t count, T fill) {
-  const size_t at = arena.used();
-  const Tensor t = arena.take("batch", dtype_of<T>, 1, std::max(count, int64_t(values.size())));
-  T* out = reinterpret_cast<T*>(filling_ + at);
-  std::fill(std::copy(values.begin(), values.end(), out), out + t.cols, fill);
-  return t;
+void DeviceBatch::fill(const Tensor& list, const std::vector<T>& values, T spare) {
+  check(int64_t(values.size()) <= list.cols, "batch: {} values for a list of {}", values.size(), list.cols);
+  T* out = reinterpret_cast<T*>(filling_ + (static_cast<char*>(list.data) - static_cast<char*>(device_)));
+  std::fill(std::copy(values.begin(), values.end(), out), out + list.cols, spare);
 }
 
-// Spare segments are empty and of row -1.
-RowSegments DeviceBatch::put(Arena& arena, const HostSegments& s, int64_t tokens) {
-  const int64_t more = tokens > 0 ? tokens + 1 : 0;
-  return {put(arena, s.order, tokens), put(arena, s.start, more, s.start.back()), put(arena, s.row, tokens, -1)};
+void DeviceBatch::fill(const RowSegments& segments, const HostSegments& values) {
+  fill(segments.order, values.order);
+  fill(segments.start, values.start, values.start.back());
+  fill(segments.row, values.row, -1);
 }
 
-void DeviceBatch::put_counts(Arena& arena, int64_t tokens, int64_t read) {
-  std::vector<int32_t> blocks;
-  for (int64_t first = 0; first < this->read; first += kReadBlock)
-    blocks.push_back(int32_t(std::clamp<int64_t>(read - first, 0, kReadBlock)));
-  live = put(arena, std::vector<int32_t>{int32_t(tokens)});
-  live_read = put(arena, std::vector<int32_t>{int32_t(read)});
-  live_blocks = put(arena, blocks);
+void DeviceBatch::fill_counts(int64_t live_tokens, int64_t live_rows) {
+  std::vector<int32_t>& blocks = derived_.live_blocks;
+  blocks.clear();
+  for (int64_t first = 0; first < read; first += kReadBlock)
+    blocks.push_back(int32_t(std::clamp<int64_t>(live_rows - first, 0, kReadBlock)));
+  fill(live, std::vector<int32_t>{int32_t(live_tokens)});
+  fill(live_read, std::vector<int32_t>{int32_t(live_rows)});
+  fill(live_blocks, blocks);
 }
 
-void DeviceBatch::collect_read_rows(const PackedBatch& b, ReadRows which) {
-  const bool targets = which == ReadRows::kTargets;
-  if (targets) {
-    read_row_ = b.target_rows;
-    read_label_ = b.target_labels;
+void DeviceBatch::derive(const PackedBatch& b, ReadRows which) {
+  Derived& d = derived_;
+  number_positions(rule_, pad_token_id_, b, d.positions);
+  group_positions(d.positions, d.position_segments);
+  if (which == ReadRows::kTargets) {
+    d.read_rows = b.target_rows;
+    d.labels = b.target_labels;
   } else {
-    read_row_.assign(b.cu_seqlens.begin(), b.cu_seqlens.end() - 1);
-    read_label_ = b.class_labels;
+    d.read_rows.assign(b.cu_seqlens.begin(), b.cu_seqlens.end() - 1);
+    d.labels = b.class_labels;
   }
-  read_label_.resize(read_row_.size(), -1);
-  read_sequence_.resize(read_row_.size());
-  read_position_.resize(read_row_.size());
-  read_cu_.assign(size_t(b.sequences()) + 1, 0);
-  for (size_t i = 0; i < read_row_.size(); ++i) {
-    read_sequence_[i] = b.row_sequence[read_row_[i]];
-    read_position_[i] = b.row_position[read_row_[i]];
-    ++read_cu_[read_sequence_[i] + 1];
+  d.labels.resize(d.read_rows.size(), -1);
+  d.read_sequences.resize(d.read_rows.size());
+  d.read_positions.resize(d.read_rows.size());
+  d.read_cu_seqlens.assign(size_t(b.sequences()) + 1, 0);
+  for (size_t i = 0; i < d.read_rows.size(); ++i) {
+    d.read_sequences[i] = b.row_sequence[d.read_rows[i]];
+    d.read_positions[i] = b.row_position[d.read_rows[i]];
+    ++d.read_cu_seqlens[d.read_sequences[i] + 1];
   }
-  for (size_t n = 1; n < read_cu_.size(); ++n) read_cu_[n] += read_cu_[n - 1];
+  std::partial_sum(d.read_cu_seqlens.begin(), d.read_cu_seqlens.end(), d.read_cu_seqlens.begin());
 }
 
 void DeviceBatch::upload(const PackedBatch& b, ReadRows which, float scale, const BatchShape* padded) {
-  collect_read_rows(b, which);
-  scale_.assign(1, scale);
-  // 0 where nothing is padded.
-  const BatchShape to = padded ? *padded : BatchShape();
-  const int64_t starts = padded ? to.sequences + 1 : 0;
-  const int64_t read_now = int64_t(read_row_.size());
-  tokens = padded ? to.tokens : b.tokens();
-  sequences = padded ? to.sequences : b.sequences();
-  read = padded ? to.read : read_now;
+  derive(b, which);
+  const Derived& d = derived_;
+  const int64_t live_rows = int64_t(d.read_rows.size());
+  tokens = padded ? padded->tokens : b.tokens();
+  sequences = padded ? padded->sequences : b.sequences();
+  read = padded ? padded->read : live_rows;
+  Arena arena(device_, bytes_);
+  static_cast<BatchTensors&>(*this) =
+      lay_out(arena, {.tokens = tokens,
+                      .sequences = sequences,
+                      .read = read,
+                      .words = padded ? tokens : int64_t(b.word_segments.row.size()),
+                      .positions = padded ? tokens : int64_t(d.position_segments.row.size()),
+                      .types = !b.type_ids.empty(),
+                      .keys = !b.example_keys.empty(),
+                      .counts = padded != nullptr});
 
   filling_ = next_staging();
-  Arena arena(device_, bytes_);
-  ids = put(arena, b.ids, to.tokens);
-  position_ids = put(arena, b.position_ids, to.tokens);
-  type_ids = b.type_ids.empty() ? Tensor() : put(arena, b.type_ids, to.tokens);
-  rows.sequence = put(arena, b.row_sequence, to.tokens);
-  rows.position = put(arena, b.row_position, to.tokens);
-  word_segments = put(arena, b.word_segments, to.tokens);
-  position_segments = put(arena, b.position_segments, to.tokens);
-  cu_seqlens = put(arena, b.cu_seqlens, starts, b.cu_seqlens.back());
-  read_cu_seqlens = put(arena, read_cu_, starts, read_cu_.back());
-  rows.example_keys = b.example_keys.empty() ? Tensor() : put(arena, b.example_keys, to.sequences);
-  read_rows = put(arena, read_row_, to.read);
-  read_keys = {put(arena, read_sequence_, to.read), put(arena, read_position_, to.read), rows.example_keys};
-  labels = put(arena, read_label_, to.read, -1);
-  grad_scale = put(arena, scale_);
-  live = live_read = live_blocks = Tensor();
-  if (padded) put_counts(arena, b.tokens(), read_now);
+  fill(ids, b.ids);
+  fill(position_ids, d.positions);
+  if (type_ids) fill(type_ids, b.type_ids);
+  fill(rows.sequence, b.row_sequence);
+  fill(rows.position, b.row_position);
+  fill(word_segments, b.word_segments);
+  fill(position_segments, d.position_segments);
+  fill(cu_seqlens, b.cu_seqlens, b.cu_seqlens.back());
+  fill(read_cu_seqlens, d.read_cu_seqlens, d.read_cu_seqlens.back());
+  if (rows.example_keys) fill(rows.example_keys, b.example_keys);
+  fill(read_rows, d.read_rows);
+  fill(read_keys.sequence, d.read_sequences);
+  fill(read_keys.position, d.read_positions);
+  fill(labels, d.labels, -1);
+  fill(grad_scale, std::vector<float>{scale});
+  if (padded) fill_counts(b.tokens(), live_rows);
   backend_->copy_to_device_async(device_, filling_, arena.used());
   staging_[turn_].sent = backend_->record_event();
 }

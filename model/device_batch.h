@@ -1,4 +1,5 @@
-// A PackedBatch in backend memory: planned once for the largest batch, uploaded in one copy per micro-batch.
+// A PackedBatch in backend memory. The memory is allocated once, for the largest batch; each micro-batch is uploaded by
+// one copy.
 #pragma once
 
 #include <vector>
@@ -7,82 +8,94 @@
 #include "kernels/base/arena.h"
 #include "kernels/base/packed_batch.h"
 #include "model/model.h"
+#include "model/position_rule.h"
 
 namespace encore {
 
-// Which rows of the last hidden states a head reads. The last layer computes no others.
+// The rows of the last hidden states that a head reads. The last layer computes these rows only.
 enum class ReadRows {
   kTargets,      // MLM: PackedBatch::target_rows
   kFirstOfEach,  // classifier: the first row of each sequence
 };
 
-// What the ids of a batch index.
+// Upper bounds for the ids and lengths of a batch.
 struct BatchLimits {
   int64_t vocab_size = 0;
-  int64_t positions = 0;   // rows of the position table
   int64_t types = 0;       // rows of the token type table
   int64_t classes = 0;     // labels of the loss
   int64_t max_length = 0;  // tokens of a sequence
 };
 
-// Throws Error that says what does not hold: lengths of the parts, ids, labels and positions in range, rising target
-// rows, no empty sequence, dropout without example keys.
+// Throws Error naming the list and the entry that is wrong: a list of the wrong length, an id or label out of range,
+// target rows that do not rise, an empty or too long sequence, no example keys where dropout needs them.
 void check_batch(const PackedBatch&, const BatchLimits&, ReadRows, bool need_labels, bool need_keys);
 
-// The shape that a batch is padded to, so that the passes over all batches of that shape are the same calls.
+// A shape that batches are padded to. Passes over batches of one shape make the same backend calls.
 struct BatchShape {
   int64_t tokens = 0, sequences = 0, read = 0;
   bool operator==(const BatchShape&) const = default;
 };
 
-class DeviceBatch {
+// The lists of a batch in backend memory. T tokens, N sequences and R read rows include the spare ones of a padded
+// batch.
+struct BatchTensors {
+  Tensor ids, position_ids;  // [1, T] i32
+  Tensor type_ids;           // [1, T] i32, or absent: all 0
+  RowKeys rows;              // of all T rows; example_keys absent if the batch has none
+  RowSegments word_segments, position_segments;
+  Tensor cu_seqlens;       // [1, N+1] i32
+  Tensor read_cu_seqlens;  // [1, N+1] i32 over the read rows
+  Tensor read_rows;        // [1, R] i32, rising
+  RowKeys read_keys;       // of the read rows
+  Tensor labels;           // [1, R] i32; -1: no label
+  Tensor grad_scale;       // [1, 1] fp32
+  Tensor live, live_read;  // [1, 1] i32: the number of tokens and of read rows that are not spare; absent: all
+  Tensor live_blocks;      // [1, ceil(R / kReadBlock)] i32: the same number for each block of read rows
+};
+
+class DeviceBatch : public BatchTensors {
  public:
-  // Rows of the head that are computed at a time, and have a count of their own.
+  // The MLM head computes its logits for this many rows at a time; live_blocks has a count for each block.
   static constexpr int64_t kReadBlock = 1024;
 
-  DeviceBatch() = default;
+  // The rule by which upload() numbers positions.
+  DeviceBatch(PositionRule rule, int32_t pad_token_id) : rule_(rule), pad_token_id_(pad_token_id) {}
   ~DeviceBatch() { release(); }
   DeviceBatch(const DeviceBatch&) = delete;
   DeviceBatch& operator=(const DeviceBatch&) = delete;
 
-  // Bytes that allocate() takes for batches up to T tokens, N sequences, R read rows.
+  // Bytes that allocate() takes, on the device and in each staging buffer.
   static size_t bytes(int64_t tokens, int64_t sequences, int64_t read);
   void allocate(Backend&, int64_t tokens, int64_t sequences, int64_t read);
   void release();
 
-  // padded: the shape to fill up to; the lists' ends are spare then (kernels/ops/live_rows.h, cu_seqlens repeats its
-  // last value), and the counts below are there. Does not wait for the backend's calls.
-  // REQUIRES: check_batch passed, and the batch (or the padded shape) is within what was allocated.
+  // padded: the shape to pad to. The lists then end in spare entries (kernels/ops/live_rows.h; cu_seqlens repeats its
+  // last value, spare segments are empty and have row -1), and the live counts are set. Does not wait for the backend.
+  // REQUIRES: check_batch passed, and the batch (or the padded shape) fits into the allocation.
   void upload(const PackedBatch&, ReadRows, float grad_scale, const BatchShape* padded = nullptr);
 
-  // Of the last upload; T tokens, N sequences, R read rows, with the spare ones.
-  int64_t tokens = 0, sequences = 0, read = 0;
-  Tensor live, live_read;    // [1, 1] i32: how many tokens and read rows count; absent: all
-  Tensor live_blocks;        // [1, ceil(R / kReadBlock)] i32: the same of each block of read rows
-  Tensor ids, position_ids;  // [1, T] i32
-  Tensor type_ids;           // [1, T] i32, or absent: all 0
-  Tensor cu_seqlens;         // [1, N+1] i32
-  RowKeys rows;              // of all T rows; example_keys absent where the batch has none
-  RowSegments word_segments, position_segments;
-  Tensor read_rows;        // [1, R] i32, rising
-  RowKeys read_keys;       // of the read rows
-  Tensor read_cu_seqlens;  // [1, N+1] i32 over the read rows
-  Tensor labels;           // [1, R] i32; -1 where the batch has none
-  Tensor grad_scale;       // [1, 1] fp32
+  int64_t tokens = 0, sequences = 0, read = 0;  // T, N, R of the last upload
 
  private:
-  // The values, then `fill` up to `count` of them (0: no more than there are).
+  // The lists that upload() derives from a batch.
+  struct Derived {
+    std::vector<int32_t> positions;
+    HostSegments position_segments;
+    std::vector<int32_t> read_rows, read_sequences, read_positions, read_cu_seqlens, labels;
+    std::vector<int32_t> live_blocks;
+  };
+  void derive(const PackedBatch&, ReadRows);
   template <class T>
-  Tensor put(Arena& arena, const std::vector<T>& values, int64_t count = 0, T fill = 0);
-  RowSegments put(Arena& arena, const HostSegments&, int64_t tokens);
-  void put_counts(Arena& arena, int64_t tokens, int64_t read);
+  void fill(const Tensor& list, const std::vector<T>& values, T spare = 0);
+  void fill(const RowSegments&, const HostSegments&);
+  void fill_counts(int64_t tokens, int64_t read);
   char* next_staging();
-  static void measure(Arena&, int64_t tokens, int64_t sequences, int64_t read);
-  void collect_read_rows(const PackedBatch&, ReadRows);
 
+  PositionRule rule_;
+  int32_t pad_token_id_;
   Backend* backend_ = nullptr;
   void* device_ = nullptr;
-  // Two on devices: one is filled while the other is on its way.
+  // Two on devices: one is filled while the other is being copied.
   struct Staging {
     char* memory = nullptr;
     std::unique_ptr<Event> sent;
@@ -90,9 +103,7 @@ class DeviceBatch {
   std::vector<Staging> staging_;
   size_t turn_ = 0, bytes_ = 0;
   char* filling_ = nullptr;
-  std::vector<int32_t> read_row_, read_sequence_, read_position_, read_cu_,
-      read_label_;  // host side of the last upload
-  std::vector<float> scale_;
+  Derived derived_;
 };
 
 }  // namespace encore

@@ -4,14 +4,14 @@
 
 namespace encore {
 
-Encoder::Encoder(const EncoderConfig& config, ParamStore& params, const std::string& prefix)
-    : params_(params), hidden_(config.hidden_size), embeddings_(config, params, prefix + ".embeddings") {
+Encoder::Encoder(const EncoderConfig& config, ParamStore& params)
+    : params_(params), hidden_(config.hidden_size), embeddings_(config, params) {
   check(config.num_hidden_layers >= 1, "config: num_hidden_layers is {}; an encoder has at least one layer",
         config.num_hidden_layers);
   layers_.reserve(size_t(config.num_hidden_layers));
   for (int i = 0; i < config.num_hidden_layers; ++i) {
     first_parameter_.push_back(int(params.parameters().size()));
-    layers_.emplace_back(config, params, fmt::format("{}.encoder.layer.{}", prefix, i), i);
+    layers_.emplace_back(config, params, fmt::format("{}.{}", config.family->layers, i), i);
   }
 }
 
@@ -41,7 +41,7 @@ void Encoder::plan(Arena& arena, const EncoderRows& rows, Saved& out) const {
       out.hidden[i + 1] = out.hidden[0].row_range(0, layer.queries);
     }
   }
-  arena.release(end);  // behind what the layers shared
+  arena.release(end);  // the end of the memory that the layers share
 }
 
 void Encoder::plan_backward_scratch(Arena& scratch, const EncoderRows& rows, DType dtype) const {

@@ -1,4 +1,4 @@
-// Embeddings and the stack of layers.
+// The encoder: embeddings and a stack of layers.
 #pragma once
 
 #include <functional>
@@ -20,28 +20,28 @@ struct EncoderRows {
 
 class Encoder {
  public:
-  // Registers PREFIX.embeddings.* and PREFIX.encoder.layer.N.*.
-  Encoder(const EncoderConfig&, ParamStore&, const std::string& prefix);
+  // Registers the embeddings and the layers under the family's names.
+  Encoder(const EncoderConfig&, ParamStore&);
 
   struct Saved {
     Embeddings::Saved embeddings;
     std::vector<EncoderLayer::Saved> layers;
     std::vector<Tensor> hidden;  // [T, H] of the embeddings and of each layer; the last one [last(), H]
   };
-  // Without keep_for_backward all layers share one layer's memory, and one buffer for the hidden states: a layer writes
-  // its output when nothing reads its input any more.
+  // Without keep_for_backward all layers share the memory of one layer, and one buffer for the hidden states: a layer
+  // writes its output after the last read of its input.
   void plan(Arena& saved, const EncoderRows&, Saved& out) const;
   void plan_backward_scratch(Arena& scratch, const EncoderRows&, DType) const;
 
   // Visits hidden states 0 (embeddings) .. L as they are computed.
   using Visitor = std::function<void(int, Tensor)>;
   void forward(Step&, const Saved&, const Visitor& visit = {}) const;
-  // dlast [last(), H]: gradient of the last hidden states, destroyed. d [T, H]: working memory; dlast itself with
-  // complete_last.
+  // dlast [last(), H]: gradient of the last hidden states, destroyed. d [T, H]: working memory; with complete_last it
+  // must be dlast itself.
   void backward(Step&, const Saved&, Tensor dlast, Tensor d) const;
 
   int word_embeddings() const { return embeddings_.word(); }
-  // The element of the flat buffer at which a layer's parameters begin; those before layer 0 are the embeddings'.
+  // The element of the flat buffer at which a layer's parameters begin. The embeddings lie before layer 0.
   int64_t layer_offset(size_t layer) const { return params_.parameters()[size_t(first_parameter_[layer])].offset; }
 
  private:

@@ -19,7 +19,8 @@ class EncoderLayer {
   void plan_backward_scratch(Arena& scratch, const LayerRows&, DType) const;
 
   void forward(Step&, const Saved&, Tensor x, Tensor y) const;  // x [T, H] in, y [R, H] out
-  // dy [R, H]: gradient of y, destroyed. dx [T, H]: gradient of x; dy itself unless the rows are a subset.
+  // dy [R, H]: gradient of y, destroyed. dx [T, H]: gradient of x, overwritten; must be dy itself unless the rows are a
+  // subset.
   void backward(Step&, const Saved&, Tensor x, Tensor dy, Tensor dx) const;
 
  private:

@@ -1,4 +1,4 @@
-// What a model occupies for batches of a capacity, and how its memory is laid out for one batch.
+// The memory of a model: its size for a capacity, and its layout for one batch.
 #include <algorithm>
 
 #include "model/encoder_model.h"
@@ -34,7 +34,7 @@ EncoderModel::Sizes EncoderModel::measure(const BatchCapacity& c, Mode mode, boo
     sizes.stream = std::max(sizes.stream, stream.peak());
     sizes.scratch = std::max(sizes.scratch, scratch.peak());
   };
-  // evaluate(), logits() and hidden_states() run in the memory of a training step too.
+  // The memory of a training step serves evaluate(), logits() and hidden_states() as well.
   cover(false, false);
   cover(true, false);
   if (mode == Mode::kTraining) cover(false, true);
@@ -48,18 +48,19 @@ MemoryPlan EncoderModel::plan(const BatchCapacity& c, DType compute, Mode mode) 
   const Sizes sizes = measure(c, mode, compute_all_rows_);
   const size_t length = size_t(params_.length());
   MemoryPlan plan;
-  plan.regions.push_back({"weights (fp32)", length * sizeof(float)});
-  if (compute == DType::kBF16) plan.regions.push_back({"weights (bf16)", length * sizeof(bf16)});
-  if (mode == Mode::kTraining) plan.regions.push_back({"gradients (fp32)", length * sizeof(float)});
-  plan.regions.push_back({"batch", sizes.batch});
-  plan.regions.push_back({"activations", sizes.saved});
-  if (sizes.stream) plan.regions.push_back({"activation gradients", sizes.stream});
-  plan.regions.push_back({"scratch", sizes.scratch});
+  const auto add = [&](const char* name, size_t bytes) { plan.regions.push_back({.name = name, .bytes = bytes}); };
+  add("weights (fp32)", length * sizeof(float));
+  if (compute == DType::kBF16) add("weights (bf16)", length * sizeof(bf16));
+  if (mode == Mode::kTraining) add("gradients (fp32)", length * sizeof(float));
+  add("batch", sizes.batch);
+  add("activations", sizes.saved);
+  if (sizes.stream) add("activation gradients", sizes.stream);
+  add("scratch", sizes.scratch);
   return plan;
 }
 
-// Quarters of the capacity. Where many short sequences may come, room for twice as many as the first batch has: spare
-// sequences are not free in attention. A batch that fits nowhere is computed as it is.
+// The shapes are quarters of the capacity. Spare sequences cost time in attention, so a shape has room for twice as
+// many sequences per token as the first batch, not for the whole capacity. A batch that fits no shape is not padded.
 void EncoderModel::plan_shapes(const PackedBatch& first) {
   constexpr int64_t kShapes = 4, kFewest = 64;
   const double per_token = double(first.sequences()) / double(first.tokens());

@@ -13,7 +13,8 @@ int64_t count_labelled(const std::vector<int32_t>& labels) {
   return std::count_if(labels.begin(), labels.end(), [](int32_t label) { return label >= 0; });
 }
 
-// check_batch has looked: no op needs to wait for the device to look again.
+// While this lives, ops do not check indices on the device, for which they would have to wait: check_batch has checked
+// them on the host.
 class TrustedIndices {
  public:
   explicit TrustedIndices(Backend& backend) : backend_(backend), before_(backend.set_index_checks(false)) {}
@@ -56,16 +57,15 @@ std::vector<float> read_as_f32(Backend& backend, const Tensor& t) {
 
 EncoderModel::EncoderModel(const EncoderConfig& config, Backend& backend, DType compute, Mode mode,
                            const HeadFactory& make_head, bool with_memory)
-    : backend_(backend), mode_(mode) {
-  config_ = config;
-  encoder_ = std::make_unique<Encoder>(config_, params_, "roberta");
+    : Model(config), backend_(backend), mode_(mode), batch_(config.family->positions, config.pad_token_id) {
+  encoder_ = std::make_unique<Encoder>(config_, params_);
   head_ = make_head(config_, params_, *encoder_);
   if (!with_memory) {
     params_.outline(backend, compute);
     return;
   }
   params_.allocate(backend, compute, mode == Mode::kTraining);
-  // The second pair is trace()'s own.
+  // trace() has a second pair of totals.
   totals_ = backend.allocate(2 * kTotalsBytes);
 }
 
@@ -109,7 +109,6 @@ void EncoderModel::begin(const PackedBatch& b, const Pass& pass) {
   const bool mlm = head_->read_rows() == ReadRows::kTargets;
   check_batch(b,
               {.vocab_size = config_.vocab_size,
-               .positions = config_.max_position_embeddings,
                .types = config_.type_vocab_size,
                .classes = head_->classes(),
                .max_length = config_.max_length()},

@@ -1,4 +1,4 @@
-// What the whole models share: an encoder with a head, their planned memory, and the passes over a micro-batch.
+// A whole model: an encoder with a head, their planned memory, and the passes over a micro-batch.
 #pragma once
 
 #include "kernels/graphed_calls.h"
@@ -31,20 +31,20 @@ class EncoderModel : public Model {
   int64_t embedding_elements() const override { return encoder_->layer_offset(0); }
   void trace(const PackedBatch&, const Visitor&) override;
 
-  // Whether forward_backward() computes rows of the last layer that nobody reads. The results are the same; the default
-  // (false) is faster. A witness for tests.
+  // For tests. true: forward_backward() computes all rows of the last layer, also those that no head reads. The results
+  // are the same; the default (false) is faster.
   void compute_all_rows(bool all);
 
  private:
-  // Where everything of one pass lies. Laid out anew for each batch within the memory that reserve() measured.
+  // The tensors of one pass. Each batch is laid out anew within the memory that reserve() measured.
   struct Layout {
     Encoder::Saved encoder;
     Head::Saved head;
     Tensor row_loss;  // [1, R] fp32
-    Tensor read;      // [R, H] the head's rows, gathered; absent where the last layer computes no others
+    Tensor read;      // [R, H] the head's rows, gathered; absent if the last layer computes these rows only
     Tensor d, dread;  // [T, H], [R, H] gradients of hidden states and of the head's rows
   };
-  // What a pass needs of its batch and of the memory.
+  // The options of a pass.
   struct Pass {
     bool labels = false, backward = false, dropout = false, complete_last = false;
     float grad_scale = 0;
@@ -67,13 +67,13 @@ class EncoderModel : public Model {
   void reserve(BatchCapacity, Mode, bool complete_backward);
   void release();
 
-  // The least of the shapes that holds the batch; null where passes are not recorded or none does.
+  // The smallest shape that holds the batch; null if none does or the backend does not pad batches.
   Recorded* shape_for(const PackedBatch&);
   void plan_shapes(const PackedBatch& first);
   void pass_over(Step&);                        // forward, loss, backward
   void begin(const PackedBatch&, const Pass&);  // checks and uploads the batch, lays out the memory
   bool uses_dropout() const;
-  Tensor run_encoder(Step&, const Encoder::Visitor& visit = {}) const;  // the rows that the head reads, [R, H]
+  Tensor run_encoder(Step&, const Encoder::Visitor& visit = {}) const;  // returns the rows that the head reads, [R, H]
   void run_encoder_backward(Step&) const;                               // from layout_.dread
   void read_logits(Step&, std::vector<float>& out) const;
   void count_targets(const PackedBatch&);
@@ -93,10 +93,10 @@ class EncoderModel : public Model {
   Layout layout_;
   void* totals_ = nullptr;  // loss_sum fp64, correct i64
   int64_t targets_ = 0;
-  std::vector<Recorded> shapes_;  // rising; made by the first training batch after reserve()
+  std::vector<Recorded> shapes_;  // rising; set at the first training batch after reserve()
 };
 
-// A tensor of backend memory as fp32 on the host, rows without gaps. Waits.
+// Copies a tensor from backend memory to the host as fp32. Waits. REQUIRES: contiguous.
 std::vector<float> read_as_f32(Backend&, const Tensor&);
 
 }  // namespace encore

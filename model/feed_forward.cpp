@@ -9,12 +9,9 @@ FeedForward::FeedForward(const EncoderConfig& c, ParamStore& params, const std::
       layer_(layer),
       eps_(c.layer_norm_eps),
       dropout_(c.hidden_dropout_prob) {
-  weight1_ = params.add(prefix + ".intermediate.dense.weight", {intermediate_, hidden_}, Init::kNormal, true);
-  bias1_ = params.add(prefix + ".intermediate.dense.bias", {intermediate_}, Init::kZero, false);
-  weight2_ = params.add(prefix + ".output.dense.weight", {hidden_, intermediate_}, Init::kNormal, true);
-  bias2_ = params.add(prefix + ".output.dense.bias", {hidden_}, Init::kZero, false);
-  gamma_ = params.add(prefix + ".output.LayerNorm.weight", {hidden_}, Init::kOne, false);
-  beta_ = params.add(prefix + ".output.LayerNorm.bias", {hidden_}, Init::kZero, false);
+  dense1_ = params.add_dense(prefix + ".intermediate.dense", intermediate_, hidden_);
+  dense2_ = params.add_dense(prefix + ".output.dense", hidden_, intermediate_);
+  norm_ = params.add_norm(prefix + ".output.LayerNorm", hidden_);
 }
 
 FeedForward::Saved FeedForward::plan(Arena& arena, const LayerRows& rows) const {
@@ -47,14 +44,15 @@ RowDropout FeedForward::output_dropout(Step& step, const Saved& saved) const {
 
 void FeedForward::forward(Step& step, const Saved& s, Tensor x, Tensor y) const {
   Backend& backend = step.backend;
-  linear_forward(backend, {.x = x, .w = params_.compute(weight1_), .y = s.hidden});
-  gelu_forward(backend, {.x = s.hidden, .bias = params_.weight(bias1_), .y = s.gelu, .live = step.live(s.subset)});
-  linear_forward(backend, {.x = s.gelu, .w = params_.compute(weight2_), .y = s.sum});
+  linear_forward(backend, {.x = x, .w = params_.compute(dense1_.weight), .y = s.hidden});
+  gelu_forward(backend,
+               {.x = s.hidden, .bias = params_.weight(dense1_.bias), .y = s.gelu, .live = step.live(s.subset)});
+  linear_forward(backend, {.x = s.gelu, .w = params_.compute(dense2_.weight), .y = s.sum});
   layernorm_forward(backend, {.x = s.sum,
-                              .bias = params_.weight(bias2_),
+                              .bias = params_.weight(dense2_.bias),
                               .residual = x,
-                              .gamma = params_.weight(gamma_),
-                              .beta = params_.weight(beta_),
+                              .gamma = params_.weight(norm_.gamma),
+                              .beta = params_.weight(norm_.beta),
                               .sum = s.sum,
                               .y = y,
                               .mean = s.mean,
@@ -72,26 +70,27 @@ void FeedForward::backward(Step& step, const Saved& s, Tensor x, Tensor d) const
   if (dropout.p == 0) scratch.doutput = d;
   layernorm_backward(backend, {.dy = d,
                                .sum = s.sum,
-                               .gamma = params_.weight(gamma_),
+                               .gamma = params_.weight(norm_.gamma),
                                .mean = s.mean,
                                .rstd = s.rstd,
                                .dsum = d,
                                .dx = scratch.doutput,
-                               .dgamma = params_.gradient(gamma_),
-                               .dbeta = params_.gradient(beta_),
-                               .dbias = params_.gradient(bias2_),
+                               .dgamma = params_.gradient(norm_.gamma),
+                               .dbeta = params_.gradient(norm_.beta),
+                               .dbias = params_.gradient(dense2_.bias),
                                .live = step.live(s.subset),
                                .dropout = dropout});
-  linear_backward_weight(backend, {.dy = scratch.doutput, .x = s.gelu, .dw = params_.gradient(weight2_)});
-  linear_backward_input(backend, {.dy = scratch.doutput, .w = params_.compute(weight2_), .dx = scratch.dhidden});
+  linear_backward_weight(backend, {.dy = scratch.doutput, .x = s.gelu, .dw = params_.gradient(dense2_.weight)});
+  linear_backward_input(backend, {.dy = scratch.doutput, .w = params_.compute(dense2_.weight), .dx = scratch.dhidden});
   gelu_backward(backend, {.dy = scratch.dhidden,
                           .x = s.hidden,
-                          .bias = params_.weight(bias1_),
+                          .bias = params_.weight(dense1_.bias),
                           .dx = scratch.dhidden,
-                          .dbias = params_.gradient(bias1_),
+                          .dbias = params_.gradient(dense1_.bias),
                           .live = step.live(s.subset)});
-  linear_backward_weight(backend, {.dy = scratch.dhidden, .x = x, .dw = params_.gradient(weight1_)});
-  linear_backward_input(backend, {.dy = scratch.dhidden, .w = params_.compute(weight1_), .dx = d, .accumulate = true});
+  linear_backward_weight(backend, {.dy = scratch.dhidden, .x = x, .dw = params_.gradient(dense1_.weight)});
+  linear_backward_input(backend,
+                        {.dy = scratch.dhidden, .w = params_.compute(dense1_.weight), .dx = d, .accumulate = true});
 }
 
 }  // namespace encore

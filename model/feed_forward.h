@@ -39,7 +39,8 @@ class FeedForward {
   int64_t hidden_, intermediate_;
   int layer_;
   float eps_, dropout_;
-  int weight1_, bias1_, weight2_, bias2_, gamma_, beta_;
+  DenseParameters dense1_, dense2_;
+  NormParameters norm_;
 };
 
 }  // namespace encore

@@ -1,4 +1,4 @@
-// IEEE binary16 to and from binary32. Checkpoints alone hold it; no op computes in it.
+// IEEE binary16 to and from binary32. Only checkpoints hold binary16; no op computes in it.
 #pragma once
 
 #include <bit>
@@ -15,7 +15,7 @@ constexpr float half_to_float(uint16_t h) {
   return sign ? -magnitude : magnitude;
 }
 
-// Nearest even; beyond 65504 the infinity of that sign; a NaN stays a NaN.
+// Rounds to nearest even. Values beyond 65504 become infinite; a NaN stays a NaN.
 constexpr uint16_t float_to_half(float x) {
   const uint32_t u = std::bit_cast<uint32_t>(x);
   const uint16_t sign = uint16_t(u >> 16 & 0x8000u);
@@ -23,7 +23,7 @@ constexpr uint16_t float_to_half(float x) {
   if (magnitude > 0x7f800000u) return uint16_t(sign | 0x7e00u);
   if (magnitude >= 0x47800000u) return uint16_t(sign | 0x7c00u);
   if (magnitude < 0x38800000u) {
-    // Adding 0.5 leaves the multiple of 2^-24 in the low bits, rounded by the addition itself.
+    // Adding 0.5 leaves the value, rounded to a multiple of 2^-24, in the low bits of the sum.
     const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
     return uint16_t(sign | (std::bit_cast<uint32_t>(shifted) - 0x3f000000u));
   }

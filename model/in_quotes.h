@@ -1,4 +1,4 @@
-// Names taken from files, made fit for a one-line message.
+// Names from files in a form that fits into a one-line message.
 #pragma once
 
 #include <fmt/format.h>
@@ -10,7 +10,7 @@
 
 namespace encore {
 
-// Control characters and bytes outside ASCII as \xNN, at most `limit` bytes of the text.
+// The text in single quotes, cut to `limit` bytes; control characters and bytes outside ASCII become \xNN.
 inline std::string in_quotes(std::string_view text, size_t limit = 120) {
   std::string out = "'";
   for (const char c : text.substr(0, limit)) {

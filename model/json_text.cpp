@@ -12,7 +12,7 @@ using nlohmann::json;
 
 json parse_json_object(std::string_view text, const std::string& file, const char* what, int max_depth) {
   const std::string where = *what ? file + ": " + what : file;
-  std::vector<std::set<std::string>> keys;  // of the objects that are open
+  std::vector<std::set<std::string>> keys;  // of each object that is still open
   const auto guard = [&](int depth, json::parse_event_t event, json& value) {
     using Event = json::parse_event_t;
     if (event == Event::object_start) keys.emplace_back();

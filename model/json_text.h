@@ -1,4 +1,4 @@
-// JSON from files that nobody vouches for.
+// JSON from untrusted files.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -12,7 +12,7 @@ namespace encore {
 nlohmann::json parse_json_object(std::string_view text, const std::string& file, const char* what = "",
                                  int max_depth = 64);
 
-// A whole number. Throws json::type_error for everything else; json::get would convert a float, whatever its size.
+// A whole number. Throws json::type_error for any other value; json::get would convert a float instead.
 inline int64_t whole_number(const nlohmann::json& value) {
   return value.get_ref<const nlohmann::json::number_integer_t&>();
 }

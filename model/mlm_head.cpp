@@ -6,16 +6,15 @@ namespace encore {
 
 MlmHead::MlmHead(const EncoderConfig& c, ParamStore& params, int word_embeddings)
     : params_(params),
+      names_(c.family->mlm_head),
       hidden_(c.hidden_size),
       vocab_(c.vocab_size),
       padded_vocab_(c.padded_vocab()),
       eps_(c.layer_norm_eps),
       word_(word_embeddings) {
-  dense_weight_ = params.add("lm_head.dense.weight", {hidden_, hidden_}, Init::kNormal, true);
-  dense_bias_ = params.add("lm_head.dense.bias", {hidden_}, Init::kZero, false);
-  gamma_ = params.add("lm_head.layer_norm.weight", {hidden_}, Init::kOne, false);
-  beta_ = params.add("lm_head.layer_norm.bias", {hidden_}, Init::kZero, false);
-  decoder_bias_ = params.add("lm_head.bias", {vocab_}, Init::kZero, false);
+  dense_ = params.add_dense(names_.dense, hidden_, hidden_);
+  norm_ = params.add_norm(names_.norm, hidden_);
+  decoder_bias_ = params.add({.name = std::string(names_.bias), .shape = {vocab_}});
 }
 
 Head::Saved MlmHead::plan(Arena& arena, int64_t rows) const {
@@ -41,12 +40,12 @@ void MlmHead::plan_scratch(Arena& scratch, int64_t rows, bool training) const {
 
 void MlmHead::forward(Step& step, const Saved& s, Tensor x) const {
   Backend& backend = step.backend;
-  linear_forward(backend, {.x = x, .w = params_.compute(dense_weight_), .y = s.hidden});
+  linear_forward(backend, {.x = x, .w = params_.compute(dense_.weight), .y = s.hidden});
   const Tensor live = step.live(true);
-  gelu_forward(backend, {.x = s.hidden, .bias = params_.weight(dense_bias_), .y = s.sum, .live = live});
+  gelu_forward(backend, {.x = s.hidden, .bias = params_.weight(dense_.bias), .y = s.sum, .live = live});
   layernorm_forward(backend, {.x = s.sum,
-                              .gamma = params_.weight(gamma_),
-                              .beta = params_.weight(beta_),
+                              .gamma = params_.weight(norm_.gamma),
+                              .beta = params_.weight(norm_.beta),
                               .sum = s.sum,
                               .y = s.y,
                               .mean = s.mean,
@@ -101,21 +100,21 @@ void MlmHead::backward(Step& step, const Saved& s, Tensor x, const LossTensors& 
   });
   layernorm_backward(backend, {.dy = d,
                                .sum = s.sum,
-                               .gamma = params_.weight(gamma_),
+                               .gamma = params_.weight(norm_.gamma),
                                .mean = s.mean,
                                .rstd = s.rstd,
                                .dsum = d,
-                               .dgamma = params_.gradient(gamma_),
-                               .dbeta = params_.gradient(beta_),
+                               .dgamma = params_.gradient(norm_.gamma),
+                               .dbeta = params_.gradient(norm_.beta),
                                .live = step.live(true)});
   gelu_backward(backend, {.dy = d,
                           .x = s.hidden,
-                          .bias = params_.weight(dense_bias_),
+                          .bias = params_.weight(dense_.bias),
                           .dx = d,
-                          .dbias = params_.gradient(dense_bias_),
+                          .dbias = params_.gradient(dense_.bias),
                           .live = step.live(true)});
-  linear_backward_weight(backend, {.dy = d, .x = x, .dw = params_.gradient(dense_weight_)});
-  linear_backward_input(backend, {.dy = d, .w = params_.compute(dense_weight_), .dx = dx});
+  linear_backward_weight(backend, {.dy = d, .x = x, .dw = params_.gradient(dense_.weight)});
+  linear_backward_input(backend, {.dy = d, .w = params_.compute(dense_.weight), .dx = dx});
 }
 
 void MlmHead::logits(Step& step, const Saved& s, const LogitVisitor& visit) const {

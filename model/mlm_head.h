@@ -1,6 +1,6 @@
-// RoBERTa's masked-LM head on the target rows alone:
+// The masked-LM head of RoBERTa, on the target rows only:
 //   logits = LayerNorm(gelu(x W^T + b)) E^T + bias,   E the word embeddings (tied).
-// Logits exist for a block of rows at a time, so that their memory does not grow with the batch.
+// The logits are computed for a block of rows at a time, so that their memory does not grow with the batch.
 #pragma once
 
 #include "model/head.h"
@@ -11,10 +11,11 @@ class MlmHead : public Head {
  public:
   static constexpr int64_t kBlockRows = DeviceBatch::kReadBlock;
 
-  // Registers lm_head.dense.{weight,bias}, lm_head.layer_norm.{weight,bias}, lm_head.bias.
+  // Registers dense layer, LayerNorm and decoder bias under the family's names (RoBERTa: lm_head.dense,
+  // lm_head.layer_norm, lm_head.bias).
   MlmHead(const EncoderConfig&, ParamStore&, int word_embeddings);
 
-  std::string architecture() const override { return "RobertaForMaskedLM"; }
+  std::string architecture() const override { return std::string(names_.architecture); }
   ReadRows read_rows() const override { return ReadRows::kTargets; }
   int64_t classes() const override { return vocab_; }
   Tensor logit_bias() const override { return params_.weight(decoder_bias_); }
@@ -33,9 +34,12 @@ class MlmHead : public Head {
   CrossEntropy loss(Step&, const LossTensors&, int64_t first, Tensor logits) const;
 
   ParamStore& params_;
+  MlmHeadNames names_;
   int64_t hidden_, vocab_, padded_vocab_;
   float eps_;
-  int word_, dense_weight_, dense_bias_, gamma_, beta_, decoder_bias_;
+  DenseParameters dense_;
+  NormParameters norm_;
+  int word_, decoder_bias_;
 };
 
 }  // namespace encore

@@ -1,4 +1,4 @@
-// What programs see of a model: a masked-LM or a sequence classifier over one RoBERTa encoder.
+// The interface of a model: a masked-LM or a sequence classifier on an encoder.
 #pragma once
 
 #include <functional>
@@ -13,7 +13,7 @@
 
 namespace encore {
 
-// The largest micro-batch that the planned memory serves.
+// The largest micro-batch that fits into the planned memory.
 struct BatchCapacity {
   int64_t tokens = 0;     // T
   int64_t sequences = 0;  // N
@@ -25,11 +25,11 @@ struct MemoryPlan {
   struct Region {
     std::string name;  // "weights (fp32)", "gradients (fp32)", "saved activations", "scratch", ...
     size_t bytes;
-    bool host = false;  // where the backend has a memory of its own: of the host all the same
+    bool host = false;  // in host memory although the backend has a memory of its own
   };
   std::vector<Region> regions;
   size_t total() const;
-  MemoryPlan part(bool host) const;  // the regions of one kind
+  MemoryPlan part(bool host) const;  // the regions in host memory, or the others
 };
 
 struct LossTotals {
@@ -42,52 +42,53 @@ enum class Mode { kInference, kTraining };
 
 class Model {
  public:
+  explicit Model(const EncoderConfig& config) : config_(config) {}
   virtual ~Model() = default;
 
   const EncoderConfig& config() const { return config_; }
   ParamStore& params() { return params_; }
   const ParamStore& params() const { return params_; }
-  virtual std::string architecture() const = 0;  // "RobertaForMaskedLM", "RobertaForSequenceClassification"
+  virtual std::string architecture() const = 0;  // class name in config.json, "RobertaForMaskedLM"
 
-  // What reserve() would take, without taking it (gradients and activations; the optimiser adds its own).
+  // The memory of the model with what reserve() would allocate. The optimiser's memory is not in it.
   virtual MemoryPlan plan(const BatchCapacity&, DType compute, Mode) const = 0;
   // Allocates activations for batches up to the capacity. May be called again with another capacity.
   virtual void reserve(const BatchCapacity&, Mode) = 0;
 
-  // One micro-batch, dropout on: forward, loss, backward. Adds to the parameter gradients the gradient of
-  // grad_scale * (sum of the targets' losses). Totals accumulate on the device until take_totals().
-  // seed: the run's seed (dropout keys).
+  // One micro-batch with dropout: forward, loss, backward. Adds the gradient of grad_scale * (sum of the targets'
+  // losses) to the parameter gradients. Totals accumulate on the device until take_totals().
+  // seed: the run's seed, the key of dropout.
   // REQUIRES reserve(..., kTraining). Throws Error when the batch exceeds the capacity or lacks labels.
   virtual void forward_backward(const PackedBatch&, float grad_scale, uint64_t seed) = 0;
 
-  // Told, during each forward_backward() from here on, the element of the flat buffer from which on this pass has added
-  // all it adds to the gradients: after each layer, from the last to the first. The embeddings' come last, with the
-  // return. Null: nobody is told.
-  void tell_gradients_final(GradientListener* listener) { listener_ = listener; }
-  // Elements of the flat buffer, from 0 on, that are the embeddings'.
+  // During forward_backward() the listener is called after each layer, from the last to the first, with the element of
+  // the flat buffer from which on this pass has added all that it adds to the gradients. The gradients of the
+  // embeddings are final when forward_backward() returns. Null: no listener.
+  void set_gradient_listener(GradientListener* listener) { listener_ = listener; }
+  // The embeddings are the elements [0, embedding_elements()) of the flat buffer.
   virtual int64_t embedding_elements() const = 0;
 
-  // The same with dropout off and no gradient. target_loss, if given, receives each target's loss in order.
+  // Forward and loss without dropout and without gradients. target_loss, if given, receives the loss of each target.
   virtual void evaluate(const PackedBatch&, std::vector<float>* target_loss = nullptr) = 0;
 
-  // Logits, dropout off: [targets, vocab_size] for an MLM, [sequences, labels] for a classifier, row-major fp32.
+  // Logits without dropout: [targets, vocab_size] for an MLM, [sequences, labels] for a classifier, row-major fp32.
   virtual void logits(const PackedBatch&, std::vector<float>& out) = 0;
 
-  // Last hidden states [tokens, hidden_size], dropout off.
+  // Last hidden states [tokens, hidden_size] without dropout.
   virtual void hidden_states(const PackedBatch&, std::vector<float>& out) = 0;
 
-  // Reads the device's totals since the last call and clears them. Waits.
+  // The totals since they were last cleared; clears them. Waits.
   virtual LossTotals take_totals() = 0;
-  // Clears them unread. Does not wait.
+  // Clears the totals. Does not wait.
   virtual void clear_totals() = 0;
 
-  // Where the totals accumulate until then, on the backend: [1, 1] fp64 and i64.
+  // The totals themselves, in backend memory: [1, 1] fp64 and i64.
   virtual Tensor loss_sum() const = 0;
   virtual Tensor correct() const = 0;
 
-  // Everything a checker wants, dropout off: visits "hidden.0".."hidden.L", "logits", "loss" with shape and values, and
-  // leaves the gradient of the mean loss in params().gradients() (which must be zero before). Hidden states are
-  // complete: the last layer computes every row.
+  // For comparison with other implementations, without dropout: visits "hidden.0".."hidden.L", "logits" and "loss" with
+  // shape and values, and adds the gradient of the mean loss to params().gradients(). The hidden states of the last
+  // layer have all rows too.
   using Visitor = std::function<void(const std::string& name, std::vector<int64_t> shape, std::vector<float> values)>;
   virtual void trace(const PackedBatch&, const Visitor&) = 0;
 
@@ -97,16 +98,16 @@ class Model {
   ParamStore params_;
 };
 
-// The models register their parameters and allocate weights (and gradients for kTraining) on the backend; values are 0
-// until ParamStore::initialise or load_weights (model/checkpoint.h).
+// Makes a model with weights (and for kTraining gradients) allocated on the backend. Call ParamStore::initialise or
+// load_weights (model/checkpoint.h) before use.
 std::unique_ptr<Model> make_mlm(const EncoderConfig&, Backend&, DType compute, Mode);
 std::unique_ptr<Model> make_classifier(const EncoderConfig&, int num_labels, Backend&, DType compute, Mode);
-// The same without memory: parameters have places and no values. For plan(), before anything is allocated.
+// The same without memory, for plan(): parameters have offsets and no values.
 std::unique_ptr<Model> outline_mlm(const EncoderConfig&, Backend&, DType compute, Mode);
 std::unique_ptr<Model> outline_classifier(const EncoderConfig&, int num_labels, Backend&, DType compute, Mode);
 
-// Floating-point operations of one training step over the batch (forward + backward, multiply-add = 2), counted from
-// what is computed: masked rows only in the head.
+// Floating-point operations of one training step over the batch: forward and backward, a multiply-add counts 2. Rows
+// that the model does not compute (of the last layer and the head) are not counted.
 double training_flops(const EncoderConfig&, const PackedBatch&);
 
 }  // namespace encore

@@ -8,20 +8,20 @@
 namespace encore {
 namespace {
 
-constexpr int64_t kAlignment = 64;  // elements: a cache line and more in every dtype
+constexpr int64_t kAlignment = 64;  // elements: at least a cache line in every dtype
 
 int64_t round_up(int64_t n, int64_t to) {
   return (n + to - 1) / to * to;
 }
 
-// FNV-1a, so that a parameter's values do not depend on which parameters come before it.
+// FNV-1a of the name keys a parameter's random draws, so that its values do not depend on the other parameters.
 uint64_t hash_of(std::string_view name) {
   uint64_t h = 0xcbf29ce484222325u;
   for (const char c : name) h = (h ^ uint8_t(c)) * 0x100000001b3u;
   return h;
 }
 
-// Box-Muller: one draw gives elements 2i and 2i + 1.
+// Box-Muller transform: one draw gives elements 2i and 2i + 1.
 void fill_normal(std::vector<float>& values, uint64_t seed, uint64_t name_hash, float stddev) {
   const int64_t pairs = (int64_t(values.size()) + 1) / 2;
 #pragma omp parallel for schedule(static)
@@ -60,25 +60,32 @@ int64_t Parameter::size() const {
   return n;
 }
 
-int ParamStore::add(std::string name, std::vector<int64_t> shape, Init init, bool decay, bool joined,
-                    int64_t padded_rows) {
+int ParamStore::add(const NewParameter& wanted) {
+  const std::string& name = wanted.name;
   check(!backend_, "{}: parameters are registered before memory is allocated", name);
-  check(shape.size() == 1 || shape.size() == 2, "{}: a parameter has one or two dimensions, not {}", name,
-        shape.size());
+  check(wanted.shape.size() == 1 || wanted.shape.size() == 2, "{}: a parameter has one or two dimensions, not {}", name,
+        wanted.shape.size());
   check(find(name) < 0, "{} is registered twice", name);
-  Parameter p{.name = std::move(name), .shape = std::move(shape), .init = init, .decay = decay};
-  p.extent = std::max(p.size(), padded_rows * p.cols());
+  Parameter p{
+      .name = name, .shape = wanted.shape, .init = wanted.init, .decay = wanted.decay, .zero_row = wanted.zero_row};
+  check(p.zero_row < p.rows(), "{} has {} rows: row {} is not one of them", name, p.rows(), p.zero_row);
+  p.extent = std::max(p.size(), wanted.padded_rows * p.cols());
   const int64_t end = parameters_.empty() ? 0 : parameters_.back().offset + parameters_.back().extent;
-  p.offset = joined ? end : round_up(end, kAlignment);
+  p.offset = wanted.joined ? end : round_up(end, kAlignment);
   length_ = round_up(p.offset + p.extent, kAlignment);
   parameters_.push_back(std::move(p));
   return int(parameters_.size()) - 1;
 }
 
-void ParamStore::set_zero_row(int index, int32_t row) {
-  Parameter& p = parameters_.at(index);
-  check(row >= 0 && row < p.rows(), "{} has {} rows: row {} is not one of them", p.name, p.rows(), row);
-  p.zero_row = row;
+DenseParameters ParamStore::add_dense(std::string_view name, int64_t out, int64_t in) {
+  const int weight =
+      add({.name = fmt::format("{}.weight", name), .shape = {out, in}, .init = Init::kNormal, .decay = true});
+  return {.weight = weight, .bias = add({.name = fmt::format("{}.bias", name), .shape = {out}})};
+}
+
+NormParameters ParamStore::add_norm(std::string_view name, int64_t size) {
+  const int gamma = add({.name = fmt::format("{}.weight", name), .shape = {size}, .init = Init::kOne});
+  return {.gamma = gamma, .beta = add({.name = fmt::format("{}.bias", name), .shape = {size}})};
 }
 
 void ParamStore::outline(Backend& backend, DType compute) {

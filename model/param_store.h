@@ -1,7 +1,7 @@
 // All parameters of a model in one flat buffer, in registration order, under their Hugging Face names.
 //
-// Parallel buffers of one length: weights (fp32 master), gradients (fp32), and for bf16 activations a bf16 shadow of
-// the weights. The optimiser's moments have the same length and live in optim/. Same offset = same parameter in all.
+// Parallel buffers of one length: weights (fp32 master), gradients (fp32), and for bf16 activations a bf16 copy of the
+// weights, the shadow. The optimiser's moments (optim/) have the same length. A parameter has the same offset in all.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ struct Parameter {
   Init init = Init::kZero;
   bool decay = false;     // weight decay applies (matrices and embeddings; not biases, not LayerNorm)
   int64_t offset = 0;     // in elements
-  int64_t extent = 0;     // elements set aside, >= size(); the rest stays 0
+  int64_t extent = 0;     // elements reserved, >= size(); those beyond size() stay 0
   int32_t zero_row = -1;  // padding_idx: this row is 0 at initialisation
 
   int64_t size() const;
@@ -28,18 +28,39 @@ struct Parameter {
   int64_t cols() const { return shape.back(); }
 };
 
+// A parameter as a module registers it.
+struct NewParameter {
+  std::string name;
+  std::vector<int64_t> shape;
+  Init init = Init::kZero;
+  bool decay = false;
+  // true: directly behind the parameter before it, so that several form one matrix (query, key, value). Otherwise a
+  // parameter starts at a multiple of 64 elements.
+  bool joined = false;
+  int64_t padded_rows = 0;  // if more than the shape has: rows to reserve; those beyond the shape stay 0
+  int32_t zero_row = -1;    // as in Parameter
+};
+
+// Indices of the parameters of a layer.
+struct DenseParameters {
+  int weight = -1, bias = -1;
+};
+struct NormParameters {
+  int gamma = -1, beta = -1;
+};
+
 class ParamStore {
  public:
-  // Registers a parameter and returns its index. `padded_rows` >= rows sets room aside for rows that stay 0.
-  // A parameter starts at a multiple of 64 elements unless `joined`: then directly behind the one before it, so that
-  // several form one matrix (query, key, value).
-  int add(std::string name, std::vector<int64_t> shape, Init init, bool decay, bool joined = false,
-          int64_t padded_rows = 0);
-  void set_zero_row(int index, int32_t row);
+  // Registers a parameter and returns its index. Throws Error naming the parameter: registered twice, neither a vector
+  // nor a matrix, a zero row that it does not have.
+  int add(const NewParameter&);
+  // NAME.weight [out, in] and NAME.bias [out] of a dense layer; NAME.weight and NAME.bias [size] of a LayerNorm.
+  DenseParameters add_dense(std::string_view name, int64_t out, int64_t in);
+  NormParameters add_norm(std::string_view name, int64_t size);
 
-  // Allocates. compute: dtype of activations (fp32 or bf16). training = false: no gradients.
+  // Allocates the buffers. compute: dtype of activations (fp32 or bf16). training = false: no gradients.
   void allocate(Backend& backend, DType compute, bool training);
-  // The same without memory: lengths and offsets are right, no value can be read.
+  // Sets lengths and offsets as allocate() does, and allocates nothing: no value can be read.
   void outline(Backend& backend, DType compute);
   void release();
   ~ParamStore();
@@ -53,11 +74,11 @@ class ParamStore {
   DType compute_dtype() const { return compute_; }
   Backend& backend() const { return *backend_; }
 
-  // One parameter: [rows, cols] with rows padded where room was set aside.
+  // One parameter as [rows, cols], with its padded rows.
   Tensor weight(int index) const;    // fp32 master
   Tensor compute(int index) const;   // dtype of activations: the shadow, or the master itself in fp32
   Tensor gradient(int index) const;  // fp32
-  // `count` joined parameters from `index` on as one matrix (or one row vector).
+  // `count` joined parameters, from `index` on, as one matrix or one row vector.
   Tensor weight_joined(int index, int count) const;
   Tensor compute_joined(int index, int count) const;
   Tensor gradient_joined(int index, int count) const;
@@ -68,7 +89,8 @@ class ParamStore {
   Tensor shadow() const;  // absent in fp32
 
   void zero_gradients();
-  // Says that the master weights changed: rewrites the shadow (unless the optimiser wrote it) and drops packed copies.
+  // To be called when the master weights have changed: rewrites the shadow, unless the optimiser has done so, and lets
+  // the backend drop packed copies.
   void weights_changed(bool shadow_is_current = false);
 
   // Fresh weights: a pure function of (seed, parameter name).
@@ -90,13 +112,14 @@ class ParamStore {
   bf16* shadow_ = nullptr;
 };
 
-// Whoever uses gradients while the backward pass that makes them goes on (sums over ranks).
+// Uses gradients as soon as they are final, before the backward pass ends: the sum over ranks.
 class GradientListener {
  public:
-  // Is there something to do once the gradients from element `from` of the flat buffer on are final? Two passes over
-  // batches of one shape get the same answers in the same order.
+  // true: final_from(from) is to be called. Passes over batches of one shape must get the same answers in the same
+  // order.
   virtual bool wants(int64_t from) const = 0;
-  // They are: this pass has given the backend all that adds to them. Called where wants(from) says so.
+  // The gradients from element `from` of the flat buffer on are final: this pass has submitted to the backend all that
+  // adds to them.
   virtual void final_from(int64_t from) = 0;
 
  protected:

@@ -16,7 +16,7 @@ namespace {
 using Kind = PickleValue::Kind;
 using StorageBytes = std::map<std::string_view, std::span<const uint8_t>>;  // by key
 
-// Turns the tensors of a pickle into entries over the storages' bytes.
+// Turns the tensors of a pickle into entries that point into the bytes of the storages.
 class Assembler {
  public:
   Assembler(const Pickle& pickle, const StorageBytes& storages, const std::string& file, uint64_t copy_budget,
@@ -39,7 +39,7 @@ class Assembler {
   }
 
  private:
-  // The bytes of the storage, or of the window on it.
+  // The bytes of the storage, or of the part of it that a view selects.
   std::span<const uint8_t> bytes_of(const std::string& name, const PickleStorage& storage, uint64_t element) const {
     const auto it = storages_.find(storage.key);
     check(it != storages_.end(), "{}: tensor {}: its storage {} is not in the file", file_, in_quotes(name),
@@ -87,10 +87,11 @@ class Assembler {
     return entry;
   }
 
-  // A contiguous copy. REQUIRES: bounds checked, at least one element.
+  // Makes a contiguous copy. REQUIRES: bounds checked, at least one element.
   const uint8_t* gather(const std::string& name, const PickleTensor& t, std::span<const uint8_t> from, size_t element,
                         size_t bytes) {
-    // Honest files copy each storage once at most; many views of one storage would fill the memory.
+    // A file of torch.save needs at most one copy of each storage. Without a limit, a file with many views of one
+    // storage could fill the memory.
     check(bytes <= copy_budget_, "{}: tensor {}: too many tensors that are not contiguous", file_, in_quotes(name));
     copy_budget_ -= bytes;
     std::vector<uint8_t>& room = out_.owned.emplace_back(bytes);
@@ -146,11 +147,11 @@ void parse_zip(std::span<const uint8_t> bytes, const std::string& file, PytorchT
   Assembler(pickle, storages, file, total, out).run();
 }
 
-// ---- The stream: magic number, protocol version, properties of the machine, the dictionary, the keys of the
+// ---- The legacy stream: magic number, protocol version, properties of the machine, the dictionary, the keys of the
 // storages, and for each key its element count and its bytes.
 constexpr uint8_t kMagic[] = {0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e};
 
-// Bytes of the pickle that holds the magic number, or 0: not such a stream.
+// The length of the pickle that holds the magic number; 0: this is no legacy stream.
 size_t magic_length(std::span<const uint8_t> bytes) {
   if (bytes.size() < 3 || bytes[0] != 0x80 || bytes[1] < 2 || bytes[1] > 5) return 0;
   const size_t start = bytes[2] == 0x95 ? 11 : 2;  // protocol 4 puts a frame around it

@@ -13,7 +13,7 @@ namespace {
 
 using Kind = PickleValue::Kind;
 
-// What a name stands for.
+// Indices into kGlobals.
 enum Global : int64_t {
   kOrderedDict,
   kRebuildTensor,
@@ -25,7 +25,7 @@ enum Global : int64_t {
 
 struct KnownGlobal {
   std::string_view module, name;
-  const char* dtype;  // of storages
+  const char* dtype;  // of a storage type; else null
 };
 constexpr KnownGlobal kGlobals[] = {
     {"collections", "OrderedDict", nullptr},
@@ -89,10 +89,10 @@ class Machine : private PickleStack {
         file_, op, name.empty() ? "" : " ", name, start_);
   }
 
-  // ---- opcodes; each function returns false for one that is not its own
+  // ---- opcodes, in four groups; each function returns false for an opcode of another group
   bool constant(uint8_t op) {
     switch (op) {
-      case 0x95: take(8); return true;  // FRAME: only a hint for readers of streams
+      case 0x95: take(8); return true;  // FRAME: its length is not needed
       case 'N': push({}); return true;
       case 0x88: push_integer(1, Kind::kBool); return true;
       case 0x89: push_integer(0, Kind::kBool); return true;
@@ -114,7 +114,7 @@ class Machine : private PickleStack {
     const uint64_t raw = unsigned_of(length);
     if (length == 0 || length == 8) return int64_t(raw);
     const int shift = 64 - 8 * length;
-    return int64_t(raw << shift) >> shift;  // the sign
+    return int64_t(raw << shift) >> shift;  // extends the sign
   }
 
   bool container(uint8_t op) {
@@ -173,7 +173,7 @@ class Machine : private PickleStack {
   void recall(uint64_t key) {
     const auto it = memo_.find(key);
     require(it != memo_.end(), "recalls what it never remembered");
-    // The stack may grow by recalling alone, so it counts against the same limit.
+    // Recalls alone can make the stack grow, so its size is limited as well.
     require(stack_.size() < kMostValues, "holds too many objects");
     stack_.push_back(it->second);
   }
@@ -199,7 +199,7 @@ class Machine : private PickleStack {
         return true;
       }
       case 'b': {
-        // The state of an OrderedDict: PyTorch keeps module versions there; weights do not depend on it.
+        // The state of an OrderedDict. PyTorch keeps module versions there, which the weights do not depend on.
         pop();
         require(top().kind == Kind::kDict, "sets the state of an object");
         return true;
@@ -266,7 +266,7 @@ class Machine : private PickleStack {
     PickleValue dict{.kind = Kind::kDict};
     if (!arguments.empty()) {
       const PickleValue& list = at(arguments[0]);
-      // One long list may be recalled many times, so copies are counted.
+      // A long list can be recalled and copied many times, so the copies are counted.
       copied_ += list.items.size() + 1;
       require(copied_ < kMostValues, "holds too many objects");
       require(arguments.size() == 1 && list.kind == Kind::kList, "fills a dictionary from what is no list");

@@ -1,5 +1,5 @@
-// The subset of Python's pickle that a dictionary of tensors needs. Nothing is ever called: the few names that such a
-// dictionary holds are known here, and any other name or opcode is refused.
+// The subset of Python's pickle that a dictionary of tensors needs. Nothing in a pickle is ever executed: the reader
+// knows the few names that such a dictionary refers to and refuses any other name or opcode.
 #pragma once
 
 #include <cstdint>
@@ -35,8 +35,9 @@ struct PickleStorage {
   std::string_view dtype;  // as safetensors names it
   std::string_view key;    // into the pickle
   int64_t elements = 0;
-  int64_t view_offset = 0;     // legacy files: a window on the storage,
-  int64_t view_elements = -1;  // or none (< 0)
+  // Legacy files may store a view of the storage: its first element and its length (< 0: no view).
+  int64_t view_offset = 0;
+  int64_t view_elements = -1;
 };
 
 struct PickleTensor {
@@ -55,9 +56,9 @@ struct Pickle {
   const PickleValue& top() const { return at(root); }
 };
 
-// Reads one pickle (protocols 2 to 5) from `position` on and leaves `position` behind it. The result refers to `bytes`.
-// Throws Error naming the file and the place: cut short, a name that no tensor dictionary needs ("posix.system"), an
-// opcode that builds objects, operands of the wrong kind.
+// Reads one pickle (protocols 2 to 5) that starts at `position` and moves `position` to its end. The result refers to
+// `bytes`. Throws Error naming the file and the place: cut short, a name that no dictionary of tensors refers to
+// ("posix.system"), an opcode that builds objects, operands of the wrong kind.
 Pickle read_pickle(std::span<const uint8_t> bytes, size_t& position, const std::string& file);
 
 }  // namespace encore

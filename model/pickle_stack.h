@@ -1,4 +1,4 @@
-// The input and the stack of the pickle machine (model/pickle_machine.cpp alone includes this).
+// The input and the stack of the pickle machine. Only model/pickle_machine.cpp includes this file.
 #pragma once
 
 #include <string>
@@ -19,7 +19,7 @@ class PickleStack {
   size_t position() const { return at_; }
 
  protected:
-  // A dictionary of ten thousand tensors makes a tenth of this.
+  // A dictionary of ten thousand tensors needs a tenth of this.
   static constexpr size_t kMostValues = size_t(1) << 20;
 
   // ---- errors and input
@@ -61,7 +61,7 @@ class PickleStack {
   }
   void push_integer(int64_t value, Kind kind = Kind::kInteger) { push({.kind = kind, .integer = value}); }
   void push_text(std::string_view value) { push({.kind = Kind::kString, .text = value}); }
-  // Values above the innermost mark belong to it alone.
+  // The number of values below the innermost mark, which must stay on the stack.
   size_t floor() const { return marks_.empty() ? 0 : marks_.back(); }
   int32_t pop() {
     require(stack_.size() > floor(), "takes from an empty stack");
@@ -94,7 +94,7 @@ class PickleStack {
   }
 
   std::span<const uint8_t> bytes_;
-  size_t at_ = 0, start_ = 0;  // the next byte; the opcode at work
+  size_t at_ = 0, start_ = 0;  // the next byte; the current opcode
   const std::string& file_;
   Pickle out_;
   std::vector<int32_t> stack_;

@@ -18,7 +18,7 @@ using nlohmann::json;
 
 namespace {
 
-// The format's own limit on headers.
+// The limit that the format sets.
 constexpr uint64_t kLongestHeader = 100'000'000;
 
 uint64_t little_endian_u64(const uint8_t* p) {
@@ -46,7 +46,7 @@ std::vector<int64_t> read_shape(const json& entry, const std::string& file, cons
   return shape;
 }
 
-// One entry of the header, its offsets checked against the data section and against dtype and shape.
+// Reads one entry of the header. Checks its offsets against the data section and against dtype and shape.
 TensorEntry read_entry(const json& entry, const std::string& file, const std::string& name,
                        std::span<const uint8_t> data, Placed& placed) {
   check(entry.is_object(), "{}: tensor {}: the header's entry is no object", file, in_quotes(name));
@@ -73,11 +73,11 @@ TensorEntry read_entry(const json& entry, const std::string& file, const std::st
         shape_string(tensor.shape), end - begin);
   tensor.data = data.data() + begin;
   tensor.bytes = size_t(end - begin);
-  placed = {begin, end, name};
+  placed = {.begin = begin, .end = end, .name = name};
   return tensor;
 }
 
-// The format leaves no byte unused: each tensor starts where the one before it ends.
+// The format has no gaps: each tensor starts where the one before it ends.
 void check_layout(std::vector<Placed>& places, const std::string& file, uint64_t data_size) {
   std::sort(places.begin(), places.end(),
             [](const Placed& a, const Placed& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
@@ -95,7 +95,7 @@ void check_layout(std::vector<Placed>& places, const std::string& file, uint64_t
 
 template <class Source, class Convert>
 std::vector<float> convert(const TensorEntry& tensor, Convert to) {
-  // Entries of a pickle need not be aligned, so elements are copied out rather than pointed at.
+  // Entries of a pickle may be unaligned, so each element is copied before it is read.
   std::vector<float> values(tensor.bytes / sizeof(Source));
   for (size_t i = 0; i < values.size(); ++i) {
     Source element;
@@ -145,7 +145,7 @@ size_t safetensors_element_size(std::string_view dtype) {
 
 bool element_count(std::span<const int64_t> shape, int64_t& count) {
   constexpr int64_t kMost = int64_t(1) << 62;
-  // An extent of 0 makes the product 0 whatever the others are.
+  // With an extent of 0 the product is 0, even if the other extents would overflow.
   if (std::any_of(shape.begin(), shape.end(), [](int64_t n) { return n < 0; })) return false;
   if (std::find(shape.begin(), shape.end(), 0) != shape.end()) {
     count = 0;
@@ -218,7 +218,7 @@ void write_safetensors(const std::string& path, const std::vector<TensorToWrite>
     offset = end;
   }
   std::string text = header.dump();
-  text.resize((text.size() + 7) / 8 * 8, ' ');  // so that the data is aligned in the mapped file
+  text.resize((text.size() + 7) / 8 * 8, ' ');  // aligns the data in the mapped file
   AtomicFile file(path);
   std::string length(8, '\0');
   for (int i = 0; i < 8; ++i) length[size_t(i)] = char(uint64_t(text.size()) >> 8 * i & 0xff);

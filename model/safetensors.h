@@ -23,15 +23,16 @@ struct TensorEntry {
 using TensorMap = std::map<std::string, TensorEntry>;
 using MetadataMap = std::map<std::string, std::string>;
 
-// The parser: entries point into `bytes`. `file` is what messages call it. Throws Error naming the file and what is
-// wrong: too short, a header that is not JSON or lies about offsets, sizes or overlaps, an unknown dtype.
+// Reads the header; the entries point into `bytes`. `file`: the name in messages. Throws Error naming the file and what
+// is wrong: too short, a header that is not JSON, offsets or sizes that do not fit the data, overlaps, an unknown
+// dtype.
 void parse_safetensors(std::span<const uint8_t> bytes, const std::string& file, TensorMap& tensors,
                        MetadataMap& metadata);
 
 // A checkpoint file of tensors, memory-mapped.
 class SafetensorsFile {
  public:
-  // Throws Error: unreadable, or as parse_safetensors.
+  // Throws Error if the file cannot be read, and as parse_safetensors.
   static std::shared_ptr<SafetensorsFile> open(const std::string& path);
   virtual ~SafetensorsFile() = default;
   const TensorMap& tensors() const { return tensors_; }
@@ -42,22 +43,23 @@ class SafetensorsFile {
   MetadataMap metadata_;
 };
 
-// Bytes of one element of a dtype as safetensors names it; 0: not a name that the format knows.
+// Bytes of one element of a dtype by its name in the format; 0: no such dtype.
 size_t safetensors_element_size(std::string_view dtype);
 
-// The product of an extent list. False if an extent is negative or the product passes 2^62.
+// count: the product of the extents. Returns false if an extent is negative or the product exceeds 2^62.
 bool element_count(std::span<const int64_t> shape, int64_t& count);
 
-// Any float entry (F64, F32, F16, BF16) as fp32. Throws Error naming the tensor for other dtypes.
+// The values of an F64, F32, F16 or BF16 entry as fp32. Throws Error naming the tensor for other dtypes.
 std::vector<float> to_f32(const TensorEntry&, const std::string& name);
 
-// Writes tensors in the order given, one at a time, so that no second copy of the model is in memory.
+// A tensor to write. `values` is called when its turn comes, so that no second copy of the model is in memory.
 struct TensorToWrite {
   std::string name;
   std::vector<int64_t> shape;
   std::function<std::vector<float>()> values;
 };
-// dtype: kF32, kBF16 or kF16 for all. Metadata {"format": "pt"}. Published by temporary name, fsync, rename.
+// Writes the tensors in the order given, with metadata {"format": "pt"}. dtype: kF32, kBF16 or kF16 for all. The file
+// is written atomically (kernels/base/atomic_file.h). Throws Error, and IoError if it cannot be written.
 void write_safetensors(const std::string& path, const std::vector<TensorToWrite>&, DType dtype);
 
 }  // namespace encore

@@ -5,7 +5,7 @@
 namespace encore {
 namespace {
 
-// A measured tensor has no memory to point into.
+// Columns of a tensor that may be measured only: then it has no memory to point into.
 Tensor columns(const Tensor& t, int64_t first, int64_t count) {
   return t ? t.col_range(first, count) : Tensor(nullptr, t.dtype, t.rows, count);
 }
@@ -22,16 +22,20 @@ SelfAttention::SelfAttention(const EncoderConfig& c, ParamStore& params, const s
       hidden_dropout_(c.hidden_dropout_prob),
       probability_dropout_(c.attention_probs_dropout_prob) {
   const int64_t h = hidden_;
-  weight_ = params.add(prefix + ".self.query.weight", {h, h}, Init::kNormal, true);
-  params.add(prefix + ".self.key.weight", {h, h}, Init::kNormal, true, true);
-  params.add(prefix + ".self.value.weight", {h, h}, Init::kNormal, true, true);
-  bias_ = params.add(prefix + ".self.query.bias", {h}, Init::kZero, false);
-  params.add(prefix + ".self.key.bias", {h}, Init::kZero, false, true);
-  params.add(prefix + ".self.value.bias", {h}, Init::kZero, false, true);
-  output_weight_ = params.add(prefix + ".output.dense.weight", {h, h}, Init::kNormal, true);
-  output_bias_ = params.add(prefix + ".output.dense.bias", {h}, Init::kZero, false);
-  gamma_ = params.add(prefix + ".output.LayerNorm.weight", {h}, Init::kOne, false);
-  beta_ = params.add(prefix + ".output.LayerNorm.bias", {h}, Init::kZero, false);
+  const auto weight = [&](const char* name, bool joined) -> NewParameter {
+    return {.name = prefix + name, .shape = {h, h}, .init = Init::kNormal, .decay = true, .joined = joined};
+  };
+  const auto bias = [&](const char* name, bool joined) -> NewParameter {
+    return {.name = prefix + name, .shape = {h}, .joined = joined};
+  };
+  weight_ = params.add(weight(".self.query.weight", false));
+  params.add(weight(".self.key.weight", true));
+  params.add(weight(".self.value.weight", true));
+  bias_ = params.add(bias(".self.query.bias", false));
+  params.add(bias(".self.key.bias", true));
+  params.add(bias(".self.value.bias", true));
+  output_ = params.add_dense(prefix + ".output.dense", h, h);
+  norm_ = params.add_norm(prefix + ".output.LayerNorm", h);
 }
 
 SelfAttention::Saved SelfAttention::plan(Arena& arena, const LayerRows& rows) const {
@@ -117,12 +121,12 @@ void SelfAttention::forward(Step& step, const Saved& s, Tensor x) const {
                               .lse = s.lse,
                               .shape = shape(step, s),
                               .dropout = attention_dropout(step)});
-  linear_forward(backend, {.x = s.out, .w = params_.compute(output_weight_), .y = s.sum});
+  linear_forward(backend, {.x = s.out, .w = params_.compute(output_.weight), .y = s.sum});
   layernorm_forward(backend, {.x = s.sum,
-                              .bias = params_.weight(output_bias_),
+                              .bias = params_.weight(output_.bias),
                               .residual = s.x_read ? s.x_read : x,
-                              .gamma = params_.weight(gamma_),
-                              .beta = params_.weight(beta_),
+                              .gamma = params_.weight(norm_.gamma),
+                              .beta = params_.weight(norm_.beta),
                               .sum = s.sum,
                               .y = s.y,
                               .mean = s.mean,
@@ -140,21 +144,21 @@ void SelfAttention::backward(Step& step, const Saved& s, Tensor x, Tensor dy, Te
   BackwardScratch d = take_scratch(step.scratch, rows, x.dtype, dropout.p > 0);
   if (dropout.p == 0) d.dprojection = dy;
 
-  // dy becomes the gradient of the residual; every other path into x is added to it below.
+  // From here on dy is the gradient of the residual. The other paths to x are added to it below.
   layernorm_backward(backend, {.dy = dy,
                                .sum = s.sum,
-                               .gamma = params_.weight(gamma_),
+                               .gamma = params_.weight(norm_.gamma),
                                .mean = s.mean,
                                .rstd = s.rstd,
                                .dsum = dy,
                                .dx = d.dprojection,
-                               .dgamma = params_.gradient(gamma_),
-                               .dbeta = params_.gradient(beta_),
-                               .dbias = params_.gradient(output_bias_),
+                               .dgamma = params_.gradient(norm_.gamma),
+                               .dbeta = params_.gradient(norm_.beta),
+                               .dbias = params_.gradient(output_.bias),
                                .live = step.live(rows.subset),
                                .dropout = dropout});
-  linear_backward_weight(backend, {.dy = d.dprojection, .x = s.out, .dw = params_.gradient(output_weight_)});
-  linear_backward_input(backend, {.dy = d.dprojection, .w = params_.compute(output_weight_), .dx = d.dout});
+  linear_backward_weight(backend, {.dy = d.dprojection, .x = s.out, .dw = params_.gradient(output_.weight)});
+  linear_backward_input(backend, {.dy = d.dprojection, .w = params_.compute(output_.weight), .dx = d.dout});
   const int64_t h = hidden_;
   const Tensor dq = rows.subset ? d.dq : d.dprojected.col_range(0, h);
   attention_backward(backend, {.dout = d.dout,
@@ -171,7 +175,7 @@ void SelfAttention::backward(Step& step, const Saved& s, Tensor x, Tensor dy, Te
   backward_projections(step, s, d, x, dy, dx);
 }
 
-// dy: the residual's gradient; on return dx holds the gradient of x.
+// dy: the gradient of the residual. On return dx holds the gradient of x.
 void SelfAttention::backward_projections(Step& step, const Saved& s, const BackwardScratch& d, Tensor x, Tensor dy,
                                          Tensor dx) const {
   Backend& backend = step.backend;

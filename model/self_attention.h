@@ -16,9 +16,9 @@ class SelfAttention {
   SelfAttention(const EncoderConfig&, ParamStore&, const std::string& prefix, int layer);
 
   struct Saved {
-    Tensor projected;   // [T, 3 H]: q, k and v side by side; of a subset [T, 2 H]: k and v
-    Tensor q, k, v;     // [R, H], [T, H], [T, H]; views of projected, or q of its own
-    Tensor x_read;      // [R, H]: the input's rows that are read; absent unless subset
+    Tensor projected;   // [T, 3 H]: q, k and v side by side; for a subset [T, 2 H]: k and v
+    Tensor q, k, v;     // [R, H], [T, H], [T, H]; views of projected, except q of a subset
+    Tensor x_read;      // [R, H]: the subset of the input's rows; absent unless subset
     Tensor out;         // [R, H]
     Tensor lse;         // [A, R] fp32
     Tensor sum, y;      // [R, H]
@@ -27,7 +27,7 @@ class SelfAttention {
   Saved plan(Arena& saved, const LayerRows&) const;
   void plan_backward_scratch(Arena& scratch, const LayerRows&, DType) const;
 
-  void forward(Step&, const Saved&, Tensor x) const;  // x [T, H] in; the result is saved.y
+  void forward(Step&, const Saved&, Tensor x) const;  // x [T, H] in; writes saved.y
   // dy [R, H]: gradient of y, destroyed. dx [T, H]: gradient of x, overwritten. Unless the rows are a subset, dx must
   // be dy itself.
   void backward(Step&, const Saved&, Tensor x, Tensor dy, Tensor dx) const;
@@ -50,7 +50,8 @@ class SelfAttention {
   int heads_, head_size_, layer_;
   float eps_, hidden_dropout_, probability_dropout_;
   int weight_, bias_;  // of query; key and value follow
-  int output_weight_, output_bias_, gamma_, beta_;
+  DenseParameters output_;
+  NormParameters norm_;
 };
 
 }  // namespace encore

@@ -1,4 +1,4 @@
-// What every module needs while it runs over one micro-batch.
+// The context in which modules run over one micro-batch.
 #pragma once
 
 #include <functional>
@@ -15,10 +15,10 @@ struct Step {
   const DeviceBatch& batch;
   uint64_t seed = 0;
   bool dropout = false;
-  // Told the element of the flat buffer from which on the gradients are complete, as the backward pass gets there.
+  // Called during the backward pass with the element of the flat buffer from which on the gradients are final.
   const std::function<void(int64_t)>* gradients_final = nullptr;
 
-  // How many of all rows, or of the read rows, count; absent: all (kernels/ops/live_rows.h).
+  // The number of rows, or of read rows, that are not spare; absent: none is (kernels/ops/live_rows.h).
   const Tensor& live(bool read_rows) const { return read_rows ? batch.live_read : batch.live; }
   float p(float probability) const { return dropout ? probability : 0.0f; }
   RowDropout row_dropout(float probability, int layer, Site site, const RowKeys& rows) const {
@@ -27,7 +27,7 @@ struct Step {
   }
 };
 
-// Scratch tensors taken while it lives are given back when it ends.
+// Releases, at its end, the scratch tensors that were taken during its life.
 class ScratchScope {
  public:
   explicit ScratchScope(Arena& arena) : arena_(arena), mark_(arena.mark()) {}
@@ -40,7 +40,7 @@ class ScratchScope {
   size_t mark_;
 };
 
-// The rows that one encoder layer reads and those that it computes.
+// The rows that an encoder layer reads and the rows that it computes.
 struct LayerRows {
   int64_t tokens = 0;   // T: rows of the input, all of them keys and values
   int64_t queries = 0;  // R: rows of the output; T unless subset

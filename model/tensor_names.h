@@ -1,26 +1,31 @@
-// The names under which checkpoints of various ages store a RoBERTa, and ours.
+// The names under which checkpoints of various ages store a family's parameters, and the names that Encore uses: those
+// of Hugging Face today.
 #pragma once
 
 #include <string>
 #include <string_view>
 
+#include "model/family.h"
+
 namespace encore {
 
 struct TensorName {
-  std::string name;               // Hugging Face's name today
-  bool tied = false;              // a copy of the parameter `name` that the decoder shares with it
-  const char* ignored = nullptr;  // why no model needs it; else null
+  std::string name;   // Hugging Face's name today
+  bool tied = false;  // a copy of the parameter `name` that the decoder shares with it
 };
 
-// "encoder.layer.0.output.LayerNorm.gamma" -> "roberta.encoder.layer.0.output.LayerNorm.weight"
-//   no prefix (base-model saves)              roberta.
-//   LayerNorm.gamma, LayerNorm.beta           LayerNorm.weight, LayerNorm.bias
+// By the family's aliases. Of RoBERTa:
+//   stored                                    name
+//   embeddings.*, encoder.*, pooler.*         roberta.* (base-model saves have no prefix)
+//   *LayerNorm.gamma, *LayerNorm.beta         *LayerNorm.weight, *LayerNorm.bias
 //   lm_head.decoder.weight, lm_head.weight    roberta.embeddings.word_embeddings.weight, tied
 //   lm_head.decoder.bias                      lm_head.bias, tied
-//   pooler.*, position_ids, token_type_ids    ignored
-TensorName tensor_name(std::string_view stored);
+TensorName tensor_name(const Family&, std::string_view stored);
 
 // Why a tensor that is no parameter of the model at hand is not needed.
-const char* why_unused(std::string_view name);
+const char* why_unused(const Family&, std::string_view name);
+
+// Is this the name of one of the MLM head's own parameters?
+bool is_of_mlm_head(const Family&, std::string_view name);
 
 }  // namespace encore

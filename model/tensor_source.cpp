@@ -26,7 +26,7 @@ void add_file(TensorSource& source, const std::string& path, bool pickled) {
   }
   const auto file = pickled ? open_pytorch_file(path) : SafetensorsFile::open(path);
   for (const auto& [name, entry] : file->tensors()) {
-    const auto [it, added] = source.tensors.emplace(name, TensorSource::Located{entry, path});
+    const auto [it, added] = source.tensors.emplace(name, TensorSource::Located{.entry = entry, .file = path});
     check(added, "{}: tensor {} is in {} too", path, in_quotes(name), it->second.file);
   }
   source.files.push_back(file);
@@ -60,12 +60,12 @@ void add_shards(TensorSource& source, const std::string& dir, bool pickled) {
 TensorSource open_tensors(const std::string& dir) {
   struct Form {
     const char* name;
-    bool sharded, pickled;
+    bool sharded = false, pickled = false;
   };
-  constexpr Form kForms[] = {{"model.safetensors", false, false},
-                             {"model.safetensors.index.json", true, false},
-                             {"pytorch_model.bin", false, true},
-                             {"pytorch_model.bin.index.json", true, true}};
+  constexpr Form kForms[] = {{.name = "model.safetensors"},
+                             {.name = "model.safetensors.index.json", .sharded = true},
+                             {.name = "pytorch_model.bin", .pickled = true},
+                             {.name = "pytorch_model.bin.index.json", .sharded = true, .pickled = true}};
   check(exists(dir), "{}: no such model folder", dir);
   TensorSource source;
   for (const Form& form : kForms) {

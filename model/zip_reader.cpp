@@ -14,7 +14,7 @@ constexpr uint64_t kEnd = 0x06054b50, kEnd64Locator = 0x07064b50, kEnd64 = 0x060
                    kLocal = 0x04034b50;
 constexpr uint64_t kNone = UINT64_MAX;
 
-// Deflate cannot shrink by more than this; a directory that claims more lies.
+// Deflate cannot shrink data by more than this factor, so a directory that claims more is damaged.
 constexpr uint64_t kLargestRatio = 1032;
 
 }  // namespace
@@ -28,7 +28,7 @@ uint64_t ZipReader::integer(uint64_t offset, int width) const {
 }
 
 ZipReader::ZipReader(std::span<const uint8_t> bytes, std::string file) : bytes_(bytes), file_(std::move(file)) {
-  // The end record is the last thing in the file, but for a comment of at most 65535 bytes.
+  // Only a comment of at most 65535 bytes may follow the end record.
   uint64_t end = kNone;
   if (bytes_.size() >= 22) {
     const uint64_t last = bytes_.size() - 22;
@@ -68,7 +68,7 @@ void ZipReader::read_directory(uint64_t at, uint64_t count) {
     const std::string name(reinterpret_cast<const char*>(bytes_.data()) + at + 46, name_length);
     check((flags & 1) == 0, "{}: entry {} is encrypted", file_, in_quotes(name));
 
-    // Extra field 1 holds, in this order, 64-bit forms of those that are all ones in the entry itself.
+    // Extra field 1 holds 64-bit values, in this order, for those that are all ones in the entry itself.
     for (uint64_t p = extra; p + 4 <= extra + extra_length;) {
       const uint64_t id = integer(p, 2), length = integer(p + 2, 2);
       uint64_t field = p + 4;
@@ -106,7 +106,7 @@ std::span<const uint8_t> ZipReader::read(const std::string& name, std::vector<ui
   check(e.method == 8, "{}: entry {}: compression method {} is not served", file_, in_quotes(name), e.method);
   check(e.size / kLargestRatio <= e.packed, "{}: entry {}: {} bytes cannot come from {}", file_, in_quotes(name),
         e.size, e.packed);
-  room.resize(size_t(e.size) + 1);  // zlib wants room even for nothing
+  room.resize(size_t(e.size) + 1);  // zlib needs a buffer even for an empty entry
   z_stream stream{};
   check(inflateInit2(&stream, -MAX_WBITS) == Z_OK, "{}: zlib does not start", file_);
   constexpr uint64_t kStep = 1u << 30;  // zlib counts in 32 bits

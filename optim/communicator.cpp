@@ -33,7 +33,7 @@ class SelfCommunicator final : public Communicator {
 }  // namespace
 
 bool under_mpi() {
-  // What Open MPI, MPICH's hydra and Slurm's PMIx set for the processes that they start.
+  // Open MPI, MPICH's hydra and Slurm's PMIx set these for the processes that they start.
   for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK"})
     if (std::getenv(name)) return true;
   return false;
@@ -45,7 +45,7 @@ std::unique_ptr<Communicator> make_communicator() {
   check(!path.empty(),
         "started by mpirun, but libencore_mpi.so is not beside the program: build with MPI installed "
         "(package libopenmpi-dev), or start without mpirun");
-  // Global: Open MPI's own plugins look for its symbols.
+  // RTLD_GLOBAL, since Open MPI's own plugins look for its symbols.
   void* library = open_plugin(path, RTLD_NOW | RTLD_GLOBAL, "start without mpirun");
   using Make = Communicator* (*)();
   const auto make = reinterpret_cast<Make>(dlsym(library, "encore_make_mpi_communicator"));
@@ -58,7 +58,7 @@ int threads_for_rank(const Communicator& comm) {
   CPU_ZERO(&set);
   const int mine = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
   const int machine = std::max(1, int(sysconf(_SC_NPROCESSORS_ONLN)));
-  // A launcher that pins each rank has shared the cores out already.
+  // A launcher that pins ranks to cores has divided the cores already.
   const bool pinned = comm.local_size() > 1 && mine < machine;
   return std::max(1, pinned ? mine : mine / comm.local_size());
 }

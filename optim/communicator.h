@@ -1,4 +1,4 @@
-// What ranks of one run say to each other. One process is one rank.
+// Communication between the ranks of a run. A process is a rank.
 #pragma once
 
 #include <cstdint>
@@ -26,22 +26,23 @@ class Communicator {
   virtual void all_reduce_max(std::span<int64_t>) = 0;
   virtual void broadcast(std::span<char>, int from) = 0;
   virtual void barrier() = 0;
-  // Sums on the ranks' devices; null where there are none.
+  // Sums over ranks in device memory; null: the ranks have no devices.
   virtual Collectives* collectives() { return nullptr; }
-  // Ends every rank of the run with this exit code; used when one rank fails where the others would wait for ever.
+  // Ends every rank of the run with this exit code. For a rank that fails while the others wait for it.
   [[noreturn]] virtual void abort(int exit_code) = 0;
-  // For people: "1 process", "8 ranks over MPI (Open MPI 4.1.4)".
+  // For messages: "1 process", "8 ranks over MPI (Open MPI 4.1.4)".
   virtual std::string description() const = 0;
 };
 
-// MPI where the process was started by mpirun (libencore_mpi.so beside the program is opened; MPI_Init is called),
-// else the lone process. Throws Error naming the library when mpirun started us and it cannot be opened.
+// Under mpirun: opens libencore_mpi.so beside the program and calls MPI_Init. Otherwise: a communicator of one process.
+// Throws Error naming the library if it cannot be opened.
 std::unique_ptr<Communicator> make_communicator();
 
-// Was this process started by mpirun, srun --mpi or the like?
+// true: this process was started by mpirun, srun --mpi or a similar launcher.
 bool under_mpi();
 
-// The processors that this process may run on, shared out among the ranks of this machine (at least 1).
+// The number of threads for this rank, at least 1: the processors that the process may run on, divided among the ranks
+// of this machine.
 int threads_for_rank(const Communicator&);
 
 }  // namespace encore

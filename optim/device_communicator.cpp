@@ -43,7 +43,7 @@ class DeviceCommunicator final : public Communicator {
 
 using Name = std::array<char, 64>;
 
-// What each rank says of itself, in the order of the ranks.
+// The texts of all ranks, in the order of the ranks.
 std::vector<std::string> gather(Communicator& comm, const std::string& mine) {
   std::vector<std::string> all;
   for (int r = 0; r < comm.size(); ++r) {

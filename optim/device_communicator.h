@@ -1,5 +1,5 @@
-// The third communicator, beside the lone process and MPI: ranks that each have a GPU sum on them (NCCL), and say the
-// rest over MPI.
+// The communicator of ranks that have a GPU each: it sums over the GPUs by NCCL and leaves everything else to another
+// communicator.
 #pragma once
 
 #include <memory>
@@ -9,10 +9,9 @@
 
 namespace encore {
 
-// Every rank calls it, and every rank gets the same kind of answer: null where the ranks compute in host memory or a
-// rank's backend has no library for sums (they go through the host then). `host` and the backend must outlive the
-// result.
-// Throws Error, on every rank, when some ranks have a GPU and others not, and when two ranks have the same one.
+// To be called by every rank. Null on every rank: there is one rank, the ranks compute in host memory, or the backend
+// of a rank has no library for sums. `host` and the backend must outlive the result. Throws Error on every rank if some
+// ranks have a GPU and others have none, or if two ranks have the same GPU.
 std::unique_ptr<Communicator> over_devices(Communicator& host, Backend&);
 
 }  // namespace encore

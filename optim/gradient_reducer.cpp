@@ -7,9 +7,9 @@
 namespace encore {
 namespace {
 
-// Few enough that each is large (a ring needs tens of MB for its full rate), enough that little is left to do when the
-// backward pass ends.
-constexpr int64_t kBuckets = 4;               // of what is final early; the embeddings are one more
+// Buckets must be large, since a ring needs tens of MB for its full rate, and several, so that little is left to sum
+// when the backward pass ends.
+constexpr int64_t kBuckets = 4;               // without the embeddings, which are one more
 constexpr int64_t kAlign = 1024;              // elements
 constexpr int64_t kChunk = int64_t(1) << 18;  // floats through the host: 1 MB was three times as fast as 500 MB
 

@@ -7,7 +7,7 @@
 namespace encore {
 namespace {
 
-// The parameters that a rule decays. Names as docs/training.md explains them.
+// true: weight decay applies to the parameter. docs/training.md explains the two rules.
 bool decays(const Parameter& p, bool legacy) {
   if (!legacy) return p.decay;
   return p.name.find("bias") == std::string::npos && p.name.find("LayerNorm.weight") == std::string::npos;
@@ -26,7 +26,7 @@ Optimizer::Optimizer(ParamStore& params, const AdamWOptions& options) : params_(
   m_ = static_cast<float*>(backend.allocate(bytes));
   v_ = static_cast<float*>(backend.allocate(bytes));
   scalars_ = backend.allocate(64);
-  // The room behind a parameter holds zeros and stays zero under either rule, so ranges end where the next begins.
+  // The padding behind a parameter is 0 and stays 0 with decay or without, so a range ends where the next one begins.
   std::vector<int64_t> pairs;
   bool sparing = false;
   for (const Parameter& p : params.parameters()) {

@@ -1,4 +1,4 @@
-// AdamW over a parameter store, with the global-norm clip folded in.
+// AdamW over a parameter store, with clipping by the global norm of the gradients.
 #pragma once
 
 #include <vector>
@@ -12,37 +12,36 @@ struct AdamWOptions {
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
   double weight_decay = 0;
   double clip = 1.0;  // largest global norm; 0: no clipping
-  // Legacy scripts (and the paper's own) decay lm_head.layer_norm.weight: names that hold "bias" or "LayerNorm.weight"
-  // are spared, nothing else.
+  // true: the rule of older scripts, the paper's among them, which decays all parameters but those with "bias" or
+  // "LayerNorm.weight" in their names. It thus decays lm_head.layer_norm.weight.
   bool legacy_decay = false;
 };
 
 class Optimizer {
  public:
-  // Allocates the moments (zero) on the store's backend.
+  // Allocates the moments, which are 0, on the store's backend. Throws Error naming the flag of an option out of range.
   Optimizer(ParamStore&, const AdamWOptions&);
   ~Optimizer();
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
-  // Global norm of the gradients as they stand (before clipping). Waits.
+  // The global norm of the gradients, before clipping. Waits.
   double gradient_norm();
 
-  // One update with learning rate lr. norm: the global norm, as gradient_norm() gave it. Clips by
-  // clip / (norm + 1e-6) when that is below 1, as torch.nn.utils.clip_grad_norm_ does. Leaves the gradients as they
-  // are.
+  // One update with learning rate lr. norm: the result of gradient_norm(). Scales the gradients by clip / (norm + 1e-6)
+  // if that is below 1, as torch.nn.utils.clip_grad_norm_ does, but does not write them.
   void step(double lr, double norm);
 
-  // The same two without a word from the device: measure() starts the sum of squares of the gradients, update() the
-  // update, which clips by it and changes nothing unless it and loss_sum ([1, 1] fp64, on the backend) are finite. The
-  // caller learns of that later (squares()) and takes the step back then (set_steps).
+  // The same two without waiting for the device. measure() starts the sum of squares of the gradients. update() starts
+  // an update that clips by that sum and changes nothing if the sum or loss_sum ([1, 1] fp64, in backend memory) is not
+  // finite. The caller finds that out later from squares() and then corrects the step count by set_steps().
   void measure();
   void update(double lr, const Tensor& loss_sum);
   Tensor squares() const;  // [1, 1] fp64
 
   int64_t steps() const { return steps_; }
   void set_steps(int64_t steps) { steps_ = steps; }
-  Tensor m() const;  // [1, length] fp32, on the backend
+  Tensor m() const;  // [1, length] fp32, in backend memory
   Tensor v() const;
   static size_t bytes(int64_t length) { return size_t(length) * 8 + 64; }
 
@@ -52,13 +51,13 @@ class Optimizer {
   void adamw_all(const Tensor& squares, const Tensor& loss);
   ParamStore& params_;
   AdamWOptions options_;
-  bool decays_ = false;  // some parameter does
-  Tensor spared_;        // elements of those that do not, as pairs of begin and end, on the backend
+  bool decays_ = false;  // weight decay applies to some parameter
+  Tensor spared_;        // ranges of elements without weight decay, as pairs of begin and end, in backend memory
   int64_t steps_ = 0;
   float* m_ = nullptr;
   float* v_ = nullptr;
-  void* scalars_ = nullptr;  // AdamWScalars, then from byte 32 on the sum of squares
-  // Scalars on their way to the device: one is written while the other may still travel.
+  void* scalars_ = nullptr;  // AdamWScalars; from byte 32 on the sum of squares
+  // Staging for the scalars: one buffer is written while the other may still be copied.
   struct Staging {
     AdamWScalars* memory = nullptr;
     std::unique_ptr<Event> sent;

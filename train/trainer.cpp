@@ -148,10 +148,10 @@ void Trainer::accumulate(const std::vector<PackedBatch>& batches, float grad_sca
   for (const PackedBatch& batch : batches) {
     if (batch.targets() == 0) continue;
     reservation_.fit(batch);
-    if (&batch == &*last && reducer_.sums_on_devices()) model_.tell_gradients_final(&reducer_);
+    if (&batch == &*last && reducer_.sums_on_devices()) model_.set_gradient_listener(&reducer_);
     model_.forward_backward(batch, grad_scale, options_.seed);
   }
-  model_.tell_gradients_final(nullptr);
+  model_.set_gradient_listener(nullptr);
 }
 
 // Loss and norm are sums over all ranks and gradients are the same everywhere: every rank comes to the same answer.

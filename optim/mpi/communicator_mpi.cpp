@@ -1,4 +1,4 @@
-// The communicator over MPI, in a shared object of its own, so that programs start where there is no MPI.
+// The communicator over MPI. It is a shared object of its own, so that programs start on machines without MPI.
 #include <mpi.h>
 
 #include <algorithm>
@@ -43,7 +43,7 @@ class MpiCommunicator final : public Communicator {
     for (size_t at = 0; at < x.size(); at += kChunkBytes)
       MPI_Bcast(x.data() + at, int(std::min(kChunkBytes, x.size() - at)), MPI_CHAR, from, MPI_COMM_WORLD);
   }
-  // Ranks wait here for as long as another one tokenizes a corpus, which needs the cores that MPI_Barrier would burn.
+  // MPI_Barrier would spin. Ranks wait here while another one tokenizes a corpus, which needs their cores.
   void barrier() override {
     MPI_Request request;
     MPI_Ibarrier(MPI_COMM_WORLD, &request);
@@ -65,7 +65,7 @@ class MpiCommunicator final : public Communicator {
 
  private:
   static constexpr std::chrono::microseconds kShortestPause{20}, kLongestPause{20'000};
-  // An all-reduce of a large buffer is three times faster in pieces that stay in cache (0.09 s against 0.23-0.30 s for
+  // An all-reduce of a large buffer is three times as fast in pieces that stay in cache (0.09 s against 0.23-0.30 s for
   // 500 MB over two ranks).
   static constexpr size_t kChunkBytes = size_t(1) << 20;
 

@@ -20,7 +20,7 @@ struct Small {
   std::string dir = fuzz::folder().path() + "/step-3";
 
   Small() {
-    params.add("w", {4, 8}, Init::kNormal, true);
+    params.add({.name = "w", .shape = {4, 8}, .init = Init::kNormal, .decay = true});
     params.allocate(backend, DType::kF32, true);
     params.initialise(1, 0.02f);
     optimizer = std::make_unique<Optimizer>(params, AdamWOptions{});

@@ -1,4 +1,4 @@
-// Batches that do not fit the model or the memory are refused by name.
+// Batches that do not fit the model or the planned memory are refused, and the message names what is wrong.
 #include <functional>
 
 #include "tests/model/tiny_model.h"
@@ -32,13 +32,14 @@ TEST_F(BatchRefusal, Accepted) {
 
 TEST_F(BatchRefusal, Capacity) {
   const BatchCapacity full = capacity_of(batch);
-  for (BatchCapacity small : {BatchCapacity{full.tokens - 1, full.sequences, full.targets},
-                              BatchCapacity{full.tokens, full.sequences - 1, full.targets},
-                              BatchCapacity{full.tokens, full.sequences, full.targets - 1}}) {
+  for (int64_t BatchCapacity::*field : {&BatchCapacity::tokens, &BatchCapacity::sequences, &BatchCapacity::targets}) {
+    BatchCapacity small = full;
+    --(small.*field);
     model->reserve(small, Mode::kTraining);
     refused("exceeds the memory planned");
   }
-  expect_refused([&] { model->reserve({0, 1, 1}, Mode::kTraining); }, "a capacity of 0 tokens");
+  expect_refused([&] { model->reserve({.tokens = 0, .sequences = 1, .targets = 1}, Mode::kTraining); },
+                 "a capacity of 0 tokens");
 }
 
 TEST_F(BatchRefusal, ModeOfTheMemory) {
@@ -88,14 +89,14 @@ TEST_F(BatchRefusal, Sequences) {
   batch.example_keys.clear();
   refused("example_keys has 0 entries");
   batch = good;
-  batch.position_ids.clear();
+  batch.row_sequence.clear();
   refused("PackedBatch::finish");
 }
 
 TEST_F(BatchRefusal, LongerThanThePositionTable) {
   const int longest = int(model->config().max_length());
   batch = pack(model->config(), {random_example(model->config(), longest, 1)}, false);
-  model->reserve({100, 5, 100}, Mode::kTraining);
+  model->reserve({.tokens = 100, .sequences = 5, .targets = 100}, Mode::kTraining);
   EXPECT_NO_THROW(model->forward_backward(batch, 1, 1));
   batch = pack(model->config(), {random_example(model->config(), longest + 1, 1)}, false);
   refused("has 39 tokens; this model serves at most 38");

@@ -1,4 +1,4 @@
-// Weights that are damaged, missing or of another model: what is said of them.
+// The messages about weights that are damaged, missing or of another model.
 #include "tests/model/checkpoint_weights.h"
 
 namespace encore {

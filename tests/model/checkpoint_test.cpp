@@ -1,4 +1,4 @@
-// Weights that are loaded and saved: old names, heads of other tasks, dtypes, recorded checkpoints. What is refused:
+// Loading and saving of weights: old names, heads of other tasks, dtypes, recorded checkpoints. Refusals are tested in
 // checkpoint_refusals_test.cpp.
 #include "model/checkpoint.h"
 
@@ -17,6 +17,7 @@ void rename(Weights& weights, const std::string& from, const std::string& to) {
 }
 
 TEST(TensorNames, AliasTable) {
+  const Family& roberta = default_family();
   const std::pair<const char*, const char*> renamed[] = {
       {"roberta.encoder.layer.3.output.dense.weight", "roberta.encoder.layer.3.output.dense.weight"},
       {"encoder.layer.11.attention.self.query.bias", "roberta.encoder.layer.11.attention.self.query.bias"},
@@ -27,19 +28,34 @@ TEST(TensorNames, AliasTable) {
       {"lm_head.bias", "lm_head.bias"},
       {"classifier.out_proj.weight", "classifier.out_proj.weight"}};
   for (const auto& [stored, name] : renamed) {
-    EXPECT_EQ(tensor_name(stored).name, name);
-    EXPECT_FALSE(tensor_name(stored).tied) << stored;
-    EXPECT_EQ(tensor_name(stored).ignored, nullptr) << stored;
+    EXPECT_EQ(tensor_name(roberta, stored).name, name);
+    EXPECT_FALSE(tensor_name(roberta, stored).tied) << stored;
   }
   for (const char* copy : {"lm_head.decoder.weight", "lm_head.weight"}) {
-    EXPECT_EQ(tensor_name(copy).name, kWords);
-    EXPECT_TRUE(tensor_name(copy).tied);
+    EXPECT_EQ(tensor_name(roberta, copy).name, kWords);
+    EXPECT_TRUE(tensor_name(roberta, copy).tied);
   }
-  EXPECT_EQ(tensor_name("lm_head.decoder.bias").name, "lm_head.bias");
-  EXPECT_TRUE(tensor_name("lm_head.decoder.bias").tied);
-  for (const char* unused : {"roberta.pooler.dense.weight", "pooler.dense.bias", "roberta.embeddings.position_ids",
-                             "embeddings.position_ids", "roberta.embeddings.token_type_ids"})
-    EXPECT_NE(tensor_name(unused).ignored, nullptr) << unused;
+  EXPECT_EQ(tensor_name(roberta, "lm_head.decoder.bias").name, "lm_head.bias");
+  EXPECT_TRUE(tensor_name(roberta, "lm_head.decoder.bias").tied);
+}
+
+TEST(TensorNames, EveryUnusedTensorHasItsReason) {
+  const std::pair<const char*, const char*> reasons[] = {
+      {"roberta.pooler.dense.weight", "a pooler, which no head here reads"},
+      {"pooler.dense.bias", "a pooler, which no head here reads"},
+      {"roberta.embeddings.position_ids", "a buffer, worked out anew"},
+      {"embeddings.position_ids", "a buffer, worked out anew"},
+      {"roberta.embeddings.token_type_ids", "a buffer, worked out anew"},
+      {"roberta.embeddings.position_ids_of_another_kind", "unknown to this model"},
+      {"lm_head.bias", "the MLM head, which this model does not have"},
+      {"classifier.out_proj.weight", "another task's head, which this model does not have"},
+      {"qa_outputs.bias", "another task's head, which this model does not have"},
+      {"roberta.encoder.layer.12.output.dense.bias", "of no layer that config.json tells of"},
+      {"extra", "unknown to this model"}};
+  for (const auto& [stored, reason] : reasons) {
+    const TensorName name = tensor_name(default_family(), stored);
+    EXPECT_STREQ(why_unused(default_family(), name.name), reason) << stored;
+  }
 }
 
 TEST(Checkpoint, OldNames) {
@@ -69,7 +85,7 @@ TEST(Checkpoint, OldNames) {
 }
 
 TEST(Checkpoint, TiedCopiesAlone) {
-  // Only the decoder's names are stored: they are the embedding and the bias.
+  // The file has only the names of the decoder, for the embedding and the bias.
   TempDir dir;
   const auto model = small_mlm();
   const Weights weights = distinct(model->params());
@@ -107,7 +123,7 @@ TEST(Checkpoint, EncoderAloneLeavesAFreshHeadThatIsNamed) {
 TEST(Checkpoint, AClassifierFromAMaskedModel) {
   TempDir dir;
   Weights weights = distinct(small_mlm()->params());
-  weights["lm_head.decoder.weight"] = {{1}, {7}};  // whatever it is: a classifier has no decoder
+  weights["lm_head.decoder.weight"] = {{1}, {7}};  // its value does not matter: a classifier has no decoder
   write_weights(dir.path(), weights);
   const auto model = make_classifier(small_config(), 3, backend(), DType::kF32, Mode::kInference);
   const LoadReport report = load_weights(dir.path(), model->params(), model->config(), 1);

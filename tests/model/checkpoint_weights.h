@@ -1,4 +1,4 @@
-// Small models with weights that are all different, and files of such weights, for the tests of checkpoints.
+// For the tests of checkpoints: small models whose weights all differ, and files of such weights.
 #pragma once
 
 #include <algorithm>
@@ -41,7 +41,7 @@ inline std::unique_ptr<Model> small_mlm(DType compute = DType::kF32) {
   return make_mlm(small_config(), backend(), compute, Mode::kInference);
 }
 
-// Distinct values everywhere, so that a swap of two tensors or rows shows.
+// All values differ, so that a test sees a swap of two tensors or rows.
 inline Weights distinct(const ParamStore& store) {
   Weights weights;
   float next = 0.001f;
@@ -57,7 +57,7 @@ inline void write_weights(const std::string& dir, const Weights& weights, const 
                           DType dtype = DType::kF32) {
   std::vector<TensorToWrite> tensors;
   for (const auto& [name, tensor] : weights)
-    tensors.push_back({name, tensor.first, [values = tensor.second] { return values; }});
+    tensors.push_back({.name = name, .shape = tensor.first, .values = [values = tensor.second] { return values; }});
   write_safetensors(dir + "/" + file, tensors, dtype);
 }
 

@@ -1,4 +1,4 @@
-// checksums.json of a model folder: damage is named, and a whole folder offered.
+// checksums.json of a model folder: the message names the damaged file and an undamaged folder.
 #include "model/checksums.h"
 
 #include <filesystem>

@@ -1,5 +1,5 @@
-// The rule by which a computation is the same as Hugging Face's (tests/golden/README.md): errors against a float64
-// reference, as multiples of what PyTorch itself loses in the same precision.
+// The rule for agreement with Hugging Face (tests/golden/README.md): errors against a float64 reference may be a fixed
+// multiple of PyTorch's own errors in the same precision.
 #pragma once
 
 #include <algorithm>
@@ -59,7 +59,7 @@ class GoldenRule {
       if (way.starts_with(name_of(dtype))) ways_.push_back(values);
   }
 
-  // Lines that say which tensor is how far over its limit; empty when all agree.
+  // One line for each tensor whose error is over its limit; empty if there is none.
   std::vector<std::string> violations(const Tensors& got, const Tensors& reference) const {
     std::vector<std::string> lines;
     double whole = 0, off = 0;

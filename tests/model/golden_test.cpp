@@ -1,5 +1,5 @@
-// Recorded hidden states, logits, losses and gradients of Hugging Face's RoBERTa (tests/golden; the other cases where
-// ../shared holds them).
+// Hidden states, logits, losses and gradients against recordings of Hugging Face's RoBERTa (tests/golden, and more
+// cases in ../shared/golden if that folder exists).
 #include <filesystem>
 
 #include "model/checkpoint.h"
@@ -68,7 +68,7 @@ INSTANTIATE_TEST_SUITE_P(Shared, Golden,
                                          Case{kShared, "classifier-d64", "ragged"}),
                          case_name);
 
-// A rule that nothing can break would be no rule.
+// The rule must be able to fail.
 TEST(GoldenRule, RefusesADifferentModel) {
   const std::string dir = kCore + "/mlm-d32";
   const Tensors reference = read_tensors(dir + "/ragged.safetensors");

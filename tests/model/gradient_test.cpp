@@ -1,5 +1,5 @@
-// The backward pass of whole models against finite differences of the loss, dropout on: its masks are functions of the
-// seed, so the loss is a smooth function of the weights.
+// The backward pass of whole models, with dropout, against finite differences of the loss. The dropout masks are
+// functions of the seed, so the loss is a smooth function of the weights.
 #include "tests/model/tiny_model.h"
 
 namespace encore::test {
@@ -31,8 +31,8 @@ double slope(Model& model, const PackedBatch& batch, int index, const std::vecto
   return (8 * near - far) / (12 * step);
 }
 
-// Along the gradient restricted to a random half of its elements, the slope is the norm of that half; a wrong element
-// anywhere turns the direction away from it.
+// The slope along the gradient is the norm of the gradient, and the slope along a random half of its elements is the
+// norm of that half. A wrong element changes the slope.
 void check_parameter(Model& model, const PackedBatch& batch, int index, const std::vector<float>& gradient,
                      double whole, std::mt19937_64& random) {
   const std::string& name = model.params().parameters()[size_t(index)].name;
@@ -53,7 +53,7 @@ void check_parameter(Model& model, const PackedBatch& batch, int index, const st
 
 void check_all(Model& model, const PackedBatch& batch) {
   model.reserve(capacity_of(batch), Mode::kTraining);
-  // Gradients are added to: start from something.
+  // Gradients are added to, so a second pass must double them.
   const Gradients once = run_step(model, batch, kSeed);
   model.forward_backward(batch, 1.0f, kSeed);
   Gradients twice = read_gradients(model.params());

@@ -1,4 +1,4 @@
-// What must not change a result: rows computed for nobody, packing, what lies in memory, the size of the reservation.
+// Results do not depend on rows that no head reads, on packing, on earlier contents of memory or on its size.
 #include "model/encoder_model.h"
 #include "model/mlm_head.h"
 #include "tests/model/tiny_model.h"
@@ -36,14 +36,14 @@ TEST_P(Invariance, PackedBatchIsTheSumOfItsSequences) {
   const LossTotals totals = model->take_totals();
 
   model->params().zero_gradients();
-  for (size_t n = examples.size(); n-- > 0;)  // another order, too
+  for (size_t n = examples.size(); n-- > 0;)  // also in another order
     model->forward_backward(pack(model->config(), {examples[n]}, GetParam()), 0.25f, 7);
   expect_close(model->params(), read_gradients(model->params()), together, 1e-5);
   const LossTotals single = model->take_totals();
   EXPECT_NEAR(single.loss_sum, totals.loss_sum, 1e-6 * totals.loss_sum);
   EXPECT_EQ(single.targets, totals.targets);
 
-  // The same batch under another seed drops something else.
+  // Another seed has other dropout masks.
   const Gradients other = run_step(*model, packed, 8, 0.25f);
   EXPECT_GT(distance(other[0], together[0]), 1e-2 * norm(together[0]));
 }

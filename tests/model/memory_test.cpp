@@ -1,11 +1,11 @@
-// The memory plan is what is taken, and nothing is taken in the loop.
+// The memory plan is exact, and the training loop allocates nothing.
 #include "kernels/forwarding_backend.h"
 #include "tests/model/tiny_model.h"
 
 namespace encore::test {
 namespace {
 
-constexpr size_t kTotals = 32;  // the model's loss counters, beside the plan
+constexpr size_t kTotals = 32;  // the model's loss counters, which are not in the plan
 
 class Memory : public testing::TestWithParam<std::tuple<bool, DType>> {
  protected:
@@ -25,7 +25,9 @@ TEST_P(Memory, PlanIsExact) {
     for (const int64_t layers : {1, 3}) {
       config.num_hidden_layers = layers;
       const auto model = make(mode);
-      for (const BatchCapacity c : {BatchCapacity{100, 7, 30}, BatchCapacity{1000, 30, 900}, BatchCapacity{10, 1, 0}}) {
+      for (const BatchCapacity c : {BatchCapacity{.tokens = 100, .sequences = 7, .targets = 30},
+                                    BatchCapacity{.tokens = 1000, .sequences = 30, .targets = 900},
+                                    BatchCapacity{.tokens = 10, .sequences = 1, .targets = 0}}) {
         const MemoryPlan plan = model->plan(c, dtype, mode);
         model->reserve(c, mode);
         EXPECT_EQ(counting.live_bytes(), plan.total() + kTotals);
@@ -35,7 +37,7 @@ TEST_P(Memory, PlanIsExact) {
 }
 
 TEST_P(Memory, AnOutlinePlansTheSameWithoutMemory) {
-  const BatchCapacity capacity{100, 7, 30};
+  const BatchCapacity capacity{.tokens = 100, .sequences = 7, .targets = 30};
   const auto outline = classify ? outline_classifier(config, kTinyLabels, counting, dtype, Mode::kTraining)
                                 : outline_mlm(config, counting, dtype, Mode::kTraining);
   EXPECT_LE(counting.live_bytes(), kTotals);

@@ -6,13 +6,12 @@ namespace encore::test {
 namespace {
 
 void fill(ParamStore& store) {
-  store.add("word", {5, 64}, Init::kNormal, true, false, 8);
-  store.add("gain", {3}, Init::kOne, false);
-  store.add("q", {64, 64}, Init::kNormal, true);
-  store.add("k", {64, 64}, Init::kNormal, true, true);
-  store.add("qb", {64}, Init::kZero, false);
-  store.add("kb", {64}, Init::kZero, false, true);
-  store.set_zero_row(0, 1);
+  store.add({.name = "word", .shape = {5, 64}, .init = Init::kNormal, .decay = true, .padded_rows = 8, .zero_row = 1});
+  store.add({.name = "gain", .shape = {3}, .init = Init::kOne});
+  store.add({.name = "q", .shape = {64, 64}, .init = Init::kNormal, .decay = true});
+  store.add({.name = "k", .shape = {64, 64}, .init = Init::kNormal, .decay = true, .joined = true});
+  store.add({.name = "qb", .shape = {64}});
+  store.add({.name = "kb", .shape = {64}, .joined = true});
 }
 
 TEST(ParamStore, LaysOutInOrderOnCacheLines) {
@@ -28,7 +27,8 @@ TEST(ParamStore, LaysOutInOrderOnCacheLines) {
   EXPECT_EQ(store.length() % 64, 0);
   EXPECT_EQ(store.find("kb"), 5);
   EXPECT_EQ(store.find("kbb"), -1);
-  EXPECT_THROW(store.add("q", {1}, Init::kZero, false), Error);
+  EXPECT_THROW(store.add({.name = "q", .shape = {1}}), Error);
+  EXPECT_THROW(store.add({.name = "zero", .shape = {2, 64}, .zero_row = 2}), Error);
 }
 
 TEST(ParamStore, ViewsJoinAndPad) {
@@ -47,7 +47,7 @@ TEST(ParamStore, ViewsJoinAndPad) {
 TEST(ParamStore, InitialisesFromSeedAndNameAlone) {
   ParamStore a, b;
   fill(a);
-  b.add("k", {64, 64}, Init::kNormal, true);
+  b.add({.name = "k", .shape = {64, 64}, .init = Init::kNormal, .decay = true});
   a.allocate(backend(), DType::kF32, false);
   b.allocate(backend(), DType::kF32, false);
   a.initialise(11, 0.02f);

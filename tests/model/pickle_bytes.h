@@ -1,4 +1,4 @@
-// Hand-made torch.save files, honest and not.
+// Makes files of torch.save, valid and invalid ones.
 #pragma once
 
 #include <zlib.h>
@@ -74,7 +74,7 @@ inline std::string legacy_file(const std::string& root, const std::vector<Stored
 struct ZipEntry {
   std::string name, bytes;
   bool deflate = false;
-  int64_t claimed_size = -1;  // in place of the true one
+  int64_t claimed_size = -1;  // >= 0: written instead of the true size
 };
 
 inline std::string deflated(const std::string& bytes) {

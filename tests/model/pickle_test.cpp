@@ -37,7 +37,7 @@ void expect_bad(const std::string& bytes, std::initializer_list<const char*> par
   EXPECT_TRUE(message.starts_with("x.bin: ")) << message;
   for (const char* part : parts) EXPECT_NE(message.find(part), std::string::npos) << "'" << part << "' in: " << message;
 }
-// An opcode sequence where the dictionary should be, in both containers.
+// The opcodes in place of the dictionary, in both containers.
 void expect_bad_pickle(const std::string& opcodes, std::initializer_list<const char*> parts) {
   expect_bad(legacy_file(opcodes, {}), parts);
   expect_bad(zip_of(opcodes, {}), parts);
@@ -93,7 +93,7 @@ TEST(Pickle, SharedStoragesAndViews) {
 }
 
 TEST(Pickle, OrderedDictWithModuleVersions) {
-  // What model.state_dict() gives: an OrderedDict whose state holds _metadata.
+  // As model.state_dict() gives it: an OrderedDict whose state holds _metadata.
   const TensorSpec t{"w", "FloatStorage", "0", 6, 0, {6}, {1}};
   const std::string root =
       pickle(global("collections", "OrderedDict") + ")R(" + text("w") + tensor_opcodes(t) + "u}" + text("_metadata") +
@@ -156,8 +156,8 @@ TEST(Pickle, RefusesOpcodesThatBuildObjects) {
                                                        {"\x82\x01", "EXT1"},          {"P0\n", "PERSID"}};
   for (const auto& [opcodes, name] : cases) expect_bad_pickle(pickle(opcodes), {"refused", "opcode", name});
   for (int op = 0; op < 256; ++op) {
-    if (op == '.') continue;  // an empty dictionary is one
-    // No single opcode may crash, whatever the operands.
+    if (op == '.') continue;  // ends the pickle, and an empty dictionary is valid
+    // No opcode may crash, whatever its operands are.
     for (const std::string& before : {std::string(), std::string("}"), std::string("(K\1K\2"), std::string(")}]")})
       for (const std::string& after : {std::string(), std::string(16, '\xff'), std::string(16, '\0')})
         refusal([&] { parse(legacy_file("\x80\x02" + before + char(op) + after, {})); });
@@ -224,7 +224,7 @@ TEST(Pickle, RefusesTensorsOutsideTheirStorage) {
 }
 
 TEST(Pickle, RefusesWhatWouldFillTheMemory) {
-  // A list recalled again and again, to be copied each time.
+  // A list that is recalled many times and copied each time.
   std::string bomb = "](";
   for (int i = 0; i < 2000; ++i) bomb += "(K\1K\2t";
   bomb += "eq\1" + global("collections", "OrderedDict") + "q\2";

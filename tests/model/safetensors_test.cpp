@@ -106,7 +106,7 @@ TEST(Safetensors, LyingLengths) {
 TEST(Safetensors, EveryTruncationIsRefused) {
   const std::string whole = file_of(R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[0,12]}})", floats({1, 2, 3}));
   EXPECT_EQ(parse(whole).size(), 1u);
-  // A copy of exact size each time, so that AddressSanitizer sees a read past the end.
+  // Each copy has its exact size, so that AddressSanitizer reports a read past the end.
   for (size_t n = 0; n < whole.size(); ++n) refusal([&] { parse(std::string(whole.begin(), whole.begin() + n)); });
 }
 
@@ -170,7 +170,7 @@ TEST(Half, RoundTripsEveryValue) {
 }
 
 TEST(Half, RoundsToNearestEven) {
-  // Between neighbours of every exponent: a quarter goes down, three quarters up, the middle to the even one.
+  // Between two neighbours, a quarter of the way rounds down, three quarters round up, and the middle rounds to even.
   for (uint32_t h = 0; h < 0x7bff; h += 13) {
     const double low = half_to_float(uint16_t(h)), high = half_to_float(uint16_t(h + 1));
     EXPECT_EQ(float_to_half(float(low + 0.25 * (high - low))), h);

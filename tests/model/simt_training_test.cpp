@@ -1,6 +1,6 @@
-// The CUDA backend end to end without a GPU: a tiny model trained through its kernels on the host executor
-// (libencore_simt.so, as `trace --device simt` opens it) beside the same training on the CPU backend. Dropout draws the
-// same bits on both, so runs with it can be compared too.
+// The CUDA backend end to end without a GPU: a tiny model is trained through its kernels on the host executor
+// (libencore_simt.so, as `trace --device simt` opens it) and on the CPU backend, and the results are compared. Both
+// draw the same dropout masks, so runs with dropout can be compared too.
 #include "kernels/base/program_path.h"
 #include "kernels/forwarding_backend.h"
 #include "optim/optimizer.h"
@@ -12,9 +12,9 @@ namespace {
 constexpr int kSteps = 5;
 
 struct Trained {
-  int64_t calls = 0;           // of linear_forward, of the last step
+  int64_t calls = 0;           // of linear_forward in this step
   std::vector<double> losses;  // nats a target, of each step
-  Gradients first;             // of the first step: all start from the same weights
+  Gradients first;             // of the first step, before which the weights are the same everywhere
 };
 
 std::vector<Example> forty_tokens(const EncoderConfig& c) {
@@ -73,8 +73,8 @@ TEST_P(SimtTraining, AgreesWithTheCpuInHalfPrecision) {
   for (int s = 0; s < kSteps; ++s) EXPECT_NEAR(simt.losses[s], cpu.losses[s], 4e-3 * cpu.losses[s]) << "step " << s;
 }
 
-// Ragged batches, padded to one shape and replayed: the same losses and gradients as the CPU's, which is given each
-// batch as it is. Eight steps: three rehearsals, one that is recorded, four replays.
+// Ragged batches that are padded to one shape and replayed have the losses and gradients that the CPU computes from the
+// batches without padding. Eight steps: three rehearsals, one that is recorded, four replays.
 std::vector<Trained> train_on_ragged(Backend& inner, DType dtype, bool dropout, bool recorded) {
   int64_t calls = 0;
   ForwardingBackend backend(inner, [&](const char* name, const ForwardingBackend::Call& call) {
@@ -134,7 +134,7 @@ TEST_P(SimtTraining, ReplayedStepsInHalfPrecisionAgreeWithTheCpu) {
   }
 }
 
-// Takes down the gradients of both layers of a tiny model, each when it is said that they are final.
+// Copies the gradients of both layers of a tiny model when it is called with the first layer's.
 class TakesDown final : public GradientListener {
  public:
   explicit TakesDown(const ParamStore& params) : params_(params) {}
@@ -159,7 +159,7 @@ class TakesDown final : public GradientListener {
   std::vector<float> taken_;
 };
 
-// Passes that are recorded in parts: a listener is called between them, when the gradients are there.
+// Passes are recorded in parts, and the listener is called between two parts, when the gradients are final.
 TEST_P(SimtTraining, AListenerIsCalledBetweenReplays) {
   EncoderConfig config = tiny_config();
   if (!GetParam()) config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0;
@@ -174,7 +174,7 @@ TEST_P(SimtTraining, AListenerIsCalledBetweenReplays) {
     scramble(model->params(), 1);
     model->reserve({.tokens = 40, .sequences = 20, .targets = 40}, Mode::kTraining);
     TakesDown listener(model->params());
-    if (listens) model->tell_gradients_final(&listener);
+    if (listens) model->set_gradient_listener(&listener);
     for (int s = 0; s < 6; ++s) {
       const PackedBatch batch = pack(config, {random_example(config, 22 + s, 1), random_example(config, 9, 2)}, false);
       model->params().zero_gradients();
@@ -192,7 +192,7 @@ TEST_P(SimtTraining, AListenerIsCalledBetweenReplays) {
   run(false);
 }
 
-// More sequences than the shapes have room for: computed as it is, between replays.
+// A batch with more sequences than any shape is computed without padding, between replays.
 TEST_P(SimtTraining, ABatchThatOverflowsIsComputedAsItIs) {
   EncoderConfig config = tiny_config();
   if (!GetParam()) config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0;

@@ -1,4 +1,4 @@
-// Folders, files and expected refusals for the tests of checkpoints.
+// Folders, files and expected refusals for tests.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@
 
 namespace encore {
 
-// A fresh folder, removed at the end.
+// A new folder that is removed at the end.
 class TempDir {
  public:
   TempDir() {
@@ -48,7 +48,8 @@ inline std::span<const uint8_t> as_bytes(std::string_view text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
-// The message of the Error that `act` throws: one line, exit code 2. "" (and a failure) if it throws none.
+// The message of the Error that `act` throws, which must be one line with exit code 2. Fails and returns "" if it
+// throws none.
 inline std::string refusal(const std::function<void()>& act) {
   try {
     act();
@@ -62,13 +63,13 @@ inline std::string refusal(const std::function<void()>& act) {
   return "";
 }
 
-// Every part must stand in the message of the refusal.
+// Every part must be in the message of the refusal.
 inline void expect_refusal(const std::function<void()>& act, std::initializer_list<const char*> parts) {
   const std::string message = refusal(act);
   for (const char* part : parts) EXPECT_NE(message.find(part), std::string::npos) << "'" << part << "' in: " << message;
 }
 
-// The recorded checkpoints, or "" where the shared data is not at hand.
+// The folder of recorded checkpoints; "" if it does not exist.
 inline std::string golden_dir() {
   const std::string dir = ENCORE_SOURCE_DIR "/../shared/golden";
   return std::filesystem::exists(dir + "/mlm-d32/model/config.json") ? dir : "";

@@ -19,7 +19,7 @@ inline Backend& backend() {
 
 inline EncoderConfig tiny_config() {
   EncoderConfig c;
-  c.vocab_size = 83;  // no multiple of anything
+  c.vocab_size = 83;  // prime
   c.hidden_size = 64;
   c.num_hidden_layers = 2;
   c.num_attention_heads = 2;
@@ -35,7 +35,7 @@ inline EncoderConfig tiny_config() {
 
 constexpr int kTinyLabels = 5;
 
-// Every parameter random: biases not 0, gains not 1, attention far from flat.
+// Makes every parameter random: no bias is 0, no gain is 1, attention is far from uniform.
 inline void scramble(ParamStore& params, uint64_t seed) {
   std::mt19937_64 random(seed);
   std::normal_distribution<float> normal;
@@ -69,7 +69,7 @@ struct Example {
   uint64_t key;
 };
 
-// A pad id inside, targets at about a quarter of the tokens (possibly none).
+// An example with a pad id inside if it is long enough, and with about a quarter of its tokens as targets.
 inline Example random_example(const EncoderConfig& c, int length, uint64_t seed) {
   std::mt19937_64 random(seed);
   const auto below = [&](int64_t n) { return int32_t(random() % uint64_t(n)); };
@@ -149,7 +149,8 @@ inline double distance(const std::vector<float>& a, const std::vector<float>& b)
   return std::sqrt(sum);
 }
 
-// Each tensor within `tolerance` of its own norm; what is nothing but rounding (key biases) within it of the whole.
+// Each tensor must agree within `tolerance` of its norm. The gradients of key biases are rounding errors alone, so they
+// must agree within `tolerance` of the norm of all gradients.
 inline void expect_close(const ParamStore& params, const Gradients& a, const Gradients& b, double tolerance) {
   const double whole = norm(b);
   ASSERT_GT(whole, 0);

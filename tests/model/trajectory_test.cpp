@@ -1,4 +1,4 @@
-// Twenty recorded AdamW steps: two micro-batches a step, clipping, decay, a linear schedule.
+// Twenty AdamW steps against a recording: two micro-batches per step, clipping, weight decay, a linear schedule.
 #include "model/checkpoint.h"
 #include "optim/optimizer.h"
 #include "tests/model/golden_rule.h"

@@ -1,4 +1,4 @@
-// The communicator over MPI: each test starts itself under mpirun, and every rank checks what it got.
+// The communicator over MPI. Each test starts itself under mpirun, and every rank checks its results.
 #include <gtest/gtest.h>
 
 #include <numeric>
@@ -11,7 +11,7 @@ namespace encore {
 namespace {
 
 constexpr int kRanks = 3;
-// More than two of the pieces that a collective is cut into (1 MB), and a rest.
+// More than two of the pieces into which a collective is cut (1 MB), and a part of one.
 constexpr size_t kLong = (size_t(5) << 19) + 3;
 
 // Runs the current test under mpirun and returns the exit code; -1: it cannot be started here.
@@ -59,7 +59,7 @@ TEST(MpiCommunicator, EveryRankGetsTheSame) {
   for (int i = 0; i < 3; ++i) comm->barrier();
 }
 
-// One rank fails while the others wait for it: all end, with its exit code.
+// One rank fails while the others wait for it. All end with its exit code.
 TEST(MpiCommunicator, AbortEndsEveryRank) {
   if (!under_mpi()) {
     const int code = under_mpirun();

@@ -1,5 +1,5 @@
-// One process alone, and the share of a machine's cores. Several ranks: tests/apps/train_program_test.cpp, under
-// mpirun.
+// The communicator of one process, and the share of a rank in the machine's cores. Several ranks are tested in
+// communicator_mpi_test.cpp and tests/apps/train_program_test.cpp.
 #include "optim/communicator.h"
 
 #include <gtest/gtest.h>
@@ -77,7 +77,7 @@ TEST(Communicator, SharesTheCoresOut) {
   if (cores == machine) {
     EXPECT_EQ(threads_for_rank(Ranks(2)), std::max(1, cores / 2));
   }
-  // A rank that was pinned to one core has its share; a process that was pinned by a person has what it was given.
+  // A rank that the launcher pinned to one core has one thread, and so has a single process that is pinned to one.
   cpu_set_t one;
   CPU_ZERO(&one);
   for (int c = 0; c < CPU_SETSIZE && CPU_COUNT(&one) == 0; ++c)

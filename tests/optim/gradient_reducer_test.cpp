@@ -1,5 +1,5 @@
 // Sums over ranks on the devices, with the host executor's NCCL over 2, 4 and 8 MPI processes. The tests named Job run
-// in each of these processes; the others start them.
+// in each of these processes; the other tests start the processes.
 #include "optim/gradient_reducer.h"
 
 #include <gmock/gmock.h>
@@ -15,7 +15,7 @@ namespace {
 
 using testing::HasSubstr;
 
-// This program's job of that name, as `ranks` processes on a machine with `cards` cards.
+// Runs the test Job.DISABLED_<job> as `ranks` processes on a machine with `cards` GPUs.
 RanksOutcome run_job(const char* job, int ranks, int cards, bool late = false) {
   return run_on_ranks(
       ranks, fmt::format("Job.DISABLED_{}", job),
@@ -27,12 +27,12 @@ bool can_start_ranks() {
   return !plugin_path("libencore_simt.so").empty() && prepare_mpirun();
 }
 
-// Gradients of this rank: small whole numbers, so that every sum is exact in bf16 too.
+// Gradients of this rank. They are small whole numbers, so that every sum is exact in bf16 too.
 struct Gradients {
   explicit Gradients(Backend& backend) : backend(backend) {
-    params.add("embeddings", {40, 64}, Init::kZero, false);
-    for (int i = 0; i < 6; ++i) params.add(fmt::format("layer.{}", i), {96, 64}, Init::kZero, false);
-    params.add("head", {7}, Init::kZero, false);
+    params.add({.name = "embeddings", .shape = {40, 64}});
+    for (int i = 0; i < 6; ++i) params.add({.name = fmt::format("layer.{}", i), .shape = {96, 64}});
+    params.add({.name = "head", .shape = {7}});
     params.allocate(backend, DType::kF32, true);
     totals = backend.allocate(16);
   }
@@ -88,7 +88,7 @@ TEST(Job, DISABLED_Sums) {
     EXPECT_TRUE(reducer.sums_on_devices());
     for (int step = 0; step < 3; ++step) {
       g.fill(r.devices->rank());
-      // The ranks get there in strides of their own, and one has no last pass at all.
+      // The ranks report their layers in different strides, and rank 1 reports none before finish().
       const size_t stride = size_t(r.devices->rank() % 3 + 1);
       if (r.devices->rank() != 1)
         for (size_t layer = 7; layer > stride; layer -= stride) reducer.final_from(g.params.parameters()[layer].offset);
@@ -115,7 +115,7 @@ TEST(Job, DISABLED_BucketsThatDiffer) {
 
 TEST(Job, DISABLED_OneCardForTwo) {
   const auto processes = make_communicator();
-  const auto backend = make_backend("simt");  // as if each were alone
+  const auto backend = make_backend("simt");  // each rank opens the first GPU
   try {
     over_devices(*processes, *backend);
     FAIL() << "two ranks on a card are not noticed";
@@ -149,7 +149,7 @@ TEST(Job, DISABLED_SomeWithoutACard) {
 TEST(GradientReducer, SumsOnTheDevices) {
   if (!can_start_ranks()) GTEST_SKIP() << "skipped: no mpirun, or no libencore_simt.so";
   for (const int ranks : {2, 4, 8}) {
-    // Of four ranks the work of streams runs at the last moment: a sum that did not wait would show.
+    // With four ranks, streams run their work as late as they may, so that a sum that does not wait is wrong.
     const RanksOutcome o = run_job("Sums", ranks, 8, /*late=*/ranks == 4);
     EXPECT_EQ(o.code, 0) << ranks << " ranks:\n" << o.said;
     EXPECT_THAT(o.said, HasSubstr("1 test from 1 test suite ran"));
@@ -174,8 +174,8 @@ TEST(GradientReducer, BucketsAreFourLargeOnesAndTheEmbeddings) {
   const auto comm = make_communicator();
   const auto backend = make_backend("cpu", 1);
   ParamStore params;
-  params.add("embeddings", {50'304, 768}, Init::kZero, false);
-  for (int i = 0; i < 12; ++i) params.add(fmt::format("layer.{}", i), {7'087'872}, Init::kZero, false);
+  params.add({.name = "embeddings", .shape = {50'304, 768}});
+  for (int i = 0; i < 12; ++i) params.add({.name = fmt::format("layer.{}", i), .shape = {7'087'872}});
   params.outline(*backend, DType::kF32);
   const int64_t embeddings = params.parameters()[1].offset;
   const GradientReducer reducer(*comm, params, embeddings, DType::kF32);

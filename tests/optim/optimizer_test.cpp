@@ -1,4 +1,4 @@
-// Options that are refused, which parameters decay, and how a gradient is clipped.
+// Refused options, the parameters with weight decay, and clipping.
 #include "optim/optimizer.h"
 
 #include <gtest/gtest.h>
@@ -16,14 +16,14 @@ Backend& backend() {
   return *cpu;
 }
 
-// A matrix, a bias, and the two layer norms whose names the legacy rule tells apart.
+// A matrix, a bias, and two LayerNorms, of which the legacy rule decays one.
 struct Store {
   ParamStore params;
   Store() {
-    params.add("dense.weight", {3, 4}, Init::kOne, true);
-    params.add("dense.bias", {4}, Init::kOne, false);
-    params.add("output.LayerNorm.weight", {4}, Init::kOne, false);
-    params.add("lm_head.layer_norm.weight", {4}, Init::kOne, false);
+    params.add({.name = "dense.weight", .shape = {3, 4}, .init = Init::kOne, .decay = true});
+    params.add({.name = "dense.bias", .shape = {4}, .init = Init::kOne});
+    params.add({.name = "output.LayerNorm.weight", .shape = {4}, .init = Init::kOne});
+    params.add({.name = "lm_head.layer_norm.weight", .shape = {4}, .init = Init::kOne});
     params.allocate(backend(), DType::kF32, true);
     params.initialise(1, 0.02f);
     params.weights_changed();
@@ -55,7 +55,7 @@ TEST(Optimizer, RefusesOptionsOutOfRange) {
   EXPECT_EQ(refusal([](AdamWOptions& o) { o.weight_decay = 0; }), "");
 }
 
-// With no gradient the step is the decay alone: w (1 - lr * decay).
+// With zero gradients a step is the weight decay alone: w (1 - lr * decay).
 TEST(Optimizer, DecaysWhatTheRuleNames) {
   for (const bool legacy : {false, true}) {
     Store store;
@@ -71,7 +71,7 @@ TEST(Optimizer, DecaysWhatTheRuleNames) {
   }
 }
 
-// The first moment after one step is 0.1 g, with g as clipped to the norm.
+// The first moment after one step is 0.1 g, where g is the clipped gradient.
 TEST(Optimizer, ClipsByTheGlobalNorm) {
   for (const double clip : {0.0, 1.0, 1e6}) {
     Store store;
