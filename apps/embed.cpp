@@ -79,7 +79,7 @@ int run(int argc, char** argv) {
       tokens += set.length(next);
       piece.push_back(next);
     }
-    const PackedBatch batch = make_classification_batch(set, piece, 0, config.pad_token_id);
+    const PackedBatch batch = make_classification_batch(set, piece, 0);
     model->hidden_states(batch, hidden);
     vectors.resize(piece.size() * size_t(width));
     for (size_t i = 0; i < piece.size(); ++i)

@@ -53,7 +53,7 @@ int run(int argc, char** argv) {
   std::vector<float> probabilities;
   const auto predicted = [&] {
     const Profiler::Phase phase(profiler.get(), "prediction");
-    return classify(*model, set, cli.get_integer("tokens-per-batch"), config.pad_token_id, &probabilities);
+    return classify(*model, set, cli.get_integer("tokens-per-batch"), &probabilities);
   }();
   if (cli.get_flag("memory-report"))
     fmt::print(stderr, "peak memory: {} anonymous\n", human_bytes(double(memory_use().anonymous)));

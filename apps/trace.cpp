@@ -56,7 +56,7 @@ int run(int argc, char** argv) {
   const std::string dir = cli.required("model"), batch_path = cli.required("batch"), output = cli.required("output");
 
   const EncoderConfig config = load_config(dir);
-  const PackedBatch batch = read_trace_batch(batch_path, config.pad_token_id);
+  const PackedBatch batch = read_trace_batch(batch_path);
   const Device device = open_device(cli);
   const auto model = load_model(dir, config, !batch.class_labels.empty(), device);
   std::vector<TensorToWrite> tensors;

@@ -45,7 +45,7 @@ EvalResult Evaluator::run(Reservation& reservation, Communicator& comm, bool per
   std::vector<float> target_loss;
   int64_t tokens = 0;
   for (const auto& part : micro_batches(examples, *set_, tokens_per_batch_)) {
-    const PackedBatch batch = make_batch(part, *set_, masker_, model.config().pad_token_id);
+    const PackedBatch batch = make_batch(part, *set_, masker_);
     tokens += batch.tokens();
     if (batch.targets() == 0) continue;
     reservation.fit(batch);

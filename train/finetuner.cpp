@@ -71,8 +71,7 @@ class SeedRun {
 
   Scores evaluate(const ClassificationSet& set) {
     const Profiler::Phase phase(options_.profiler, "evaluation");
-    return score(set.label, classify(*model_, set, options_.capacity.tokens, model_->config().pad_token_id),
-                 data_.labels.size());
+    return score(set.label, classify(*model_, set, options_.capacity.tokens), data_.labels.size());
   }
 
   void remember() {
@@ -98,8 +97,7 @@ class SeedRun {
   void passes(const Rows& rows, uint64_t epoch) {
     model_->params().zero_gradients();
     for (const Rows& piece : cut_by_tokens(data_.train, rows, options_.tokens_per_batch))
-      model_->forward_backward(make_classification_batch(data_.train, piece, epoch, model_->config().pad_token_id),
-                               1.0f / float(rows.size()), seed_);
+      model_->forward_backward(make_classification_batch(data_.train, piece, epoch), 1.0f / float(rows.size()), seed_);
   }
 
   // Summed loss of the step, nats.
@@ -229,7 +227,7 @@ nlohmann::json SeedResult::to_json(const std::vector<std::string>& labels, bool 
   return out;
 }
 
-std::vector<int32_t> classify(Model& model, const ClassificationSet& set, int64_t tokens_per_batch, int32_t pad_id,
+std::vector<int32_t> classify(Model& model, const ClassificationSet& set, int64_t tokens_per_batch,
                               std::vector<float>* probabilities) {
   const Rows rows = rows_by_length(set);
   const size_t labels = model.config().labels.size();
@@ -237,7 +235,7 @@ std::vector<int32_t> classify(Model& model, const ClassificationSet& set, int64_
   if (probabilities) probabilities->assign(rows.size() * labels, 0);
   std::vector<float> logits;
   for (const Rows& piece : cut_by_tokens(set, rows, tokens_per_batch)) {
-    model.logits(make_classification_batch(set, piece, 0, pad_id), logits);
+    model.logits(make_classification_batch(set, piece, 0), logits);
     for (size_t i = 0; i < piece.size(); ++i) {
       const Softmax softmax({logits.data() + i * labels, labels});
       predicted[size_t(piece[i])] = int32_t(softmax.argmax());

@@ -53,7 +53,7 @@ struct SeedResult {
 
 // Predicted label of each row, and (optionally) probabilities [n, labels], in the order of the rows. Batches are made
 // by length, so nothing is padded and memory is bounded by tokens_per_batch.
-std::vector<int32_t> classify(Model&, const ClassificationSet&, int64_t tokens_per_batch, int32_t pad_id,
+std::vector<int32_t> classify(Model&, const ClassificationSet&, int64_t tokens_per_batch,
                               std::vector<float>* probabilities = nullptr);
 
 // Trains `seeds` classifiers from the same checkpoint, writes OUTPUT/config.json, OUTPUT/log.jsonl, OUTPUT/model (the

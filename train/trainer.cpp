@@ -40,7 +40,7 @@ std::vector<PackedBatch> Trainer::batches_of_step() const {
   const std::vector<ExampleRef> examples = order_.examples(step(), comm_.rank(), comm_.size());
   std::vector<PackedBatch> batches;
   for (const auto& part : micro_batches(examples, *set_, options_.tokens_per_batch))
-    batches.push_back(make_batch(part, *set_, masker_, model_.config().pad_token_id));
+    batches.push_back(make_batch(part, *set_, masker_));
   return batches;
 }
 

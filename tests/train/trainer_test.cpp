@@ -97,7 +97,7 @@ TEST(Trainer, ValuesThatCannotHoldTogetherAreRefused) {
 
 // ---- PyTorch's trajectory ----
 
-PackedBatch golden_batch(const nlohmann::json& j, int32_t pad_id) {
+PackedBatch golden_batch(const nlohmann::json& j) {
   PackedBatch batch;
   batch.cu_seqlens.push_back(0);
   for (size_t s = 0; s < j["input_ids"].size(); ++s) {
@@ -113,7 +113,7 @@ PackedBatch golden_batch(const nlohmann::json& j, int32_t pad_id) {
     batch.cu_seqlens.push_back(int32_t(batch.ids.size()));
     batch.example_keys.push_back(s);
   }
-  batch.finish(pad_id);
+  batch.finish();
   return batch;
 }
 
@@ -137,7 +137,7 @@ TEST(Trainer, FollowsPyTorchForTwentySteps) {
   for (size_t s = 0; s < trajectory["steps"].size(); ++s) {
     const auto& expected = trajectory["steps"][s];
     std::vector<PackedBatch> batches;
-    for (const auto& b : trajectory["batches"][s]) batches.push_back(golden_batch(b, config.pad_token_id));
+    for (const auto& b : trajectory["batches"][s]) batches.push_back(golden_batch(b));
     const StepResult r = trainer.train_on(batches);
     EXPECT_EQ(r.targets, expected["targets"].get<int64_t>());
     EXPECT_NEAR(r.lr, expected["lr"].get<double>(), 1e-12);
