@@ -114,7 +114,9 @@ class ComputeDevice {
   // REQUIRES: a library. One rank draws the id, and every rank joins under it; join_collectives waits for all of them.
   // Throws DeviceError naming what the library said.
   virtual CollectiveId new_collective_id() { return {}; }
-  virtual std::unique_ptr<Collectives> join_collectives(const CollectiveId&, int rank, int ranks) { return nullptr; }
+  virtual std::unique_ptr<Collectives> join_collectives(const CollectiveId&, int /*rank*/, int /*ranks*/) {
+    return nullptr;
+  }
 };
 
 }  // namespace encore
