@@ -65,7 +65,7 @@ void embed(Model& model, const ClassificationSet& set, const std::vector<Rows>& 
   for (size_t round = 0; round < batches.size(); round += size_t(comm.size())) {
     vectors.clear();
     if (const size_t mine = round + size_t(comm.rank()); mine < batches.size()) {
-      const PackedBatch batch = make_classification_batch(set, batches[mine], 0, model.config().pad_token_id);
+      const PackedBatch batch = make_classification_batch(set, batches[mine], 0);
       model.hidden_states(batch, hidden);
       vectors.resize(batches[mine].size() * size_t(width));
       for (size_t i = 0; i < batches[mine].size(); ++i)

@@ -27,7 +27,7 @@ std::vector<Filled> top_k(const float* logits, int64_t vocab, int64_t k) {
   return out;
 }
 
-PackedBatch mask_batch(const std::vector<int32_t>& ids, int32_t mask_id, int32_t pad_id) {
+PackedBatch mask_batch(const std::vector<int32_t>& ids, int32_t mask_id) {
   PackedBatch batch;
   batch.ids = ids;
   batch.cu_seqlens = {0, int32_t(ids.size())};
@@ -37,7 +37,7 @@ PackedBatch mask_batch(const std::vector<int32_t>& ids, int32_t mask_id, int32_t
       batch.target_rows.push_back(int32_t(i));
       batch.target_labels.push_back(mask_id);
     }
-  batch.finish(pad_id);
+  batch.finish();
   return batch;
 }
 
@@ -61,7 +61,7 @@ std::vector<PackedBatch> mask_batches(const std::vector<std::string>& texts, con
     const auto ids = tokenizer.build_inputs(tokenizer.encode(text));
     check(int64_t(ids.size()) <= open.max_length, "the text has {} tokens; the model takes at most {}", ids.size(),
           open.max_length);
-    batches.push_back(mask_batch(ids, tokenizer.mask_id(), open.config.pad_token_id));
+    batches.push_back(mask_batch(ids, tokenizer.mask_id()));
     check(batches.back().targets() > 0, "no <mask> in '{}'", text);
   }
   return batches;

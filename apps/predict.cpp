@@ -63,7 +63,7 @@ int run(int argc, char** argv, Communicator& comm) {
   std::vector<int32_t> predicted;
   {
     const Profiler::Phase phase(profiler.get(), "prediction");
-    predicted = classify(*model, set, tokens_per_batch, open.config.pad_token_id, &probabilities, &comm);
+    predicted = classify(*model, set, tokens_per_batch, &probabilities, &comm);
   }
   if (memory_report) fmt::print(stderr, "peak memory: {} anonymous\n", human_bytes(double(memory_use().anonymous)));
   print_rows(set.id, labels, predicted, probabilities);

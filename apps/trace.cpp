@@ -38,7 +38,7 @@ int run(int argc, char** argv) {
   const std::string dir = cli.required("model"), batch_path = cli.required("batch"), output = cli.required("output");
 
   const OpenModel open = open_model_of_ids(dir, cli, *one_process());
-  const PackedBatch batch = read_trace_batch(batch_path, open.config.pad_token_id);
+  const PackedBatch batch = read_trace_batch(batch_path);
   const auto [model, report] =
       load_model(open, batch.class_labels.empty() ? Head::kMlm : Head::kClassifier, Mode::kTraining);
   for (const std::string& name : report.fresh)

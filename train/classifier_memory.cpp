@@ -38,7 +38,7 @@ LargestStep largest_training_step(const FinetuneSpec& spec, const Classification
   }
   for (int s = 0; s < spec.seeds; ++s) {
     options.seed = spec.first_seed + uint64_t(s);
-    const LargestStep of_seed = largest_step(LabelledBatches(train, 0, options), ranks);
+    const LargestStep of_seed = largest_step(LabelledBatches(train, options), ranks);
     largest.tokens = std::max(largest.tokens, of_seed.tokens);
     largest.micro_batches = std::max(largest.micro_batches, of_seed.micro_batches);
     largest.batches += of_seed.batches;

@@ -77,7 +77,7 @@ EvalResult Evaluator::run(Reservation& reservation, Communicator& comm, bool per
   std::vector<float> target_loss;
   int64_t tokens = 0;
   for (size_t b = first; b < last; ++b) {
-    const PackedBatch batch = make_batch(batches[b], *set_, *objective_, model.config().pad_token_id);
+    const PackedBatch batch = make_batch(batches[b], *set_, *objective_);
     tokens += batch.tokens();
     if (batch.targets() == 0) continue;
     reservation.fit(batch);

@@ -40,11 +40,8 @@ int64_t longest_row(const ClassificationSet& set) {
   return longest;
 }
 
-LabelledBatches::LabelledBatches(const ClassificationSet& set, int32_t pad_id, const LabelledBatchOptions& options)
-    : set_(set),
-      pad_id_(pad_id),
-      options_(options),
-      steps_per_epoch_((set.size() + options.batch_size - 1) / options.batch_size) {
+LabelledBatches::LabelledBatches(const ClassificationSet& set, const LabelledBatchOptions& options)
+    : set_(set), options_(options), steps_per_epoch_((set.size() + options.batch_size - 1) / options.batch_size) {
   check(set.size() > 0, "there are no rows to train on");
 }
 
@@ -65,7 +62,7 @@ std::vector<Rows> LabelledBatches::pieces(int64_t step, int rank, int ranks) con
 std::vector<PackedBatch> LabelledBatches::micro_batches(int64_t step, int rank, int ranks) const {
   std::vector<PackedBatch> batches;
   for (const Rows& piece : pieces(step, rank, ranks))
-    batches.push_back(make_classification_batch(set_, piece, epoch_of(step), pad_id_));
+    batches.push_back(make_classification_batch(set_, piece, epoch_of(step)));
   return batches;
 }
 

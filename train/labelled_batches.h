@@ -30,7 +30,7 @@ struct LabelledBatchOptions {
 class LabelledBatches final : public BatchSource {
  public:
   // The set must outlive the source.
-  LabelledBatches(const ClassificationSet&, int32_t pad_id, const LabelledBatchOptions&);
+  LabelledBatches(const ClassificationSet&, const LabelledBatchOptions&);
 
   int64_t steps_per_epoch() const { return steps_per_epoch_; }
   int64_t steps() const override { return steps_per_epoch_ * options_.epochs; }
@@ -48,7 +48,6 @@ class LabelledBatches final : public BatchSource {
   std::vector<Rows> pieces(int64_t step, int rank, int ranks) const;
 
   const ClassificationSet& set_;
-  int32_t pad_id_;
   LabelledBatchOptions options_;
   int64_t steps_per_epoch_;
 };

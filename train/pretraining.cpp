@@ -58,7 +58,7 @@ RunEnd Pretraining::run() {
   const RunData data = open_data(spec_.text, tokenizer_, comm_, device_.threads, opening_);
   spec_.batches.total_examples = total_examples(spec_.length, data.train->examples(), spec_.batches.batch_sequences);
   const std::shared_ptr<const Objective> objective = make_masking(spec_.masking, tokenizer_);
-  const TextBatches source(data.train, objective, spec_.model.pad_token_id, spec_.batches, comm_.size());
+  const TextBatches source(data.train, objective, spec_.batches, comm_.size());
 
   // Before the model is made: what does not fit is refused here.
   const RunMemory memory = plan_memory(spec_.model, spec_.model_dir, device_, data, spec_.batches, objective,

@@ -5,7 +5,7 @@
 
 namespace encore {
 
-std::vector<int32_t> classify(Model& model, const ClassificationSet& set, int64_t tokens_per_batch, int32_t pad_id,
+std::vector<int32_t> classify(Model& model, const ClassificationSet& set, int64_t tokens_per_batch,
                               std::vector<float>* probabilities, Communicator* comm) {
   const Rows rows = rows_by_length(set);
   const size_t labels = model.config().labels.size();
@@ -15,7 +15,7 @@ std::vector<int32_t> classify(Model& model, const ClassificationSet& set, int64_
   const std::vector<Rows> pieces = cut_by_tokens(set, rows, tokens_per_batch);
   for (size_t p = comm ? size_t(comm->rank()) : 0; p < pieces.size(); p += comm ? size_t(comm->size()) : 1) {
     const Rows& piece = pieces[p];
-    model.logits(make_classification_batch(set, piece, 0, pad_id), logits);
+    model.logits(make_classification_batch(set, piece, 0), logits);
     for (size_t i = 0; i < piece.size(); ++i) {
       const Softmax softmax({logits.data() + i * labels, labels});
       predicted[size_t(piece[i])] = int64_t(softmax.argmax());

@@ -20,7 +20,7 @@ SeedRun::SeedRun(const Shared& shared, uint64_t seed) : shared_(shared), seed_(s
   reservation_.emplace(*model_, shared.capacity, Mode::kTraining);
   LabelledBatchOptions batches = spec.batches;
   batches.seed = seed;
-  source_ = std::make_unique<LabelledBatches>(shared.data.train, config.pad_token_id, batches);
+  source_ = std::make_unique<LabelledBatches>(shared.data.train, batches);
   StepOptions step = spec.step;
   step.seed = seed;
   trainer_.emplace(*reservation_, *source_, shared.comm, step);
@@ -78,8 +78,7 @@ StateBuffers SeedRun::buffers() {
 
 Scores SeedRun::evaluate(const ClassificationSet& set) {
   const Profiler::Phase phase(shared_.profiler, "evaluation");
-  return score(set.label,
-               classify(*model_, set, shared_.capacity.tokens, model_->config().pad_token_id, nullptr, &shared_.comm),
+  return score(set.label, classify(*model_, set, shared_.capacity.tokens, nullptr, &shared_.comm),
                shared_.data.labels.size());
 }
 

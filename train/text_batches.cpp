@@ -7,10 +7,9 @@
 namespace encore {
 
 TextBatches::TextBatches(std::shared_ptr<const SequenceSet> set, std::shared_ptr<const Objective> objective,
-                         int32_t pad_id, const TextBatchOptions& options, int ranks)
+                         const TextBatchOptions& options, int ranks)
     : set_(std::move(set)),
       objective_(std::move(objective)),
-      pad_id_(pad_id),
       options_(options),
       order_(set_->examples(), options.batch_sequences, options.total_examples, options.seed) {
   check(options.batch_sequences >= ranks, "--batch-sequences {} is less than one for each of the {} ranks",
@@ -27,7 +26,7 @@ double TextBatches::epochs_after(int64_t steps) const {
 std::vector<PackedBatch> TextBatches::micro_batches(int64_t step, int rank, int ranks) const {
   std::vector<PackedBatch> batches;
   for (const auto& part : encore::micro_batches(order_.examples(step, rank, ranks), *set_, options_.tokens_per_batch))
-    batches.push_back(make_batch(part, *set_, *objective_, pad_id_));
+    batches.push_back(make_batch(part, *set_, *objective_));
   return batches;
 }
 

@@ -20,8 +20,8 @@ class TextBatches final : public BatchSource {
  public:
   // Throws Error when the values cannot hold together: fewer examples a step than ranks, an example that may be longer
   // than tokens_per_batch.
-  TextBatches(std::shared_ptr<const SequenceSet>, std::shared_ptr<const Objective>, int32_t pad_id,
-              const TextBatchOptions&, int ranks = 1);
+  TextBatches(std::shared_ptr<const SequenceSet>, std::shared_ptr<const Objective>, const TextBatchOptions&,
+              int ranks = 1);
 
   int64_t steps() const override { return order_.steps(); }
   double epochs_after(int64_t steps) const override;
@@ -32,7 +32,6 @@ class TextBatches final : public BatchSource {
  private:
   std::shared_ptr<const SequenceSet> set_;
   std::shared_ptr<const Objective> objective_;
-  int32_t pad_id_;
   TextBatchOptions options_;
   StepOrder order_;
 };

@@ -83,7 +83,7 @@ void read_targets(const Json& file, const std::string& path, PackedBatch& batch)
 
 }  // namespace
 
-PackedBatch read_trace_batch(const std::string& path, int32_t pad_id) {
+PackedBatch read_trace_batch(const std::string& path) {
   const Json file = parse_file(path);
   PackedBatch batch;
   read_ids(file, path, batch);
@@ -98,7 +98,7 @@ PackedBatch read_trace_batch(const std::string& path, int32_t pad_id) {
       check(label >= 0, "{}: class_labels holds {}; a label is 0 or more", path, label);
   }
   if (file.contains("token_type_ids")) batch.type_ids = ragged(file, path, "token_type_ids", batch);
-  batch.finish(pad_id);
+  batch.finish();
   return batch;
 }
 

@@ -12,6 +12,6 @@ namespace encore {
 
 // Throws Error naming the file and the key: unreadable, not JSON, lists of unequal length, values that are not 32-bit
 // integers, both kinds of labels or neither.
-PackedBatch read_trace_batch(const std::string& path, int32_t pad_id);
+PackedBatch read_trace_batch(const std::string& path);
 
 }  // namespace encore

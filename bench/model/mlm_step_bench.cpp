@@ -59,7 +59,7 @@ PackedBatch random_batch(const EncoderConfig& c, int sequences, int length, std:
     b.cu_seqlens.push_back(int32_t(b.ids.size()));
     b.example_keys.push_back(random() >> 24);
   }
-  b.finish(c.pad_token_id);
+  b.finish();
   return b;
 }
 

@@ -75,11 +75,10 @@ std::vector<std::vector<ExampleRef>> micro_batches(const std::vector<ExampleRef>
   return batches;
 }
 
-PackedBatch make_batch(const std::vector<ExampleRef>& examples, const SequenceSet& set, const Objective& objective,
-                       int32_t pad_id) {
+PackedBatch make_batch(const std::vector<ExampleRef>& examples, const SequenceSet& set, const Objective& objective) {
   PackedBatch batch;
   for (const ExampleRef& ref : examples) set.append(ref.example, ref.epoch, objective, batch);
-  batch.finish(pad_id);
+  batch.finish();
   return batch;
 }
 

@@ -48,7 +48,7 @@ std::vector<std::vector<ExampleRef>> micro_batches(const std::vector<ExampleRef>
                                                    int64_t tokens_per_batch);
 
 // The finished micro-batch.
-PackedBatch make_batch(const std::vector<ExampleRef>&, const SequenceSet&, const Objective&, int32_t pad_id);
+PackedBatch make_batch(const std::vector<ExampleRef>&, const SequenceSet&, const Objective&);
 
 // The number of targets in a rank's examples, without keeping the batches.
 int64_t count_targets(const std::vector<ExampleRef>&, const SequenceSet&, const Objective&);

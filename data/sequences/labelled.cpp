@@ -171,8 +171,7 @@ ClassificationSet tokenize_rows(const std::vector<LabelledRow>& rows, const std:
   return set;
 }
 
-PackedBatch make_classification_batch(const ClassificationSet& set, const std::vector<int64_t>& rows, uint64_t epoch,
-                                      int32_t pad_id) {
+PackedBatch make_classification_batch(const ClassificationSet& set, const std::vector<int64_t>& rows, uint64_t epoch) {
   PackedBatch batch;
   batch.cu_seqlens.push_back(0);
   for (int64_t row : rows) {
@@ -184,7 +183,7 @@ PackedBatch make_classification_batch(const ClassificationSet& set, const std::v
   }
   check(batch.class_labels.empty() || batch.class_labels.size() == rows.size(),
         "some rows of the batch have labels and others have none");
-  batch.finish(pad_id);
+  batch.finish();
   return batch;
 }
 

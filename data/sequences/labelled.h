@@ -62,7 +62,6 @@ ClassificationSet tokenize_rows(const std::vector<LabelledRow>&, const std::stri
                                 const LabelMap&, int64_t max_length, int threads = 0);
 
 // rows: indices into the set. epoch keys the dropout. class_labels stays empty when the rows carry none.
-PackedBatch make_classification_batch(const ClassificationSet&, const std::vector<int64_t>& rows, uint64_t epoch,
-                                      int32_t pad_id);
+PackedBatch make_classification_batch(const ClassificationSet&, const std::vector<int64_t>& rows, uint64_t epoch);
 
 }  // namespace encore

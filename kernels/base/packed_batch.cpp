@@ -4,43 +4,32 @@
 #include <numeric>
 
 namespace encore {
-namespace {
 
-HostSegments group_by(const std::vector<int32_t>& ids) {
+HostSegments group_by_row(const std::vector<int32_t>& rows) {
   HostSegments s;
-  s.order.resize(ids.size());
+  s.order.resize(rows.size());
   std::iota(s.order.begin(), s.order.end(), 0);
-  std::stable_sort(s.order.begin(), s.order.end(), [&](int32_t a, int32_t b) { return ids[a] < ids[b]; });
+  std::stable_sort(s.order.begin(), s.order.end(), [&](int32_t a, int32_t b) { return rows[a] < rows[b]; });
   for (size_t i = 0; i < s.order.size(); ++i) {
-    const int32_t id = ids[s.order[i]];
-    if (s.row.empty() || s.row.back() != id) {
-      s.row.push_back(id);
+    const int32_t row = rows[s.order[i]];
+    if (s.row.empty() || s.row.back() != row) {
+      s.row.push_back(row);
       s.start.push_back(int32_t(i));
     }
   }
-  s.start.push_back(int32_t(ids.size()));
+  s.start.push_back(int32_t(rows.size()));
   return s;
 }
 
-}  // namespace
-
-void PackedBatch::finish(int32_t pad_id) {
-  const size_t total = ids.size();
-  position_ids.resize(total);
-  row_sequence.resize(total);
-  row_position.resize(total);
-  for (int64_t n = 0; n < sequences(); ++n) {
-    int32_t seen = 0;
+void PackedBatch::finish() {
+  row_sequence.resize(ids.size());
+  row_position.resize(ids.size());
+  for (int64_t n = 0; n < sequences(); ++n)
     for (int32_t r = cu_seqlens[n]; r < cu_seqlens[n + 1]; ++r) {
-      const bool real = ids[r] != pad_id;
-      seen += real;
-      position_ids[r] = (real ? seen : 0) + pad_id;
       row_sequence[r] = int32_t(n);
       row_position[r] = r - cu_seqlens[n];
     }
-  }
-  word_segments = group_by(ids);
-  position_segments = group_by(position_ids);
+  word_segments = group_by_row(ids);
 }
 
 void PackedBatch::clear() {

@@ -14,6 +14,11 @@ struct HostSegments {
   std::vector<int32_t> row;    // [S]
 };
 
+// The groups of tokens with equal rows, in rising order of the row; rows: [T] the row that each token reads.
+HostSegments group_by_row(const std::vector<int32_t>& rows);
+
+// The rows of the position table are not part of a batch: how a family of models numbers them is the model's to know
+// (model/position_rule.h).
 struct PackedBatch {
   // Filled by the caller.
   std::vector<int32_t> ids;            // [T] input ids, masks applied
@@ -25,10 +30,9 @@ struct PackedBatch {
   std::vector<int32_t> type_ids;       // [T] or empty: all 0
 
   // Filled by finish().
-  std::vector<int32_t> position_ids;  // [T] RoBERTa's: see finish()
   std::vector<int32_t> row_sequence;  // [T] sequence of each row
   std::vector<int32_t> row_position;  // [T] position of each row in its sequence, from 0
-  HostSegments word_segments, position_segments;
+  HostSegments word_segments;         // of ids
 
   int64_t tokens() const { return int64_t(ids.size()); }
   int64_t sequences() const { return cu_seqlens.empty() ? 0 : int64_t(cu_seqlens.size()) - 1; }
@@ -36,9 +40,8 @@ struct PackedBatch {
   // What a loss is summed over: targets, or sequences with a class.
   int64_t labelled() const { return targets() + int64_t(class_labels.size()); }
 
-  // Computes the second group. Position ids are Hugging Face RoBERTa's: with m = (id != pad_id), the running count of m
-  // within the sequence, times m, plus pad_id; so the first token has pad_id + 1 and a pad token has pad_id.
-  void finish(int32_t pad_id);
+  // Computes the second group from the first.
+  void finish();
   void clear();
 };
 

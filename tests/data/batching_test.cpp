@@ -133,7 +133,7 @@ TEST_F(Batches, BudgetIsKeptAndOrderToo) {
       if (b + 1 < batches.size()) {
         ASSERT_GT(tokens + set_->example_tokens(batches[b + 1].front().example), budget) << "filled up";
       }
-      ASSERT_EQ(make_batch(batches[b], *set_, *objective_, kPad).tokens(), tokens);
+      ASSERT_EQ(make_batch(batches[b], *set_, *objective_).tokens(), tokens);
     }
     for (const ExampleRef& ref : examples) wanted.push_back(ref.example);
     EXPECT_EQ(got, wanted);
@@ -144,7 +144,7 @@ TEST_F(Batches, BudgetIsKeptAndOrderToo) {
 TEST_F(Batches, MasksDoNotDependOnRanksOrMicroBatches) {
   const StepOrder order(set_->examples(), 40, 2 * set_->examples(), 1);
   for (int64_t step : {int64_t(0), order.steps() / 2, order.steps() - 1}) {
-    const PackedBatch whole = make_batch(order.examples(step), *set_, *objective_, kPad);
+    const PackedBatch whole = make_batch(order.examples(step), *set_, *objective_);
     for (int ranks : {1, 2, 5})
       for (int64_t budget : {48, 200}) {
         std::vector<int32_t> ids, labels, rows;
@@ -154,7 +154,7 @@ TEST_F(Batches, MasksDoNotDependOnRanksOrMicroBatches) {
           const auto share = order.examples(step, rank, ranks);
           targets += count_targets(share, *set_, *objective_);
           for (const auto& micro : micro_batches(share, *set_, budget)) {
-            const PackedBatch batch = make_batch(micro, *set_, *objective_, kPad);
+            const PackedBatch batch = make_batch(micro, *set_, *objective_);
             for (int32_t r : batch.target_rows) rows.push_back(r + int32_t(ids.size()));
             ids.insert(ids.end(), batch.ids.begin(), batch.ids.end());
             labels.insert(labels.end(), batch.target_labels.begin(), batch.target_labels.end());
@@ -178,7 +178,7 @@ TEST_F(Batches, EpochsAreMaskedAnew) {
 }
 
 TEST_F(Batches, WellFormed) {
-  const PackedBatch batch = make_batch(StepOrder(set_->examples(), 30, 30, 1).examples(0), *set_, *objective_, kPad);
+  const PackedBatch batch = make_batch(StepOrder(set_->examples(), 30, 30, 1).examples(0), *set_, *objective_);
   ASSERT_EQ(batch.cu_seqlens.front(), 0);
   ASSERT_EQ(batch.cu_seqlens.back(), batch.tokens());
   ASSERT_EQ(int64_t(batch.example_keys.size()), batch.sequences());
@@ -187,7 +187,7 @@ TEST_F(Batches, WellFormed) {
   for (int64_t n = 0; n < batch.sequences(); ++n) {
     EXPECT_EQ(batch.ids[batch.cu_seqlens[n]], kBos);
     EXPECT_EQ(batch.ids[batch.cu_seqlens[n + 1] - 1], kEos);
-    EXPECT_EQ(batch.position_ids[batch.cu_seqlens[n]], kPad + 1);
+    EXPECT_EQ(batch.row_position[batch.cu_seqlens[n]], 0);
   }
 }
 

@@ -98,13 +98,13 @@ TEST(Labelled, TokenizedAndCut) {
   EXPECT_EQ(set.tokens[0], kBos);
   EXPECT_EQ(set.tokens[4], kEos);
   EXPECT_EQ(set.tokens[9], id_of('d'));
-  const PackedBatch batch = make_classification_batch(set, {2, 0}, 3, kPad);
+  const PackedBatch batch = make_classification_batch(set, {2, 0}, 3);
   EXPECT_EQ(batch.ids, (std::vector<int32_t>{kBos, kEos, kBos, id_of('a'), id_of('b'), id_of('c'), kEos}));
   EXPECT_EQ(batch.cu_seqlens, (std::vector<int32_t>{0, 2, 7}));
   EXPECT_EQ(batch.class_labels, (std::vector<int32_t>{0, 1}));
   EXPECT_EQ(batch.example_keys, (std::vector<uint64_t>{example_key(3, 2), example_key(3, 0)}));
   EXPECT_EQ(batch.targets(), 0);
-  EXPECT_EQ(batch.position_ids.size(), 7u);
+  EXPECT_EQ(batch.row_position, (std::vector<int32_t>{0, 1, 0, 1, 2, 3, 4}));
 }
 
 TEST(Labelled, Pairs) {
@@ -116,7 +116,7 @@ TEST(Labelled, Pairs) {
   EXPECT_EQ(set.length(1), 6);
   EXPECT_EQ(set.label, (std::vector<int32_t>{-1, -1}));
   EXPECT_EQ(set.truncated_rows, 0);
-  EXPECT_TRUE(make_classification_batch(set, {0, 1}, 0, kPad).class_labels.empty());
+  EXPECT_TRUE(make_classification_batch(set, {0, 1}, 0).class_labels.empty());
 }
 
 TEST(Labelled, PairsCut) {

@@ -25,7 +25,7 @@ PackedBatch small_batch() {
   b.example_keys = {40, 41};
   b.target_rows = {1, 3, 4};
   b.target_labels = {5, 6, 7};
-  b.finish(kPad);
+  b.finish();
   return b;
 }
 
@@ -89,7 +89,7 @@ TEST_F(Uploaded, TheLargestBatchFillsWhatWasMeasured) {
   b.cu_seqlens = {0, 3, 5, 7, 8};
   b.example_keys = {40, 41, 42, 43};
   b.type_ids.assign(8, 0);
-  b.finish(kPad);
+  b.finish();
   const BatchShape shape{.tokens = 8, .sequences = 4, .read = 6};
   batch.upload(b, ReadRows::kTargets, 1, &shape);
   const char *begin = batch.ids.ptr<char>(), *end = batch.live_blocks.ptr<char>() + batch.live_blocks.bytes();
@@ -102,7 +102,7 @@ TEST_F(Uploaded, ABatchThatIsTooLargeIsRefused) {
   large.ids.assign(1000, 3);
   large.cu_seqlens = {0, 1000};
   large.example_keys = {40};
-  large.finish(kPad);
+  large.finish();
   EXPECT_THROW(batch.upload(large, ReadRows::kTargets, 1), Error);
 }
 

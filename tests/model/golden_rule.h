@@ -31,7 +31,7 @@ inline nlohmann::json read_json(const std::string& path) {
 }
 
 // A recorded batch: ragged input_ids with labels (-100 = ignored) or class_labels.
-inline PackedBatch recorded_batch(const nlohmann::json& recorded, int32_t pad_id) {
+inline PackedBatch recorded_batch(const nlohmann::json& recorded) {
   PackedBatch b;
   b.cu_seqlens = {0};
   for (size_t n = 0; n < recorded.at("input_ids").size(); ++n) {
@@ -47,7 +47,7 @@ inline PackedBatch recorded_batch(const nlohmann::json& recorded, int32_t pad_id
     b.example_keys.push_back(n);
   }
   if (recorded.contains("class_labels")) b.class_labels = recorded["class_labels"].get<std::vector<int32_t>>();
-  b.finish(pad_id);
+  b.finish();
   return b;
 }
 

@@ -14,7 +14,7 @@ const std::string kShared = ENCORE_SOURCE_DIR "/../shared/golden";
 
 Tensors trace(const std::string& model_dir, const std::string& batch_file, DType dtype) {
   const EncoderConfig config = load_config(model_dir);
-  const PackedBatch batch = recorded_batch(read_json(batch_file), config.pad_token_id);
+  const PackedBatch batch = recorded_batch(read_json(batch_file));
   const auto model = batch.class_labels.empty()
                          ? make_mlm(config, backend(), dtype, Mode::kTraining)
                          : make_classifier(config, int(config.labels.size()), backend(), dtype, Mode::kTraining);

@@ -86,7 +86,7 @@ TEST(TrainingFlops, CountsWhatIsComputed) {
   b.cu_seqlens = {0, 3, 8};
   b.target_rows = {1, 2, 7};
   b.target_labels = {5, 5, 5};
-  b.finish(1);
+  b.finish();
   const double full = 2 * 8 * (4 * 64 * 64 + 2 * 64 * 96) + 4 * 64 * (3 * 3 + 5 * 5);
   const double last = 2 * 8 * 2 * 64 * 64 + 2 * 3 * (2 * 64 * 64 + 2 * 64 * 96) + 4 * 64 * (2 * 3 + 1 * 5);
   const double head = 2 * 3 * (64 * 64 + 64 * 83);

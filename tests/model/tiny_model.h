@@ -103,7 +103,7 @@ inline PackedBatch pack(const EncoderConfig& c, const std::vector<Example>& exam
       b.target_labels.push_back(e.labels[i]);
     }
   }
-  b.finish(c.pad_token_id);
+  b.finish();
   return b;
 }
 

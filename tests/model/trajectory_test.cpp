@@ -27,7 +27,7 @@ TEST(Trajectory, TwentyAdamWSteps) {
     const double targets = want.at("targets");
     model->params().zero_gradients();
     for (const auto& micro : recorded.at("batches")[s])
-      model->forward_backward(recorded_batch(micro, config.pad_token_id), float(1 / targets), 1);
+      model->forward_backward(recorded_batch(micro), float(1 / targets), 1);
     const LossTotals totals = model->take_totals();
     EXPECT_EQ(totals.targets, int64_t(targets));
     const double loss = want.at("loss"), norm = want.at("grad_norm");

@@ -65,7 +65,7 @@ TEST_F(AheadOfTheDevice, IdleTimeIsThatOfMakingBatches) {
 TEST_F(AheadOfTheDevice, AnEvaluationBetweenStepsStandsAlone) {
   Rig cpu(kTokens, 3), simt(kTokens, 3, DType::kF32, -1, "simt");
   const auto evaluate = [](Rig& rig) {
-    rig.model->evaluate(make_batch({{0, 0}, {0, 1}}, *rig.data.train(), *make_masking({.seed = 5}, rig.tokenizer), 1));
+    rig.model->evaluate(make_batch({{0, 0}, {0, 1}}, *rig.data.train(), *make_masking({.seed = 5}, rig.tokenizer)));
     return rig.model->take_totals();
   };
   while (!cpu.trainer->done()) {

@@ -30,7 +30,7 @@ struct Rig {
     load_weights(workplace().model(), model->params(), config, 0);
     const auto objective = make_masking({.seed = 5}, tokenizer);
     reservation.emplace(*model, plan_capacity(512, *objective), Mode::kTraining);
-    source.emplace(data.train(), objective, model->config().pad_token_id,
+    source.emplace(data.train(), objective,
                    TextBatchOptions{.batch_sequences = 4, .tokens_per_batch = 512, .total_examples = 40, .seed = 5});
     trainer.emplace(*reservation, *source, *comm,
                     StepOptions{.seed = 5, .schedule = {.lr = 1e-3}, .on_nonfinite = on_nonfinite});

@@ -41,7 +41,7 @@ std::vector<Seen> train(int ranks) {
     load_weights(workplace().model(), model->params(), config, 0);
     Reservation reservation(*model, plan_capacity(128, *objective), Mode::kTraining);
     const TextBatches source(
-        data.train(), objective, config.pad_token_id,
+        data.train(), objective,
         {.batch_sequences = 10, .tokens_per_batch = 128, .total_examples = 10 * kSteps, .seed = 11}, comm.size());
     Trainer trainer(reservation, source, comm, {.seed = 11, .schedule = {.lr = 3e-3}, .adamw = {.weight_decay = 0.01}});
     for (int s = 0; s < kSteps; ++s) {

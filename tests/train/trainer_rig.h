@@ -52,7 +52,7 @@ struct Rig {
     load_weights(workplace().model(), model->params(), config, 0);
     reservation.emplace(*model, plan_capacity(tokens_per_batch, *objective), Mode::kTraining);
     Communicator& comm = devices ? *devices : *processes;
-    source.emplace(data.train(), objective, config.pad_token_id, batch_options(tokens_per_batch, steps), comm.size());
+    source.emplace(data.train(), objective, batch_options(tokens_per_batch, steps), comm.size());
     trainer.emplace(*reservation, *source, comm, step_options(reduce_dtype));
   }
   std::vector<float> weights() const {

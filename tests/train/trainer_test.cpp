@@ -92,7 +92,7 @@ TEST(Trainer, NotFiniteIsNamed) {
 TEST(Trainer, ValuesThatCannotHoldTogetherAreRefused) {
   Rig rig(1024, 1);
   const auto source = [&](const TextBatchOptions& options, int ranks) {
-    return TextBatches(rig.data.train(), rig.objective, 1, options, ranks);
+    return TextBatches(rig.data.train(), rig.objective, options, ranks);
   };
   EXPECT_THROW(source(batch_options(63, 1), 1), Error) << "no room for an example of 64 tokens";
   EXPECT_THROW(source(batch_options(1024, 1), 9), Error) << "eight examples for nine ranks";
@@ -101,7 +101,7 @@ TEST(Trainer, ValuesThatCannotHoldTogetherAreRefused) {
 
 // ---- PyTorch's trajectory ----
 
-PackedBatch golden_batch(const nlohmann::json& j, int32_t pad_id) {
+PackedBatch golden_batch(const nlohmann::json& j) {
   PackedBatch batch;
   batch.cu_seqlens.push_back(0);
   for (size_t s = 0; s < j["input_ids"].size(); ++s) {
@@ -117,17 +117,17 @@ PackedBatch golden_batch(const nlohmann::json& j, int32_t pad_id) {
     batch.cu_seqlens.push_back(int32_t(batch.ids.size()));
     batch.example_keys.push_back(s);
   }
-  batch.finish(pad_id);
+  batch.finish();
   return batch;
 }
 
 // Micro-batches that were recorded.
 class RecordedBatches final : public BatchSource {
  public:
-  RecordedBatches(const nlohmann::json& batches, int64_t steps, int32_t pad_id) : steps_(steps) {
+  RecordedBatches(const nlohmann::json& batches, int64_t steps) : steps_(steps) {
     for (const auto& of_step : batches) {
       batches_.emplace_back();
-      for (const auto& b : of_step) batches_.back().push_back(golden_batch(b, pad_id));
+      for (const auto& b : of_step) batches_.back().push_back(golden_batch(b));
     }
   }
   int64_t steps() const override { return steps_; }
@@ -157,7 +157,7 @@ TEST(Trainer, FollowsPyTorchForTwentySteps) {
   const auto model = make_mlm(config, *backend, DType::kF32, Mode::kTraining);
   load_weights(start, model->params(), config, 0);
   Reservation reservation(*model, {.tokens = 256, .sequences = 16, .targets = 64}, Mode::kTraining);
-  const RecordedBatches source(trajectory["batches"], o["total_steps"], config.pad_token_id);
+  const RecordedBatches source(trajectory["batches"], o["total_steps"]);
   StepOptions options;
   options.warmup_ratio = o["warmup_steps"].get<double>() / o["total_steps"].get<double>();
   options.schedule.lr = o["lr"];

@@ -62,13 +62,20 @@ Case layernorm_backward_case(int64_t h, DType t, int64_t length) {
           }};
 }
 
+// The rows of the position table that a RoBERTa reads: its first position is 2.
+std::vector<int32_t> position_ids(const PackedBatch& b) {
+  std::vector<int32_t> ids = b.row_position;
+  for (int32_t& id : ids) id += 2;
+  return ids;
+}
+
 // The inputs of both passes. A table moves the rows that the batch names.
 EmbeddingForward embedding(Workload& w, const PackedBatch& b, int64_t h, DType t, int64_t length) {
   const int64_t rows = b.tokens(), words = int64_t(b.word_segments.row.size());
   EmbeddingForward a;
-  a.ids = w.list(b.ids), a.position_ids = w.list(b.position_ids);
+  a.ids = w.list(b.ids), a.position_ids = w.list(position_ids(b));
   a.word = w.make(t, words + 4, h, 0), a.position = w.make(t, kPositions, h, 0), a.type = w.make(t, 1, h);
-  w.moves((words + int64_t(b.position_segments.row.size())) * h * int64_t(size_of(t)));
+  w.moves((words + int64_t(group_by_row(position_ids(b)).row.size())) * h * int64_t(size_of(t)));
   a.gamma = w.make(kF32, 1, h);
   a.mean = w.make(kF32, 1, rows), a.rstd = w.make(kF32, 1, rows);
   a.dropout = w.dropout(0.1f, rows, length);
@@ -113,10 +120,11 @@ Case embedding_backward_case(int64_t h, DType t, int64_t length) {
             a.forward.beta = w.make(kF32, 1, h, 0);
             a.dy = w.make(t, rows, h);
             a.word_segments = segments(w, batch.word_segments);
-            a.position_segments = segments(w, batch.position_segments);
+            const HostSegments positions = group_by_row(position_ids(batch));
+            a.position_segments = segments(w, positions);
             const int64_t words = int64_t(batch.word_segments.row.size());
             a.dword = w.make(kF32, words + 4, h, 0), a.dposition = w.make(kF32, kPositions, h, 0);
-            w.moves(2 * (words + int64_t(batch.position_segments.row.size())) * h * 4);
+            w.moves(2 * (words + int64_t(positions.row.size())) * h * 4);
             a.dtype = w.make(kF32, 1, h, 2), a.dgamma = w.make(kF32, 1, h, 2), a.dbeta = w.make(kF32, 1, h, 2);
             a.padding_id = 1;
             w.measure([&](Backend& b) { embedding_backward(b, a); });

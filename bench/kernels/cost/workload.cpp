@@ -43,12 +43,11 @@ RowDropout Workload::dropout(float p, int64_t rows, int64_t length) {
 }
 
 PackedBatch Workload::batch(int64_t tokens, int64_t length) {
-  constexpr int32_t kPad = 1;
   PackedBatch b;
   for (int64_t i = 0; i < tokens; ++i) b.ids.push_back(int32_t(4 + i % (tokens / 8)));
   for (int64_t start = 0; start < tokens; start += length) b.cu_seqlens.push_back(int32_t(start));
   b.cu_seqlens.push_back(int32_t(tokens));
-  b.finish(kPad);
+  b.finish();
   return b;
 }
 
