@@ -55,6 +55,12 @@ foreach(header ${interface})
 endforeach()
 string(SHA256 ENCORE_INTERFACE "${ENCORE_INTERFACE}")
 
+# encore_unity(TARGET): with ENCORE_UNITY the headers that its sources share, and what these instantiate, are compiled
+# once for a dozen of them. The release build keeps a compile for each, and so finds an include that is missing.
+function(encore_unity target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${ENCORE_UNITY} UNITY_BUILD_BATCH_SIZE 12)
+endfunction()
+
 # encore_library(NAME [FOLDERS folders...] [LINK libraries...]): every .cpp of the current folder and of these folders in
 # it (not of others).
 function(encore_library name)
@@ -69,6 +75,7 @@ function(encore_library name)
   target_compile_options(${name} PRIVATE ${ENCORE_FLAGS})
   target_link_libraries(${name} PUBLIC ${ARG_LINK})
   set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX)
+  encore_unity(${name})
 endfunction()
 
 # encore_tests(PREFIX LINK libraries...): one executable and one ctest entry for each *_test.cpp of the current folder.

@@ -15,7 +15,7 @@ namespace encore {
 namespace {
 
 using nlohmann::json;
-using Runs = std::vector<FinetuneRun>;
+using FinetuneRuns = std::vector<FinetuneRun>;
 
 constexpr std::pair<const char*, const char*> kScores[] = {
     {"accuracy", "Accuracy"}, {"macro_f1", "Macro-F1"}, {"micro_f1", "Micro-F1"}, {"weighted_f1", "Weighted F1"}};
@@ -77,7 +77,7 @@ void read_epochs(const std::string& path, FinetuneRun& run) {
   }
 }
 
-Chart chart_of(const Runs& runs, const std::string& title, double FinetuneRun::Epoch::*value) {
+Chart chart_of(const FinetuneRuns& runs, const std::string& title, double FinetuneRun::Epoch::*value) {
   Chart chart{.title = title, .width = 520, .height = 300, .x_name = "epoch"};
   int colour = 0;
   for (const FinetuneRun& run : runs) {
@@ -97,7 +97,7 @@ Chart chart_of(const Runs& runs, const std::string& title, double FinetuneRun::E
   return chart;
 }
 
-std::string scores_table(const Runs& runs) {
+std::string scores_table(const FinetuneRuns& runs) {
   std::string out = "<h2>Scores</h2><div class=\"card scroll\"><table><tr><th>run</th><th>text</th>";
   for (const auto& [score, name] : kScores) out += fmt::format("<th class=\"n\">{}</th>", name);
   out += "<th class=\"n\">seeds</th></tr>";
@@ -160,7 +160,7 @@ FinetuneRun open_finetune_run(const std::string& folder) {
   return run;
 }
 
-std::string finetune_page(const Runs& runs) {
+std::string finetune_page(const FinetuneRuns& runs) {
   const bool one = runs.size() == 1;
   json data = json::object();
   std::string names;

@@ -11,11 +11,11 @@
 namespace encore {
 namespace {
 
-constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNotANumber = std::numeric_limits<double>::quiet_NaN();
 
 double number(const simdjson::dom::object& line, const char* key) {
-  double value = kNone;
-  return line[key].get(value) == simdjson::SUCCESS ? value : kNone;
+  double value = kNotANumber;
+  return line[key].get(value) == simdjson::SUCCESS ? value : kNotANumber;
 }
 
 void add_evaluation(const simdjson::dom::object& line, double step, RunLog& log) {

@@ -16,7 +16,7 @@ namespace {
 using Runs = std::vector<ReportedRun>;
 using nlohmann::json;
 
-constexpr const char* kNone = "<span class=\"none\">–</span>";
+constexpr const char* kEmptyCell = "<span class=\"none\">–</span>";
 
 std::string number_cell(const std::string& text) {
   return fmt::format("<td class=\"n\">{}</td>", text);
@@ -29,14 +29,14 @@ std::string name_cell(const std::vector<AnyRun>& runs, size_t i) {
 }
 
 std::string value_text(const json& flags, const std::string& name) {
-  if (!flags.contains(name)) return kNone;
+  if (!flags.contains(name)) return kEmptyCell;
   const json& value = flags[name];
-  if (value.is_string()) return value.get<std::string>().empty() ? kNone : html(value.get<std::string>());
+  if (value.is_string()) return value.get<std::string>().empty() ? kEmptyCell : html(value.get<std::string>());
   if (value.is_array()) {
     std::string text;
     for (const json& v : value)
       text += (text.empty() ? "" : "<br>") + html(v.is_string() ? v.get<std::string>() : v.dump());
-    return text.empty() ? kNone : text;
+    return text.empty() ? kEmptyCell : text;
   }
   return html(value.is_number_float() ? fmt::format("{:g}", value.get<double>()) : value.dump());
 }
@@ -95,7 +95,7 @@ std::string before_and_after(const Runs& runs) {
                number_cell(fmt::format("{:.2f}", std::exp((*point)->loss))) +
                number_cell(fmt::format("{:.2f} %", 100 * (*point)->accuracy));
       else
-        out += number_cell(kNone) + number_cell(kNone) + number_cell(kNone) + number_cell(kNone);
+        out += number_cell(kEmptyCell) + number_cell(kEmptyCell) + number_cell(kEmptyCell) + number_cell(kEmptyCell);
       const double rate = log.seconds > 0 ? double(log.tokens) / log.seconds : 0;
       out += first ? number_cell(with_commas(log.tokens)) + number_cell(human_time(log.seconds)) +
                          number_cell(with_commas(std::llround(rate)))

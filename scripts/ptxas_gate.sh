@@ -15,37 +15,47 @@ nvdisasm=${NVDISASM:-$(command -v nvdisasm || ls "$(dirname "$nvcc")/nvdisasm" 2
 record=0
 if [ "${1:-}" = --record ]; then record=1; shift; fi
 files=("$@")
-[ ${#files[@]} -gt 0 ] || files=(kernels/cuda/*.cu kernels/cuda/*/*.cu)
+[ ${#files[@]} -gt 0 ] || files=(kernels/cuda/*/*.cu kernels/cuda/*.cu)
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
-for file in "${files[@]}"; do
-  source=${file#kernels/cuda/}  # as bench/ptxas.json names it, without .cu
-  source=${source%.cu}
-  mkdir -p "$logs/$(dirname "$source")"
-  for arch in sm_80 sm_90a; do
-    # fmt 9 checks its formats at compile time in a way that nvcc's front end rejects.
-    "$nvcc" -std=c++20 -O3 -arch=$arch -cubin -w -DFMT_CONSTEVAL= -Xptxas -v -I. -Ikernels/cuda "$file" \
-      -o "$logs/x.cubin" > "$logs/$source.$arch" 2>&1 || {
-      echo "ptxas gate: $file does not compile for $arch:"
-      grep -i error "$logs/$source.$arch" | head -5
-      exit 1
-    }
-  done
-  case $file in *wgmma*)
+# What nvcc made and said before comes from the cache of compiles, where ccache is installed.
+launcher=$(command -v ccache || true)
+export nvcc nvdisasm logs launcher CCACHE_DEPEND=1
+
+# gate_compile ARCH FILE: the cubin and what ptxas says, in $logs under the name of bench/ptxas.json (no .cu).
+gate_compile() {
+  local arch=$1 file=$2 source=${2#kernels/cuda/}
+  local log=$logs/${source%.cu}.$arch
+  mkdir -p "$(dirname "$log")"
+  # fmt 9 checks its formats at compile time in a way that nvcc's front end rejects.
+  $launcher "$nvcc" -std=c++20 -O3 -arch="$arch" -c -cubin -w -DFMT_CONSTEVAL= -Xptxas -v -I. -Ikernels/cuda \
+    -MD -MF "$log.dependencies" "$file" -o "$log.cubin" >"$log" 2>&1 || {
+    echo "ptxas gate: $file does not compile for $arch:"
+    grep -i error "$log" | head -5
+    return 1
+  }
+  case $arch:$file in sm_90a:*wgmma*)
     if [ -n "$nvdisasm" ]; then
-      "$nvdisasm" -c "$logs/x.cubin" | python3 scripts/wgmma_operands.py || exit 1
+      "$nvdisasm" -c "$log.cubin" | python3 scripts/wgmma_operands.py || return 1
     else
       echo "ptxas gate: no nvdisasm here, so the operands of wgmma in $file were not looked at"
     fi ;;
   esac
-done
+}
+export -f gate_compile
+# A compile of nvcc keeps one core busy.
+for file in "${files[@]}"; do
+  printf '%s %s\n' sm_80 "$file" sm_90a "$file"
+done >"$logs/compiles"
+# shellcheck disable=SC2016  # of the inner bash
+xargs <"$logs/compiles" -P "$(nproc)" -L 1 bash -c 'set -o pipefail; gate_compile "$@"' gate_compile || exit 1
 python3 - "$logs" "$record" <<'PYTHON'
 import json, os, pathlib, re, subprocess, sys
 logs, record = sys.argv[1], sys.argv[2] == "1"
 path = "bench/ptxas.json"
 known = json.load(open(path)) if os.path.exists(path) else {}
 bad, seen = [], 0
-for log in sorted(p for p in pathlib.Path(logs).rglob("*.sm_*") if p.is_file()):
+for log in sorted(p for p in pathlib.Path(logs).rglob("*.sm_*") if p.suffix in (".sm_80", ".sm_90a")):
     source, arch = log.relative_to(logs).as_posix().rsplit(".", 1)
     text = log.read_text()
     for line in text.splitlines():

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that must hold before a change lands: format, layers, unit tests, sanitizers, a short end-to-end job.
 #
-#   scripts/test.sh            all of it (under 15 minutes on two cores with a warm compiler cache)
+#   scripts/test.sh            all of it; ends with a table of where the time went
 #   scripts/test.sh --quick    the release build and its tests
 #   scripts/test.sh --nightly  all of it, the host executor alone, and the CUDA kernels on random shapes of up to 700 rows
 #                              in every mode and with faults planted in them (two hours)
@@ -20,27 +20,80 @@ esac
 
 scripts/setup.sh || exit 1
 export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-time_macros}
+# Compiles of another checkout are found again: paths are taken from here.
+export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$PWD}
 jobs=$(nproc)
 passed=0
 failed=0
 failures=
+work=$(mktemp -d)
+lane=
+trap '[ -z "$lane" ] || kill -- "-$lane" 2>/dev/null; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
 
-# part NAME COMMAND...: runs one part, shows its output only when it fails.
-part() {
-  local name=$1 start=$SECONDS log
-  shift
-  log=$(mktemp)
-  if "$@" >"$log" 2>&1; then
+# report NAME EXIT_CODE SECONDS LOG: the line of a part that has ended, and its output if it failed.
+report() {
+  local name=$1 rc=$2 seconds=$3 log=$4
+  printf '%s\t%s\n' "$seconds" "$name" >>"$work/parts"
+  if [ "$rc" -eq 0 ]; then
     passed=$((passed + 1))
-    printf 'ok    %-44s %4d s\n' "$name" $((SECONDS - start))
-    grep -E '^(skipped|SKIPPED)|tests passed|Skipped|^ptxas gate|^kernel coverage' "$log" | sort -u | head -20 | sed 's/^/      /'
+    printf 'ok    %-44s %4d s\n' "$name" "$seconds"
+    grep -E '^(skipped|SKIPPED)|tests passed|Skipped|^ptxas gate|^kernel coverage|^built beside' "$log" | sort -u | head -20 | sed 's/^/      /'
   else
     failed=$((failed + 1))
     failures="$failures $name"
-    printf 'FAIL  %-44s %4d s\n' "$name" $((SECONDS - start))
+    printf 'FAIL  %-44s %4d s\n' "$name" "$seconds"
     tail -n 80 "$log" | sed 's/^/      /'
   fi
-  rm -f "$log"
+}
+
+# part NAME COMMAND...: runs one part.
+part() {
+  local name=$1 start=$SECONDS
+  shift
+  "$@" >"$work/log" 2>&1
+  report "$name" $? $((SECONDS - start)) "$work/log"
+}
+
+# builds_beside PRESET...: begins these builds, one after the other, on what the parts meanwhile leave of the processor:
+# programs on small models and tests of one thread leave much.
+builds_beside() {
+  set -m  # a process group of its own, for the trap
+  {
+    renice -n 10 -p "$BASHPID" >/dev/null
+    for preset in "$@"; do
+      start=$SECONDS targets=
+      [ "$preset" != tsan ] || targets=$tsan_targets
+      # shellcheck disable=SC2086
+      build "$preset" $targets >"$work/$preset.log" 2>&1
+      echo $? $((SECONDS - start)) >"$work/$preset.new"
+      mv "$work/$preset.new" "$work/$preset.built"
+    done
+  } &
+  lane=$!
+  set +m
+}
+
+# built PRESET: waits for it and passes on its output and exit code. What is left of it has both cores.
+built() {
+  local rc seconds
+  [ -z "$lane" ] || renice -n 0 -g "$lane" >/dev/null 2>&1
+  until [ -f "$work/$1.built" ]; do
+    kill -0 "$lane" 2>/dev/null || [ -f "$work/$1.built" ] || { echo "the build ended early"; return 1; }
+    sleep 0.2
+  done
+  read -r rc seconds <"$work/$1.built"
+  cat "$work/$1.log"
+  echo "built beside other parts, in $seconds s"
+  return "$rc"
+}
+
+# table: where the time went, the longest first.
+table() {
+  local whole=$SECONDS
+  printf '\n%-50s %7s %6s\n' part seconds share
+  sort -k1,1nr -s "$work/parts" | awk -F '\t' -v whole=$whole '{ printf "%-50s %7d %5.1f%%\n", $2, $1, 100 * $1 / (whole ? whole : 1) }'
+  printf '%-50s %7d\n' "whole run" "$whole"
 }
 
 check_format() {
@@ -48,7 +101,12 @@ check_format() {
   git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs -r clang-format-14 --dry-run --Werror
 }
 
-build() { cmake --preset "$1" && cmake --build --preset "$1" -j "$jobs"; }
+# build PRESET [TARGET...]
+build() {
+  local preset=$1
+  shift
+  cmake --preset "$preset" && cmake --build --preset "$preset" -j "$jobs" ${1:+--target "$@"}
+}
 
 # The core tests under AddressSanitizer and UndefinedBehaviorSanitizer. Leaks are looked for too.
 asan_tests() { ctest --preset asan -j "$jobs" -LE slow; }
@@ -57,18 +115,20 @@ asan_tests() { ctest --preset asan -j "$jobs" -LE slow; }
 tsan_targets="data_cache_lock_test data_cache_build_test data_token_cache_test data_dataset_test data_tokenizer_test
   data_labelled_test data_batching_test train_trainer_test train_ranks_test
   optim_communicator_mpi_test"
+have_tsan() { command -v clang++-14 >/dev/null && [ -f /usr/lib/llvm-14/lib/libarcher.so ]; }
 tsan_tests() {
-  command -v clang++-14 >/dev/null && [ -f /usr/lib/llvm-14/lib/libarcher.so ] ||
-    { echo "skipped: ThreadSanitizer (needs clang-14, libomp-14-dev, libclang-rt-14-dev)"; return 0; }
-  # shellcheck disable=SC2086
-  cmake --preset tsan && cmake --build --preset tsan -j "$jobs" --target $tsan_targets &&
-    ctest --preset tsan -R '^(data/(cache_.*|token_cache|dataset|tokenizer|labelled|batching)|train/(trainer|ranks)|optim/communicator_mpi)_test$'
+  have_tsan || { echo "skipped: ThreadSanitizer (needs clang-14, libomp-14-dev, libclang-rt-14-dev)"; return 0; }
+  built tsan &&
+    ctest --preset tsan -j "$jobs" -R '^(data/(cache_.*|token_cache|dataset|tokenizer|labelled|batching)|train/(trainer|ranks)|optim/communicator_mpi)_test$'
 }
 
 part "format (clang-format 14)" check_format
 part "include directions" python3 tests/layering/check_layers.py
 part "build release" build release
-part "unit tests, release" ctest --preset release -j 1 -LE simt
+if [ "$quick" = no ]; then
+  if have_tsan; then builds_beside asan tsan; else builds_beside asan; fi
+fi
+part "unit tests, release" ctest --preset release -j "$jobs" -LE simt
 # Every kernel: late copies, three pct schedules, race checks, sanitizers, other sequences set to NaN.
 part "CUDA kernels on the host executor" ctest --preset release -j "$jobs" -L simt
 if [ "$quick" = no ]; then
@@ -92,7 +152,7 @@ if [ "$quick" = no ]; then
   part "CUDA kernels by nvcc: no spills, registers" scripts/ptxas_gate.sh
   part "CUDA kernels: every line is reached" scripts/kernel_coverage.sh
   part "GPU check, dry on the host executor" scripts/gpu_check.sh --dry
-  part "build asan" build asan
+  part "build asan (what was left of it)" built asan
   part "unit tests, AddressSanitizer + UBSan" asan_tests
   part "data path, trainer, ranks, ThreadSanitizer" tsan_tests
 fi
@@ -101,6 +161,7 @@ if [ "$nightly" = yes ]; then
   part "CUDA kernels, up to 700 rows" env ENCORE_RANDOM_ROWS=700 ctest --preset release -j "$jobs" -L simt
   part "CUDA kernels: planted faults are caught" scripts/fault_matrix.sh
 fi
+table
 [ -z "$failures" ] || echo "failed:$failures"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

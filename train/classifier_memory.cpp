@@ -12,7 +12,7 @@
 namespace encore {
 namespace {
 
-constexpr int64_t kMostWalked = int64_t(2) << 20;  // rows: about a second
+constexpr int64_t kMostRowsWalked = int64_t(2) << 20;  // rows: about a second
 
 // What scoring asks for: its largest micro-batch, and how many there are.
 void add_scoring(const ClassificationSet& set, int64_t budget, LargestStep& largest) {
@@ -26,14 +26,14 @@ LargestStep largest_training_step(const FinetuneSpec& spec, const Classification
   LabelledBatchOptions options = spec.batches;
   options.tokens_per_batch = budget;
   LargestStep largest;
-  if (train.size() * options.epochs * spec.seeds > kMostWalked) {
+  if (train.size() * options.epochs * spec.seeds > kMostRowsWalked) {
     // The longest rows might meet in one batch.
     Rows rows = rows_by_length(train);
     rows.erase(rows.begin(), rows.end() - std::min<int64_t>(options.batch_size, train.size()));
     const auto pieces = cut_by_tokens(train, rows, budget);
     for (const Rows& piece : pieces) largest.tokens = std::max(largest.tokens, count_tokens(train, piece));
     largest.micro_batches = int64_t(pieces.size());
-    largest.batches = kMostWalked;
+    largest.batches = kMostRowsWalked;
     return largest;
   }
   for (int s = 0; s < spec.seeds; ++s) {

@@ -1,5 +1,7 @@
 #include "train/resume.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>

@@ -8,7 +8,7 @@
 namespace encore {
 namespace {
 
-constexpr int64_t kMostWalked = int64_t(2) << 20;  // examples: about a second
+constexpr int64_t kMostExamplesWalked = int64_t(2) << 20;  // examples: about a second
 
 int64_t ceil_div(int64_t a, int64_t b) {
   return (a + b - 1) / b;
@@ -23,7 +23,8 @@ int64_t longest_example(const SequenceSet* set) {
 // Walks the order of the whole run; where that is longer than a few million examples, what the options allow.
 LargestStep largest_step(const RunData& data, const TextBatchOptions& options,
                          const std::shared_ptr<const Objective>& objective, int ranks) {
-  if (options.total_examples <= kMostWalked) return largest_step(TextBatches(data.train, objective, options), ranks);
+  if (options.total_examples <= kMostExamplesWalked)
+    return largest_step(TextBatches(data.train, objective, options), ranks);
   const int64_t step_tokens = ceil_div(options.batch_sequences, ranks) * data.train->seq_length();
   return {.tokens = std::min(options.tokens_per_batch, step_tokens),
           .step_tokens = step_tokens,

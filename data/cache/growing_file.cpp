@@ -12,7 +12,7 @@
 namespace encore {
 namespace {
 
-constexpr size_t kBuffer = size_t(1) << 20;
+constexpr size_t kWriteBuffer = size_t(1) << 20;
 
 }  // namespace
 
@@ -46,7 +46,7 @@ void GrowingFile::append(std::string_view bytes) {
   const uint64_t in_head = std::min<uint64_t>(bytes.size(), head_ - std::min(head_, size()));
   hash_.add(bytes.substr(size_t(in_head)));
   buffer_.append(bytes);
-  if (buffer_.size() >= kBuffer) flush();
+  if (buffer_.size() >= kWriteBuffer) flush();
 }
 
 void GrowingFile::write_at(uint64_t offset, std::string_view bytes) {
@@ -81,10 +81,10 @@ void GrowingFile::read_back(const Pieces& seen) {
 }
 
 uint64_t GrowingFile::read(uint64_t size, const Pieces& seen) const {
-  std::string piece(kBuffer, '\0');
+  std::string piece(kWriteBuffer, '\0');
   uint64_t at = head_;
   while (at < size) {
-    const ssize_t n = ::pread(fd_, piece.data(), size_t(std::min<uint64_t>(kBuffer, size - at)), off_t(at));
+    const ssize_t n = ::pread(fd_, piece.data(), size_t(std::min<uint64_t>(kWriteBuffer, size - at)), off_t(at));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) fail_with("cannot read back");
     if (n == 0) break;

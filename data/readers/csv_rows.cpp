@@ -1,5 +1,7 @@
 #include "data/readers/csv_rows.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "kernels/base/check.h"

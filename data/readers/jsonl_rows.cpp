@@ -1,5 +1,6 @@
 #include "data/readers/jsonl_rows.h"
 
+#include <fmt/format.h>
 #include <simdjson.h>
 
 #include <cctype>

@@ -13,7 +13,7 @@
 namespace encore {
 namespace {
 
-constexpr size_t kBuffer = size_t(1) << 18;
+constexpr size_t kReadBuffer = size_t(1) << 18;
 
 void strip_carriage_return(std::string& line) {
   if (line.ends_with('\r')) line.pop_back();
@@ -81,7 +81,7 @@ std::string_view without_packing(std::string_view path) {
 
 }  // namespace
 
-LineReader::LineReader(const std::string& path) : path_(path), stream_(open_byte_stream(path)), buffer_(kBuffer) {
+LineReader::LineReader(const std::string& path) : path_(path), stream_(open_byte_stream(path)), buffer_(kReadBuffer) {
   if (!refill()) fail("{}: the file is empty; remove it from the list", path_);
   // The mark may arrive in pieces from an archive.
   while (end_ < 3 && end_ > 0) {

@@ -1,5 +1,6 @@
 #include "data/sequences/labelled.h"
 
+#include <fmt/format.h>
 #include <omp.h>
 
 #include <algorithm>

@@ -1,5 +1,7 @@
 #include "data/sequences/sequence_layout.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "kernels/base/check.h"

@@ -7,7 +7,7 @@
 //   DeviceError     70  a device or a communicator failed while running.
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <stdexcept>
 #include <string>

@@ -7,14 +7,6 @@
 #include "kernels/cpu/vec/cross_entropy.h"
 
 namespace encore {
-namespace {
-
-void* row_at(const Tensor& t, int64_t r) {
-  return static_cast<char*>(t.data) + size_t(r * t.ld) * size_of(t.dtype);
-}
-
-}  // namespace
-
 void CpuBackend::cross_entropy(const CrossEntropy& a) {
   const int64_t rows = a.logits.rows, classes = a.classes, stride = cpu::padded(classes);
   const int32_t* labels = a.labels.ptr<int32_t>();
@@ -38,11 +30,11 @@ void CpuBackend::cross_entropy(const CrossEntropy& a) {
       row_loss[r] = 0;
       correct[r] = 0;
       if (labels[r] < 0) {
-        if (!a.loss_only) std::memset(row_at(a.logits, r), 0, size_t(a.logits.cols) * size_of(a.logits.dtype));
+        if (!a.loss_only) std::memset(cpu::row_at(a.logits, r), 0, size_t(a.logits.cols) * size_of(a.logits.dtype));
         continue;
       }
       const cpu::CrossEntropyResult result =
-          one_row({row_at(a.logits, r), a.bias.ptr<float>(), classes, a.logits.cols, labels[r],
+          one_row({cpu::row_at(a.logits, r), a.bias.ptr<float>(), classes, a.logits.cols, labels[r],
                    a.loss_only ? 0.f : *a.grad_scale.ptr<float>(), a.loss_only, dbias, room});
       row_loss[r] = result.loss;
       correct[r] = result.correct;

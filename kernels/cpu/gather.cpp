@@ -15,10 +15,6 @@ void check_rows(const Tensor& rows, int64_t limit, const char* op) {
     check(row[r] >= 0 && row[r] < limit, "{}: rows[{}] is {}, and there are {} rows", op, r, row[r], limit);
 }
 
-void* row_at(const Tensor& t, int64_t r) {
-  return static_cast<char*>(t.data) + size_t(r * t.ld) * size_of(t.dtype);
-}
-
 }  // namespace
 
 void CpuBackend::gather_rows(const GatherRows& a) {
@@ -26,7 +22,7 @@ void CpuBackend::gather_rows(const GatherRows& a) {
   const int32_t* rows = a.rows.ptr<int32_t>();
   const size_t bytes = size_t(a.x.cols) * size_of(a.x.dtype);
   cpu::parallel_rows(threads_, a.y.rows, a.y.cols, [&](int64_t begin, int64_t end, int) {
-    for (int64_t r = begin; r < end; ++r) std::memcpy(row_at(a.y, r), row_at(a.x, rows[r]), bytes);
+    for (int64_t r = begin; r < end; ++r) std::memcpy(cpu::row_at(a.y, r), cpu::row_at(a.x, rows[r]), bytes);
   });
 }
 
@@ -36,15 +32,15 @@ void CpuBackend::scatter_rows(const ScatterRows& a) {
   const size_t bytes = size_t(a.dx.cols) * size_of(a.dx.dtype);
   if (!a.add)
     cpu::parallel_rows(threads_, a.dx.rows, a.dx.cols, [&](int64_t begin, int64_t end, int) {
-      for (int64_t r = begin; r < end; ++r) std::memset(row_at(a.dx, r), 0, bytes);
+      for (int64_t r = begin; r < end; ++r) std::memset(cpu::row_at(a.dx, r), 0, bytes);
     });
   const auto add = ENCORE_VEC_CALL_FLOATS(add_row, a.dx.dtype);
   cpu::parallel_rows(threads_, a.dy.rows, a.dy.cols, [&](int64_t begin, int64_t end, int) {
     for (int64_t r = begin; r < end; ++r) {
       if (a.add)
-        add(row_at(a.dy, r), row_at(a.dx, rows[r]), a.dx.cols);
+        add(cpu::row_at(a.dy, r), cpu::row_at(a.dx, rows[r]), a.dx.cols);
       else
-        std::memcpy(row_at(a.dx, rows[r]), row_at(a.dy, r), bytes);
+        std::memcpy(cpu::row_at(a.dx, rows[r]), cpu::row_at(a.dy, r), bytes);
     }
   });
 }

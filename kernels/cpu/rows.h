@@ -13,6 +13,11 @@ inline VecMatrix vec(const Tensor& t) {
   return {t.data, t.ld};
 }
 
+// Row r of a matrix of any dtype.
+inline void* row_at(const Tensor& t, int64_t r) {
+  return static_cast<char*>(t.data) + size_t(r * t.ld) * size_of(t.dtype);
+}
+
 // The values of a list [1, n] of i32; none where it is absent.
 inline std::span<const int32_t> values(const Tensor& list) {
   return {list.ptr<const int32_t>(), size_t(list ? list.cols : 0)};

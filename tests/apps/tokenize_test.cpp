@@ -1,4 +1,6 @@
 // tokenize and train_tokenizer as a user runs them.
+#include <fmt/format.h>
+
 #include <sstream>
 
 #include "data/tokenizer/tokenizer.h"

@@ -1,6 +1,7 @@
 // The lines of tokenize: what every number of threads, size of piece and room for held lines must agree on.
 #include "data/sequences/token_lines.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
