@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that must hold before a change lands: format, layers, unit tests, sanitizers, a short end-to-end job.
+# All checks that must pass before a change lands: format, layers, unit tests, sanitizers, a short end-to-end job.
 #
 #   scripts/test.sh            all of it (under 15 minutes on two cores with a warm compiler cache)
 #   scripts/test.sh --quick    the release build and its tests
@@ -25,7 +25,7 @@ passed=0
 failed=0
 failures=
 
-# part NAME COMMAND...: runs one part, shows its output only when it fails.
+# part NAME COMMAND...: runs one part and shows its output only if it fails.
 part() {
   local name=$1 start=$SECONDS log
   shift
@@ -50,7 +50,7 @@ check_format() {
 
 build() { cmake --preset "$1" && cmake --build --preset "$1" -j "$jobs"; }
 
-# The core tests under AddressSanitizer and UndefinedBehaviorSanitizer. Leaks are looked for too.
+# The core tests under AddressSanitizer (with leaks) and UndefinedBehaviorSanitizer.
 asan_tests() { ctest --preset asan -j "$jobs" -LE slow; }
 
 # Data path, tokenizer, token cache, trainer and ranks (as threads of one process, and over MPI) under ThreadSanitizer.

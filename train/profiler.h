@@ -1,4 +1,4 @@
-// --profile and --trace: measures the time of a program by phase (a training step, an evaluation, ...) and by op.
+// --profile and --trace: measure the time of a program by phase (a training step, an evaluation, ...) and by op.
 //
 // A profiler wraps the backend of the model, so a program without one pays nothing. The backend times the ops
 // (Backend::record_event), also when it computes asynchronously; the time of a phase outside ops is then the time for

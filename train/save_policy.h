@@ -16,8 +16,8 @@ class SavePolicy {
   // say: prints a line.
   SavePolicy(OnSaveError, std::function<void(const std::string&)> say);
 
-  // Calls `write`, which writes `what`. On IoError, kStop rethrows; kContinue returns false and says one line, once
-  // until `what` is written again, which it says too.
+  // Calls `write`, which writes `what`. On IoError, kStop rethrows; kContinue says one line and returns false. It
+  // says no more about `what` until that is written again, which it says too.
   bool attempt(const std::string& what, const std::function<void()>& write);
   // The same at the end of a run, when no save follows: kContinue waits a little and tries again, three times in all,
   // then rethrows the IoError.
