@@ -1,5 +1,5 @@
-# oneDNN as DNNL::dnnl. Debian's own dnnl-config.cmake asks for the OpenCL headers, which its package does not bring
-# and which nothing here needs.
+# Finds oneDNN as DNNL::dnnl. Debian's own dnnl-config.cmake requires the OpenCL headers, which its package does not
+# bring and which nothing here needs.
 find_path(DNNL_INCLUDE_DIR dnnl.hpp)
 find_library(DNNL_LIBRARY dnnl)
 if(DNNL_INCLUDE_DIR)

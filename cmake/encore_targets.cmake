@@ -1,5 +1,5 @@
-# What every target of the project shares: the language, the flags, the sanitizers, and how a library, a program and a
-# test are made. Sources are found by folder, so that adding a file needs no edit here.
+# Settings of every target of the project (language, flags, sanitizers), and functions that make a library, a program or
+# a test. Sources are found by folder, so that adding a file needs no edit here.
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
@@ -31,7 +31,7 @@ if(ENCORE_FUZZ)
   add_link_options(-fsanitize=address,undefined)
 endif()
 if(ENCORE_COVERAGE)
-  # Everything, the host executor's kernels too. Atomic: threads share the counters.
+  # Covers everything, the host executor's kernels too. Atomic, because threads share the counters.
   add_compile_options(--coverage -fprofile-update=atomic)
   add_link_options(--coverage)
 endif()
@@ -39,7 +39,7 @@ endif()
 if(ENCORE_TSAN)
   list(APPEND ENCORE_FLAGS -fsanitize=thread -fno-omit-frame-pointer)
   add_link_options(-fsanitize=thread)
-  # Tells the sanitizer what OpenMP's barriers and joins order; without it every parallel loop looks like a race.
+  # Tells the sanitizer about OpenMP's barriers and joins; without it every parallel loop looks like a race.
   find_library(ENCORE_ARCHER archer PATHS /usr/lib/llvm-14/lib REQUIRED)
 endif()
 
@@ -93,10 +93,10 @@ function(encore_tests prefix)
     target_compile_options(${target} PRIVATE ${ENCORE_FLAGS})
     target_link_libraries(${target} PRIVATE ${ARG_LINK} GTest::gtest GTest::gtest_main)
     add_test(NAME ${prefix}/${stem} COMMAND ${target})
-    # As the programs do (apps/program/thread_waiting.h): threads that spin at barriers starve each other.
+    # As in the programs (apps/program/thread_waiting.h): threads that spin at barriers starve each other.
     set_property(TEST ${prefix}/${stem} APPEND PROPERTY ENVIRONMENT GOMP_SPINCOUNT=1000)
     if(ENCORE_TSAN)
-      # oneDNN and libomp are not instrumented: what they do among themselves is not looked at. Tests fork.
+      # oneDNN and libomp are not instrumented, so races within them are ignored. Tests fork.
       set_property(TEST ${prefix}/${stem} APPEND PROPERTY ENVIRONMENT OMP_TOOL_LIBRARIES=${ENCORE_ARCHER}
                    "TSAN_OPTIONS=ignore_noninstrumented_modules=1 die_after_fork=0 halt_on_error=1")
     endif()

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The programs built by default on a processor that has AVX2 and no AVX-512, emulated by qemu-user: an AVX-512
+# Runs the default build's programs on a processor with AVX2 and without AVX-512, emulated by qemu-user: an AVX-512
 # instruction anywhere, oneDNN's generated code included, ends a program there. Runs tests/apps/isa_test.cpp on it: all
-# recorded Hugging Face cases through `trace`, steps of dapt_train, mlm_eval. Some minutes; no part of scripts/test.sh.
+# recorded Hugging Face cases through `trace`, steps of dapt_train, mlm_eval. Some minutes; not part of scripts/test.sh.
 #
 # Needs qemu-user (Debian's) and the release build's tests. Exit code 0 only if all of it passed.
 set -euo pipefail
@@ -12,13 +12,13 @@ cmake --build --preset release -j "$(nproc)" --target apps_isa_test >/dev/null
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Haswell less what qemu-user lacks, which it would only warn of.
+# Haswell without the features that qemu-user lacks, about which it would only warn.
 export ENCORE_TEST_EMULATOR='qemu-x86_64 -cpu Haswell,-pcid,-x2apic,-tsc-deadline,-hle,-invpcid,-rtm'
-# A program restarts itself to set this (apps/program/thread_waiting.h), and what it starts is not emulated.
+# Set here because a program restarts itself to set it (apps/program/thread_waiting.h), and the restart is not emulated.
 export GOMP_SPINCOUNT=1000
 unset ENCORE_ISA
 
-# The emulator must be one that refuses AVX-512.
+# Checks that the emulator refuses AVX-512.
 printf '%s\n' 'int main() { __asm__ volatile("vpxord %zmm0, %zmm0, %zmm0"); }' >"$work/wide.c"
 cc -mavx512f "$work/wide.c" -o "$work/wide"
 code=0

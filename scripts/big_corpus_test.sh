@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# A corpus several times larger than the memory: its tokens are cached and a model is trained on it, under a limit.
+# Caches a corpus several times larger than the memory and trains a model on it, under a memory limit.
 #
 #   scripts/big_corpus_test.sh [--memory MIB] [--times N] [--steps N] [BIN_DIR]
 #
-# The text (N times the memory, default 8) is made by repeating the corpora of ../shared/data, or the bundled example.
-# Three runs of dapt_train on a tiny model: one is killed (SIGKILL) while it tokenizes, the second goes on and trains,
-# the third trains without a limit from a cache that was made without a limit. Cache and weights must be the same.
-# The limit is a memory cgroup where one can be made (it counts mapped files too), else RLIMIT_DATA (anonymous memory).
-# Prints a table; exit code 0 only if everything held. A line "skipped: ..." where no limit can be set.
+# The text (N times the memory, default 8) repeats the corpora of ../shared/data, or the bundled example.
+# Three runs of dapt_train on a tiny model: the first is killed (SIGKILL) while it tokenizes, the second continues the
+# cache and trains, the third makes its own cache and trains without a limit. Cache and weights must be the same.
+# The limit is a memory cgroup if one can be made (it counts mapped files too), else RLIMIT_DATA (anonymous memory).
+# Prints a table; exit code 0 only if everything held. Prints "skipped: ..." if no limit can be set.
 set -u
 memory=128
 times=8
@@ -41,7 +41,7 @@ limit=
 make_group() {  # CONTROLLER-FOLDER FILE
   group=$1/encore_big.$$
   if mkdir "$group" 2>/dev/null && echo $bytes >"$group/$2" 2>/dev/null && sh -c "echo \$\$ >$group/cgroup.procs" 2>/dev/null; then
-    # Swap would be memory too.
+    # Swap would add memory.
     echo $bytes >"$group/memory.memsw.limit_in_bytes" 2>/dev/null || echo 0 >"$group/memory.swap.max" 2>/dev/null
     return 0
   fi
@@ -54,7 +54,7 @@ elif make_group /sys/fs/cgroup memory.max; then limit="cgroup v2"
 elif (ulimit -d $((memory << 10))) 2>/dev/null; then limit="RLIMIT_DATA"
 else echo "skipped: a corpus larger than memory (no cgroup can be made and no limit set)"; exit 0; fi
 
-# In front of a command: the same process goes on as the command, so that its id is that of what can be killed.
+# A prefix for a command. It execs the command, so that a kill of its process id reaches the command itself.
 if [ -n "$group" ]; then limited=(sh -c "echo \$\$ >$group/cgroup.procs && exec \"\$@\"" -)
 else limited=(bash -c "ulimit -d $((memory << 10)) && exec \"\$@\"" -); fi
 peak() {
@@ -95,7 +95,7 @@ saved=0
 for ((i = 0; i < 60000; ++i)); do
   kill -0 $pid 2>/dev/null || break
   saved=$(documents)
-  # In the middle, by the number of documents; a small text is done before.
+  # Kills in the middle, by the number of documents; a small text is done before.
   [ "${saved:-0}" -gt $(($(wc -l <"$work/one") * bytes * times / one / 3)) ] && break
   sleep 0.05
 done
@@ -113,7 +113,7 @@ begin=$(now)
 "${train[@]}" --cache-dir "$work/free_cache" --output "$work/free" >"$work/out" 2>"$work/err" || fail "without a limit"
 free_seconds=$(since "$begin")
 
-# The caches differ in nothing but which file is first in the folder.
+# The corpus's cache is the largest file of its folder; both folders must hold the same one.
 largest() { ls -S "$1"/*.tokens | head -n 1; }
 cache=$(stat -c %s "$(largest "$work/cache")")
 cmp "$(largest "$work/cache")" "$(largest "$work/free_cache")" || fail "the caches differ"

@@ -1,8 +1,8 @@
 """Picks the Gene Ontology definitions that the repository bundles: bundle_go.py GO.sqlite OUT_FOLDER.
 
 GO.sqlite lies in Debian's r-bioc-go.db (scripts/fetch_deb.sh r-bioc-go.db DEST). Writes train.txt and
-eval.txt, one definition a line, at most 1,000,000 bytes together. Terms are taken in the order of the
-sha1 of their id, obsolete ones and repeated definitions left out; 5 % of them, by the same hash, are
+eval.txt, one definition a line, at most 1,000,000 bytes together. Takes terms in the order of the sha1
+of their id, without obsolete terms and repeated definitions; 5 % of them, by the same hash, go to
 eval.txt. README.md there names source, version and licence."""
 
 import hashlib

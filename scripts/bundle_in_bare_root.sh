@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Starts build/gpu-bundle.tar.xz in a bare Debian root: no CUDA, no MPI, no library but what Debian calls essential. The
-# CPU's parts must run, and what is missing for the others must be said in one line each.
+# Starts build/gpu-bundle.tar.xz in a bare Debian root: no CUDA, no MPI, no library but Debian's essential ones. The
+# CPU's parts must run, and each of the others must name in one line what it lacks.
 #
-#   scripts/bundle_in_bare_root.sh [ROOT]    ROOT: a folder that holds such a root; else one is made (mmdebstrap, root)
+#   scripts/bundle_in_bare_root.sh [ROOT]    ROOT: a folder with such a root; else makes one (mmdebstrap, as root)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bundle=build/gpu-bundle.tar.xz
@@ -24,7 +24,7 @@ unshare -m bash -c 'mkdir -p "$0/proc" "$0/dev" && mount -t proc proc "$0/proc" 
   exec chroot "$0" /usr/bin/env -i PATH=/usr/bin:/bin HOME=/root /gpu-bundle/scripts/gpu_check.sh' "$root" |
   tee "$work/out" || status=$?
 
-# What such a root cannot have, and what must have run all the same.
+# Checks what such a root must lack, and what must have run.
 bad=0
 for what in 'a usable GPU' libcublasLt python3 compute-sanitizer mpirun; do
   grep -q "^missing: $what" "$work/out" || { echo "bundle_in_bare_root.sh: it does not say that $what is missing" >&2; bad=1; }

@@ -3,9 +3,9 @@
 
     scripts/check_hf.py MODEL_DIR [--bin build/bin] [--seed 1]
 
-Checked: from_pretrained reports no missing, unexpected or mismatched key; the logits of `trace` on random ragged
-input agree in fp32; AutoTokenizer gives the ids of `tokenize`. Exit code 0: all of it holds, or transformers is not
-installed (said so); 1: something differs; 2: the folder or a program is missing.
+Checks that from_pretrained reports no missing, unexpected or mismatched key, that the logits of `trace` on random
+ragged input agree in fp32, and that AutoTokenizer gives the ids of `tokenize`. Exit code 0: all checks hold, or
+transformers is not installed (it says so); 1: something differs; 2: the folder or a program is missing.
 """
 import argparse
 import json

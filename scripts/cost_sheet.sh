@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The static cost sheet of the CUDA kernels, bench/kernels/cost.md: bytes, wavefronts and flops counted on the host
-# executor, registers from bench/ptxas.json, attention's main loops from a disassembly where there is one.
+# executor, registers from bench/ptxas.json, attention's main loops from a disassembly if there is a disassembler.
 #   scripts/cost_sheet.sh            counts everything and writes the sheet (a few minutes on two cores)
-#   scripts/cost_sheet.sh --check    counts a subset and compares; exit code 1 if the sheet is not true any more
+#   scripts/cost_sheet.sh --check    counts a subset and compares; exit code 1 if the sheet is out of date
 # NVDISASM names the disassembler if it is neither on PATH nor beside nvcc (PyPI has it as nvidia-cuda-nvdisasm).
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,19 +1,18 @@
 #!/usr/bin/env bash
-# Line coverage of kernels/, model/, optim/ and data/ by their own tests and the corpora of the fuzz targets (not by
-# programs that run through them): a table per folder, the files that are covered least, and exit code 1 when a folder or
-# the whole is below 90 %.
+# Line coverage of kernels/, model/, optim/ and data/ by their own tests and the fuzz corpora (not by whole programs):
+# prints a table per folder and the least covered files; exit code 1 when a folder or the whole is below 90 %.
 #
 #   scripts/coverage.sh              builds into build-coverage (g++ --coverage), runs the tests, prints the table
-#   scripts/coverage.sh --report     the table of the counters that are there
+#   scripts/coverage.sh --report     prints the table from the present counters
 #   scripts/coverage.sh --lines FILE...   the lines of these files that no test reached, after either of the above
 #
-# Counted is what is compiled: the AVX2 and the AVX-512 copy of kernels/cpu/vec, whose lines count as reached when either
-# copy ran them, and the CUDA kernels on the host executor (which is counted too). Left out:
+# Counts all compiled lines: the AVX2 and the AVX-512 copy of kernels/cpu/vec, a line of which counts as reached when
+# either copy ran it, the CUDA kernels on the host executor, and the executor itself. Left out:
 #   kernels/simt/tests   are tests themselves
-# The counters are those of the libraries' objects. What a header's function does in a test's own object alone does not
-# count, which can only lower the figures and spares gcov the tests.
-# Needs gcovr (Debian's), and says so where it is missing.
-# The last table: bench/results/2026-11-25_coverage.md.
+# Only counters of the libraries' objects count, not those of the tests' objects: that spares gcov the tests, and calls
+# of header functions from tests alone can only lower the figures.
+# Needs gcovr (Debian's), and says so if it is missing.
+# The latest table: bench/results/2026-11-25_coverage.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=build-coverage
@@ -49,12 +48,12 @@ if [ -z "$mode" ]; then
   # shellcheck disable=SC2086
   cmake --build --preset coverage -j "$(nproc)" --target $targets >$build/build.log || { tail -n 30 $build/build.log >&2; exit 1; }
   find $build -name '*.gcda' -delete
-  # A failing test is the business of scripts/test.sh; here it would only lower the figures. One of the host
-  # executor's random schedules is enough, and a few random shapes do as well as many.
+  # Failing tests are left to scripts/test.sh; here they only lower the figures. One random schedule of the host
+  # executor and a few random shapes are enough.
   ENCORE_RANDOM_SHAPES=5 ctest --preset coverage -j 1 -R "^(${own//\\|/|}|fuzz)/" -E '_pct[23]|fuzz/(state|trace_batch)$' \
     >$build/ctest.log || tail -n 20 $build/ctest.log
 fi
-# gcc counts a loop's exit once more than it can; a few negative counts are no reason to stop.
+# gcc's counts for a loop's exit can be negative; gcovr must not stop for these.
 gcovr --root . --object-directory $build --exclude-unreachable-branches --gcov-ignore-parse-errors \
   --filter kernels/ --filter model/ --filter optim/ --filter data/ --exclude kernels/simt/tests/ \
   -j "$(nproc)" --json $build/coverage.json $build/kernels $build/model $build/optim $build/data >$build/gcovr.log 2>&1 || { tail -n 20 $build/gcovr.log >&2; exit 1; }

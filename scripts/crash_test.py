@@ -1,4 +1,4 @@
-"""The work of scripts/crash_test.sh: crash_test.py KILLS SEED BIN_DIR TABLE_FILE (empty: none)."""
+"""Does the work of scripts/crash_test.sh: crash_test.py KILLS SEED BIN_DIR TABLE_FILE (empty: none)."""
 import collections
 import datetime
 import json
@@ -15,7 +15,7 @@ import time
 import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-CLOCK = {"seconds", "tokens_per_second", "eval_seconds"}  # figures that a clock makes
+CLOCK = {"seconds", "tokens_per_second", "eval_seconds"}  # figures that depend on the clock
 SAVE_EVERY, EVAL_EVERY, KEEP = 2, 3, 2
 MODEL = {"architectures": ["RobertaForMaskedLM"], "model_type": "roberta", "vocab_size": 1000, "hidden_size": 64,
          "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 128, "max_position_embeddings": 130,
@@ -66,7 +66,7 @@ def temporaries(folder):
 
 
 def doing(run, lines_at_start):
-    """What the halted process was at, from what its folder shows."""
+    """The activity of the halted process, as its folder shows it."""
     for name in temporaries(run / "state"):
         return "removing an old state" if ".tmp-removed-" in name else "writing a state"
     for name in temporaries(run / "model"):
@@ -88,7 +88,7 @@ def doing(run, lines_at_start):
 
 
 def torn(run):
-    """What stands under its own name in a run folder and is not whole: at no moment may there be any."""
+    """The files and folders of a run that have their final name and are not whole. There must never be any."""
     found = []
 
     def look(folder, table):
@@ -179,7 +179,7 @@ def differences(whole, killed, steps):
     rows.append(("TensorBoard events, %d values" % len(events(whole)), events(whole) == events(killed)))
     state = [json.loads((r / ("state/step-%d/state.json" % steps)).read_text())["state"] for r in (whole, killed)]
     for s in state:
-        for key in ("seconds", "log_bytes", "events_file", "events_bytes"):  # figures of the clock have other lengths
+        for key in ("seconds", "log_bytes", "events_file", "events_bytes"):  # figures that depend on the clock vary in length
             s.pop(key)
     rows.append(("state.json", state[0] == state[1]))
     leftovers = [str(p.relative_to(killed)) for p in killed.rglob("*.tmp-*")] + \
@@ -187,7 +187,7 @@ def differences(whole, killed, steps):
     rows.append(("nothing left over" + "".join(": " + x for x in leftovers), not leftovers))
     states = set(os.listdir(killed / "state"))
     expected = {"step-%d" % (steps - i * SAVE_EVERY) for i in range(KEEP)}
-    best = "step-%d" % state[0]["best_step"]  # stays where it was saved
+    best = "step-%d" % state[0]["best_step"]  # kept in addition, whatever its step
     rows.append(("states kept: " + ", ".join(sorted(states)), states | {best} == expected | {best}))
     return rows
 
@@ -204,13 +204,13 @@ def main():
     work = pathlib.Path(tempfile.mkdtemp(prefix="encore_crash."))
     try:
         prepare(work, binaries)
-        # Each attempt gets a little further; a moment is drawn from the start of the program to a few steps on.
+        # Draws a moment between the start of the program and a few steps later, so that each attempt gets a little further.
         steps = max(24, 2 * kills)
         start = time.monotonic()
         must(command(work, binaries, work / "whole", steps))
         whole_seconds = time.monotonic() - start
         start = time.monotonic()
-        must(command(work, binaries, work / "whole", steps))  # done already: what it takes to start
+        must(command(work, binaries, work / "whole", steps))  # done already: measures the start-up time
         start_seconds = time.monotonic() - start
         step_seconds = max(1e-4, (whole_seconds - start_seconds) / steps)
 
@@ -222,7 +222,7 @@ def main():
             attempts += 1
             lines = len(log_lines(run))
             left = steps - max([0] + [int(p.name[5:]) for p in (run / "state").glob("step-*") if p.name[5:].isdigit()])
-            # Not beyond the end: the steps that are left are shared out among the kills that are.
+            # Shares the remaining steps out among the remaining kills, so that no moment lies beyond the end.
             reach = start_seconds + step_seconds * min(6.0, 1.5 * left / (kills - done))
             with open(work / "err", "w") as err:
                 process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=err)
@@ -233,7 +233,7 @@ def main():
                     if process.returncode != 0:
                         sys.exit("crash_test: exit code %d on resuming (seed %d): %s" %
                                  (process.returncode, seed, (work / "err").read_text()))
-                    break  # it came to its end before all kills were given
+                    break  # the run ended before all kills were made
                 what = doing(run, lines)
                 process.kill()
                 process.wait()
@@ -241,7 +241,7 @@ def main():
             done += 1
             damage += ["after kill %d: %s" % (done, name) for name in torn(run)]
             if damage:
-                break  # what follows would only stumble over it
+                break  # later kills would only fail because of it
         rows = [("after each kill: what stands under its own name is whole" + "".join("; " + d for d in damage),
                  not damage)]
         if not damage:

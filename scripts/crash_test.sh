@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Kills a run again and again, resumes it each time, and compares what it ends with to a run that was left alone.
+# Kills a run again and again, resumes it each time, and compares its result with that of a run that was never killed.
 #
 #   scripts/crash_test.sh [--kills N] [--seed S] [--bin DIR] [--table FILE]
 #
 # --kills N      kill -9 at N random moments (50), each followed by --resume
-# --seed S       of the moments (taken from the clock, and printed)
-# --bin DIR      where dapt_train is (build/bin)
+# --seed S       draws the moments (default: from the clock, and printed)
+# --bin DIR      the folder of dapt_train (build/bin)
 # --table FILE   also writes the table there, with the machine and the date
 #
 # The run is a tiny model with a state every second step, an evaluation every third and --keep 2, so that many moments
-# fall into saves, evaluations and the removal of old states. Before each kill the process is halted (SIGSTOP) to see
-# what it was doing; after it, every state, model folder and JSON file under its own name must be whole. Equal must be,
-# to the bit: weights, both Adam moments, model/best and model/last, every figure of log.jsonl and of the TensorBoard
-# file but those of the clock. Exit code 0 only then.
+# fall into saves, evaluations and the removal of old states. Before each kill, SIGSTOP halts the process to see what it
+# is doing; after it, every state, model folder and JSON file under its final name must be whole. At the end, weights,
+# both Adam moments, model/best and model/last, and every figure of log.jsonl and of the TensorBoard file but those of
+# the clock must be equal to the bit. Exit code 0 only then.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 kills=50 seed= bin=build/bin table=

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # The demonstration: continues the pretraining of the bundled base model on Gene Ontology definitions, then fine-tunes
-# with few labels from the base and from the adapted model, and prints what that changed.
+# with few labels from the base and from the adapted model, and prints a table of the differences.
 #
 #   scripts/demo.sh [--model DIR]     DIR: the base model, models/encore-mini unless given
 #
-# First run: installs what the build needs (scripts/setup.sh), builds, and fetches three Debian packages of text. Later
-# runs find all that done. Then under five minutes on two cores. Everything a run makes lies in a fresh runs/demo-N; the
-# packages and the tokenized text lie in build/demo. docs/demo.md says how task, labels and settings were chosen.
+# The first run installs what the build needs (scripts/setup.sh), builds, and fetches three Debian packages of text; later
+# runs skip that. The rest takes under five minutes on two cores. A run writes into a fresh runs/demo-N; the packages and
+# the tokenized text lie in build/demo. docs/demo.md says how task, labels and settings were chosen.
 #
-# Exit codes: 0 the adapted model won on both scores, 1 it did not, else that of the part that failed.
+# Exit codes: 0 the adapted model won on both scores, 1 it did not, else the code of the part that failed.
 set -euo pipefail
 started=$(pwd)
 cd "$(dirname "$0")/.."
@@ -35,7 +35,7 @@ mkdir -p "$cache"
 bin=build/bin
 export ENCORE_CACHE=$PWD/$cache/tokens
 
-# quietly NAME COMMAND...: output goes to a log, whose end is shown when the command fails.
+# quietly NAME COMMAND...: writes the output to a log, and shows its end when the command fails.
 quietly() {
   local log=$cache/$1.log code=0
   shift
@@ -63,7 +63,7 @@ out=runs/demo-$n
 say "Text: Gene Ontology definitions, held-out general glosses, computing entries ($out/data)"
 python3 scripts/demo_data.py --debs "$cache/debs" --output "$out/data" --task "$task" --labels "$labels"
 
-# measure MODEL NAME: held-out losses of a model, the same masks for every model.
+# measure MODEL NAME: the held-out losses of a model, with the same masks for every model.
 measure() {
   for text in domain general computing; do
     "$bin/mlm_eval" --model "$1" --data "$out/data/${text}_eval.txt" --json >"$out/$2_$text.json"

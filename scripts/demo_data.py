@@ -1,16 +1,16 @@
 """Prepares the texts of the demonstration: demo_data.py --debs DIR --output DIR [--task T] [--labels N].
 
 DIR of --debs holds the Debian packages r-bioc-go.db, dict-foldoc and wordnet-base, unpacked side by side
-(scripts/fetch_deb.sh PACKAGE DIR/PACKAGE). Written to --output, the same bytes for the same packages:
+(scripts/fetch_deb.sh PACKAGE DIR/PACKAGE). Writes to --output, the same bytes for the same packages:
 
-  domain_train.txt     Gene Ontology definitions, one a line: what the encoder is adapted to
+  domain_train.txt     Gene Ontology definitions, one a line: the text of the adaptation
   domain_eval.txt      definitions held out
   general_eval.txt     WordNet glosses that the base model never read (scripts/base_model/wordnet_split.py)
   computing_eval.txt   entries of the FOLDOC computing dictionary: another domain
   task/{train,dev,test}.jsonl   {"text", "label", "id"} with N labelled definitions a class for training
 
-The side that a definition falls on is a function of its text alone. No definition of dev, test or domain_eval stands in
-domain_train. The definitions of task/train do: unlabelled text of the domain is what adaptation may read."""
+The split of a definition is a function of its text alone. domain_train holds no definition of dev, test or domain_eval.
+It holds those of task/train, since adaptation may read the domain's text without labels."""
 
 import argparse
 import collections
@@ -35,7 +35,7 @@ SHARES = (("test", 80), ("dev", 40), ("eval", 20))
 CAPS = {"test": 1000, "dev": 500}
 OTHER_EVAL_DOCUMENTS = {"general": 2500, "computing": 400}
 
-# Labels of a task: terms of the ontology. A definition takes part when exactly one of them is it or above it by is_a.
+# Labels of a task: terms of the ontology. A task uses a definition if exactly one label is its term or an is_a ancestor.
 TASKS = {
     "namespace": ("biological_process", "molecular_function", "cellular_component"),
     "process": ("metabolic process", "developmental process", "localization", "response to stimulus",
@@ -60,7 +60,7 @@ def side(text):
 
 
 def read_go(path):
-  """[(go_id, definition)] without obsolete terms and repeated definitions, and {go_id: names of it and all above}."""
+  """[(go_id, definition)] without obsolete terms and repeated definitions, and {go_id: names of it and its ancestors}."""
   database = sqlite3.connect("file:%s?mode=ro" % path, uri=True)
   terms = {row[0]: row[1:] for row in database.execute(
       "SELECT _id, go_id, term, definition FROM go_term WHERE ontology IN ('BP', 'MF', 'CC') "

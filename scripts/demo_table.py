@@ -1,4 +1,4 @@
-"""The result of scripts/demo.sh as one table: demo_table.py RUN, or demo_table.py --losses RUN NAME for one model's losses.
+"""Prints the result of scripts/demo.sh as a table: demo_table.py RUN, or demo_table.py --losses RUN NAME for one model.
 
 Reads RUN/{base,adapted}_{domain,general,computing}.json (mlm_eval --json) and RUN/finetune_{base,adapted}/results.json,
 writes RUN/table.md. Exit code 1 if the adapted model did not win: lower loss on the domain, and a macro-F1 on test that

@@ -3,7 +3,7 @@
 # under an hour on two cores). Exit code 0 only if every fault is caught.
 #   scripts/fault_matrix.sh [--all-gates] [--only REGEX] [--minutes N] [--jobs N] [--markdown FILE]
 #     --all-gates   run every gate on every fault, not only up to the first that catches it
-#     --minutes     begin no further fault after this long; those planted are spread over all kernels
+#     --minutes     plant no further fault after this time; the planted ones are spread over all kernels
 set -euo pipefail
 cd "$(dirname "$0")/.."
 log=$(mktemp)

@@ -4,8 +4,8 @@
 #   scripts/fetch_deb.sh PACKAGE DEST
 #
 # Downloads PACKAGE (the version that apt would install) and unpacks its files under DEST
-# (DEST/usr/...). Nothing is installed and no root rights are needed. A second call for the same
-# DEST does nothing and needs no network: DEST/.fetched-PACKAGE holds the version unpacked there.
+# (DEST/usr/...). Installs nothing and needs no root rights. A second call for the same DEST does
+# nothing and needs no network: DEST/.fetched-PACKAGE holds the version unpacked there.
 # Exit codes: 0 done, 2 wrong use or unknown package, 69 download failed, 74 unpacking failed.
 set -eu
 
@@ -53,7 +53,7 @@ download() {
     download "$package" >log 2>&1)
 }
 if ! download; then
-  # Old lists name versions that the mirror dropped: renew them once, where that is allowed.
+  # Old lists name versions that the mirror has dropped: renews them once, if that is permitted.
   [ "$(id -u)" -ne 0 ] || apt-get -qq update >/dev/null 2>&1 || true
   download || die 69 "cannot download '$package': $(grep '^E:' "$work/log" | head -n 1)"
 fi

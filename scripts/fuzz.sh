@@ -2,10 +2,10 @@
 # Fuzzes the parsers: builds the targets of tests/fuzz with clang's libFuzzer, AddressSanitizer (leaks too) and
 # UndefinedBehaviorSanitizer into build-fuzz, runs each for a while and prints a table.
 #
-#   scripts/fuzz.sh [--seconds N] [--jobs N] [NAME...]     120 seconds, 2 at a time, all targets unless told otherwise
+#   scripts/fuzz.sh [--seconds N] [--jobs N] [NAME...]     defaults: 120 seconds, 2 at a time, all targets
 #
 # A finding is a crash, a leak, a sanitizer's report, an exception other than Error, an input that takes more than ten
-# seconds of processor time or 2 GiB. Its input lies in build-fuzz/findings/NAME: mend the parser, and copy the file to
+# seconds of processor time or 2 GiB. Its input lies in build-fuzz/findings/NAME: fix the parser, and copy the file to
 # tests/fuzz/corpus/NAME/found-WHAT, where the ordinary tests run it from then on.
 # Needs clang-14, libclang-rt-14-dev and libomp-14-dev; without them it says so and does nothing.
 # Exit codes: 0 no finding, 1 findings, 2 wrong use, else the build's.
@@ -42,19 +42,19 @@ mkdir -p build-fuzz
 { cmake --preset fuzz && cmake --build --preset fuzz -j "$(nproc)" --target "${names[@]/%/_fuzz}"; } >"$log" 2>&1 ||
   { code=$?; tail -n 30 "$log" >&2; exit "$code"; }
 
-# fuzz_one NAME: one target; its exit code is libFuzzer's.
+# fuzz_one NAME: runs one target and returns libFuzzer's exit code.
 fuzz_one() {
   local name=$1 work=build-fuzz/corpus/$1 found=build-fuzz/findings/$1 flags=() code=0 input
   rm -rf "$work" "$found"
   mkdir -p "$work" "$found"
   [ ! -f "tests/fuzz/$name.dict" ] || flags+=("-dict=tests/fuzz/$name.dict")
-  # One thread: a target must do the same with the same input. Spinning at barriers would only cost.
+  # One thread: a target must do the same with the same input, and threads would only spin at barriers.
   OMP_NUM_THREADS=1 UBSAN_OPTIONS=print_stacktrace=1 ASAN_OPTIONS=detect_leaks=1 \
     "build-fuzz/tests/${name}_fuzz" "$work" "tests/fuzz/corpus/$name" "${flags[@]}" -max_total_time="$seconds" \
     -timeout=120 -report_slow_units=10 -rss_limit_mb=2048 -malloc_limit_mb=2048 -max_len=8192 -print_final_stats=1 -artifact_prefix="$found/" \
     >"build-fuzz/$name.log" 2>&1 || code=$?
-  # libFuzzer goes by the clock, and the machine may have had other things to do: what seemed slow is run again by
-  # itself with ten seconds of processor time, and is no finding if that is enough.
+  # libFuzzer measures wall-clock time, and the machine may have been busy: an input that seemed slow runs again alone,
+  # with ten seconds of processor time, and is no finding if that is enough.
   for input in "$found"/slow-unit-* "$found"/timeout-*; do
     [ -f "$input" ] || continue
     if (ulimit -t 10 && exec "build-fuzz/tests/${name}_fuzz" "$input") >>"build-fuzz/$name.log" 2>&1; then
@@ -74,7 +74,7 @@ for name in "${names[@]}"; do
 done
 wait
 
-# stat NAME WHAT: a number of libFuzzer's summary.
+# stat NAME WHAT: prints a number of libFuzzer's summary.
 stat() { sed -n "s/^stat::$2: *//p" "build-fuzz/$1.log" | tail -n 1; }
 printf '| %-14s | %10s | %7s | %8s | %9s | %6s | %8s |\n' target executions 'exec/s' coverage features 'inputs' findings
 printf '|%s|%s|%s|%s|%s|%s|%s|\n' ---------------- -----------: --------: ---------: ----------: -------: ---------:

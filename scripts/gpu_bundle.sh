@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Builds what is measured on a GPU box and packs it: programs, tests and benches for sm_80 and sm_90a with every shared
-# library that is neither CUDA's nor glibc's, a small corpus, a task, tokenizers, the bundled model and the golden cases.
+# Builds and packs everything for a GPU box: programs, tests and benches for sm_80 and sm_90a with every shared library
+# that is neither CUDA's nor glibc's, a small corpus, a task, tokenizers, the bundled model and the golden cases.
 #
 #   scripts/gpu_bundle.sh             writes build/gpu-bundle.tar.xz, at most 30 MB
-#   scripts/gpu_bundle.sh --no-build  packs what lies in build-gpu
+#   scripts/gpu_bundle.sh --no-build  packs the present build-gpu
 #
-# There: tar xf gpu-bundle.tar.xz && gpu-bundle/scripts/gpu_check.sh. It needs a driver for CUDA 13 and a glibc as new
-# as this machine's; cuBLASLt comes from there. Needs nvcc here (else the bundle would have no GPU code: refused).
+# On the box: tar xf gpu-bundle.tar.xz && gpu-bundle/scripts/gpu_check.sh. The box needs a driver for CUDA 13, cuBLASLt
+# and a glibc as new as this machine's. This machine needs nvcc: a bundle without GPU code is refused.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 most=30000000
@@ -40,8 +40,8 @@ cp $from/tests/{kernels_on_device_test,cuda_conformance} "$to/build/tests/"
 cp $from/lib/libencore_cuda.so "$to/build/lib/"
 find "$to/build" -type f -exec strip --strip-unneeded {} +
 
-# Loaded from the program's ../lib: everything but glibc and what belongs to the driver or to CUDA. The C++ library too:
-# a box may have an older one.
+# Programs load these libraries from ../lib: all but glibc's and those of the driver or CUDA. The C++ library is among
+# them, since a box may have an older one.
 glibc='ld-linux|libc|libm|libdl|librt|libpthread|libresolv|libutil|libanl|libnsl'
 cuda='libcuda|libcudart|libcublas|libcublasLt|libcudnn|libnccl|libnvrtc|libnvToolsExt'
 libraries=$(find "$to/build" -type f -exec env LD_LIBRARY_PATH=/usr/local/cuda/lib64 ldd {} \; 2>/dev/null |
@@ -79,7 +79,7 @@ parts. One program: scripts/with_cuda.sh build/bin/dapt_train --device cuda ... 
 END
 
 say "packing $(du -sm "$to" | cut -f1) MiB"
-# A window that spans several programs: they share most of their code.
+# The window spans several programs, which share most of their code.
 tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -C "$stage" -cf - gpu-bundle |
   xz --x86 --lzma2=preset=6e,dict=128MiB >"$stage/packed"
 size=$(stat -c %s "$stage/packed")

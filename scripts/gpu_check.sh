@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Everything that is to be measured on a GPU, in one command of at most nine minutes, the most valuable first; in the
-# project's folder or in an unpacked bundle (scripts/gpu_bundle.sh). docs/gpu.md says what each part is for.
+# Runs all measurements on a GPU in at most nine minutes, the most valuable first; in the project's folder or in an
+# unpacked bundle (scripts/gpu_bundle.sh). docs/gpu.md says what each part is for.
 #
-#   scripts/gpu_check.sh                 on the GPU of this machine; without one the CPU's parts run, and what is missing
-#                                        for the others is said in one line each
+#   scripts/gpu_check.sh                 on the GPU of this machine; without one the CPU's parts run, and each of the
+#                                        others names in one line what it lacks
 #   scripts/gpu_check.sh --dry           the same script with the host executor in place of the card, on tiny shapes
 #   scripts/gpu_check.sh --only A,B      these parts
 #   scripts/gpu_check.sh --list          their names
-#   ... --seconds N                      of the whole (540); --out DIR: for the results ($OUT, else bench/results)
+#   ... --seconds N                      time limit of the whole (540)
+#   ... --out DIR                        folder of the results ($OUT, else bench/results)
 #
-# Every part has a time limit of its own and is reported even when another fails. One JSON and one table are written. Exit
-# status 1 if a part failed or ran out of time; parts that are skipped, each with its reason, do not count.
+# Every part has its own time limit and is reported even when another fails. Writes one JSON and one table. Exit status 1
+# if a part failed or ran out of time; skipped parts, each reported with its reason, do not count.
 # shellcheck disable=SC2046,SC2086  # flags that may be absent are words of their own
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -56,7 +57,7 @@ need_torch() {
   [ "$device" = cuda ] || [ "$mode" = dry ] || skip "PyTorch is measured on a GPU alone"
 }
 tiny() { [ "$device" != cuda ]; }
-# bf16 where the device multiplies it: every card and the host executor, not every processor.
+# bf16 if the device multiplies it: every card and the host executor do, not every processor.
 native_bf16() { [ "$device" != cpu ] || { [ "${ENCORE_ISA-}" != avx2 ] && grep -q avx512_bf16 /proc/cpuinfo; }; }
 dtype() { if native_bf16; then echo bf16; else echo fp32; fi; }
 with_cuda() { scripts/with_cuda.sh "$@"; }
@@ -88,7 +89,7 @@ part_conformance() {
   esac
 }
 
-# kernels_of FILTER: one process for each op, because after an illegal access nothing else of a process runs on a card.
+# kernels_of FILTER: one process for each op, because after an illegal access a process can run nothing more on a card.
 kernels_of() {
   local log=$work/kernels.$BASHPID rc
   scripts/with_cuda.sh $tests/kernels_on_device_test --gtest_brief=1 --gtest_filter="$1" >"$log" 2>&1
@@ -109,7 +110,7 @@ part_kernels() {
     elif [ $op = Matmul ]; then echo 'Shapes/MatmulTest.*/5'
     else echo "Random/$op*"; fi
   done >"$work/kernel_filters"
-  # What matches none of these names: ops of later days are not forgotten.
+  # The tests that match none of these names, so that new ops are not forgotten.
   if tiny; then echo '*Collectives*'; else echo "-*${ops// /*:*}*"; fi >>"$work/kernel_filters"
   xargs <"$work/kernel_filters" -P $jobs -I{} bash -c 'kernels_of "{}" || exit 1'
 }
@@ -150,8 +151,8 @@ part_step_more() {
   step base 128 32 0.1 off || failed=1
   return $failed
 }
-# Where the time of a step goes, and whether the host keeps the card waiting: random batches, then real text through
-# tokenizer, masking and packing.
+# Measures the time of a step by op, and how long the card waits for the host: on random batches, then on real text
+# through tokenizer, masking and packing.
 part_busy() {
   local shape="--shape base --length 512 --sequences 32 --steps 6" model=$work/base
   local run="--max-steps 24 --batch-sequences 32 --tokens-per-batch 16384"
@@ -169,7 +170,8 @@ part_busy() {
   with_cuda $bin/dapt_train --model "$model" --train examples/gene_ontology/train.txt --output "$work/busy" $run \
     --eval-every 1000 --save-minutes 0 --device "$(program_device)" --profile | sed -n '/^profile of/,$p'
   [ "${PIPESTATUS[0]}" -eq 0 ] || return 1
-  # The same run recorded and unwatched: tokens/s with tokenizer, masking and packing in it, to hold against step_more's.
+  # The same run with a graph and without the profiler: tokens/s with tokenizer, masking and packing, to compare with
+  # step_more's.
   tiny || run="--max-steps 90 --batch-sequences 32 --tokens-per-batch 16384"
   with_cuda $bin/dapt_train --model "$model" --train examples/gene_ontology/train.txt --output "$work/unwatched" $run \
     --eval-every 1000 --save-minutes 0 --device "$(program_device)" >"$work/unwatched.log" 2>&1 ||
@@ -215,7 +217,7 @@ part_peer_ops() {
     $(tiny && echo --tiny)
 }
 
-# Where programs run what the host executor would take minutes for.
+# The device for work that would take the host executor minutes.
 program_device() { [ "$device" = cuda ] && echo cuda || echo cpu; }
 
 part_dapt() {
@@ -267,7 +269,7 @@ part_sanitizer() {
   return $failed
 }
 
-# --- one part, by itself (how the loop below starts each under its time limit) ----------------------------------------
+# --- one part alone; the loop below starts each part this way under its time limit ------------------------------------
 if [ -n "$part" ]; then
   device=${ENCORE_CHECK_DEVICE:?} work=${ENCORE_CHECK_WORK:?} mode=${ENCORE_CHECK_MODE:?}
   "part_$part"
@@ -326,7 +328,7 @@ for name in $all; do
   printf '%s\t%s\t%s\t%s\n' "$name" "$result" "$took" "$limit" >>"$work/parts.tsv"
   printf '%-12s %-11s %6s s  %s\n' "$name" "$result" "$took" "$([ "$rc" -eq 77 ] && tail -1 "$log" | sed 's/^skipped: //')"
   if [ $rc -ne 0 ] && [ $rc -ne 77 ]; then tail -n 25 "$log" | sed 's/^/    /'; fi
-  # Rewritten after every part: a machine that is taken away leaves what there was.
+  # Rewritten after every part, so that a box that goes away leaves the results so far.
   command -v "$python" >/dev/null &&
     "$python" bench/gpu/report.py "$work" "$out" "$mode" "$device" >"$work/report.txt" 2>&1
 done

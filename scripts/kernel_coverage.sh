@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lines of the .cu and .cuh of kernels/cuda that no test on the host executor reaches, from gcov: prints them and fails if there are any.
+# Prints the lines of kernels/cuda's .cu and .cuh that no test on the host executor reaches (gcov); fails if there are any.
 #   scripts/kernel_coverage.sh [gtest filter]
 set -euo pipefail
 cd "$(dirname "$0")/.."

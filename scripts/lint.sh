@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The linter (clang-tidy 14, .clang-tidy) over the given sources, or over those that differ from the main branch's last
-# commit. Needs a configured release build (build/compile_commands.json).
+# Runs the linter (clang-tidy 14, .clang-tidy) over the given sources, or over those with uncommitted changes. Needs a
+# configured release build (build/compile_commands.json).
 set -eu
 cd "$(dirname "$0")/.."
 command -v clang-tidy-14 >/dev/null || { echo "skipped: clang-tidy-14 is not installed (scripts/setup.sh)"; exit 0; }

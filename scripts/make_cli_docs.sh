@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# docs/cli.md: what --help of every program prints, on one page.
+# Makes docs/cli.md: the --help of every program on one page.
 #
 #   scripts/make_cli_docs.sh [BIN_DIR]            writes docs/cli.md from the programs of BIN_DIR (build/bin)
-#   scripts/make_cli_docs.sh --check [BIN_DIR]    writes nothing; exit code 1 and the difference when it is not current
+#   scripts/make_cli_docs.sh --check [BIN_DIR]    writes nothing; prints the difference and exits with 1 if it is stale
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 page=$root/docs/cli.md
@@ -11,7 +11,7 @@ if [ "${1-}" = --check ]; then check=yes; shift; fi
 bin=${1:-$root/build/bin}
 [ $# -le 1 ] && [ -d "$bin" ] || { echo "usage: make_cli_docs.sh [--check] [BIN_DIR] (a folder with the programs)" >&2; exit 2; }
 
-# In the order in which a person meets them; a program that is not named here comes last.
+# In the order in which users meet them; a program that is not listed here goes to the end.
 first="dapt_train tapt_train finetune report mlm_eval predict fill_mask embed tokenize train_tokenizer init_model trace"
 programs=$first
 for source in "$root"/apps/*.cpp; do

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Compiles every .cu of kernels/cuda and its folders (or the files named) for sm_80 and sm_90a and reads what ptxas says:
-# a spill, an ignored setmaxnreg, a serialised wgmma, or more registers than bench/ptxas.json records fails. So do wgmma
-# products of a loop that share registers (scripts/wgmma_operands.py), where there is a disassembler.
-#   scripts/ptxas_gate.sh [--record] [FILE.cu ...]     --record: write bench/ptxas.json afresh for these files
+# Compiles every .cu of kernels/cuda and its folders (or the given files) for sm_80 and sm_90a and reads ptxas's report.
+# Fails on a spill, an ignored setmaxnreg, a serialised wgmma, or more registers than bench/ptxas.json records; if there
+# is a disassembler, also on wgmma products of a loop that share registers (scripts/wgmma_operands.py).
+#   scripts/ptxas_gate.sh [--record] [FILE.cu ...]     --record: rewrite bench/ptxas.json for these files
 # NVDISASM names the disassembler if it is neither on PATH nor beside nvcc (PyPI has it as nvidia-cuda-nvdisasm).
 set -euo pipefail
 cd "$(dirname "$0")/.."

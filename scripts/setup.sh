@@ -1,11 +1,11 @@
 #!/bin/sh
 # Installs the Debian packages that Encore needs to build, test and run its demo.
 #
-#   scripts/setup.sh            installs what is missing; silent, and without network, when nothing is
+#   scripts/setup.sh            installs what is missing; silent and without network if nothing is
 #   scripts/setup.sh --list     prints the packages
 #   scripts/setup.sh --check    installs nothing; exit code 1 and a list when something is missing
 #
-# For Debian 12 and its relatives. Root rights are used only to install (through sudo when it is there).
+# For Debian 12 and its relatives. Uses root rights only to install (through sudo if present).
 # Exit codes: 0 all there, 1 missing (--check), 2 wrong use or no right to install, 69 apt failed.
 set -eu
 
@@ -14,7 +14,7 @@ nlohmann-json3-dev libsimdjson-dev libpcre2-dev libzstd-dev zlib1g-dev libboost-
 libopenmpi-dev openmpi-bin"
 test="libgtest-dev libbenchmark-dev python3 zstd gzip git"
 demo="sqlite3 ca-certificates"
-# The pinned formatter and linter: nice to have, since nothing is built with them.
+# The pinned formatter and linter: optional, since no build needs them.
 lint="clang-format-14 clang-tidy-14"
 
 say() {
@@ -28,7 +28,7 @@ die() {
   exit "$code"
 }
 
-# Names of the packages among the arguments that are not installed.
+# Prints those of the given packages that are not installed.
 missing_of() {
   dpkg-query -W -f='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null |
     awk '$1 == "installed" { print $2 }' >"$installed"
@@ -69,7 +69,7 @@ if [ "$mode" = check ]; then
   say "missing: $needed$wanted"
   exit 1
 fi
-# The linters alone are no reason to ask for root rights.
+# Does not ask for root rights if only the linters are missing.
 if [ -z "$needed" ] && { [ -z "$wanted" ] || [ "$(id -u)" -ne 0 ]; }; then
   exit 0
 fi
@@ -89,7 +89,7 @@ say "installing: $needed$wanted"
 refreshed=no
 run_apt update && refreshed=yes
 
-# Another release may lack the pinned linters; the build must not stop for that.
+# Another release may lack the pinned linters; the build does not need them.
 optional=
 for package in $wanted; do
   if apt-cache show "$package" >/dev/null 2>&1; then

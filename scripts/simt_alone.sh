@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The host executor stands alone: its folder, copied to an empty place, builds there and passes its own tests.
+# Checks that the host executor is self-contained: its folder, copied elsewhere, builds and passes its own tests.
 #   scripts/simt_alone.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that must hold before a change lands: format, layers, unit tests, sanitizers, a short end-to-end job.
+# All checks that must pass before a change lands: format, layers, unit tests, sanitizers, a short end-to-end job.
 #
 #   scripts/test.sh            all of it; ends with a table of where the time went
 #   scripts/test.sh --quick    the release build and its tests
@@ -108,7 +108,7 @@ build() {
   cmake --preset "$preset" && cmake --build --preset "$preset" -j "$jobs" ${1:+--target "$@"}
 }
 
-# The core tests under AddressSanitizer and UndefinedBehaviorSanitizer. Leaks are looked for too.
+# The core tests under AddressSanitizer (with leaks) and UndefinedBehaviorSanitizer.
 asan_tests() { ctest --preset asan -j "$jobs" -LE slow; }
 
 # Data path, tokenizer, token cache, trainer and ranks (as threads of one process, and over MPI) under ThreadSanitizer.

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Do products of one loop share the registers of their A operand? ptxas 13.0 has given those of an operand that a loop
-keeps to another operand of the loop: wrong results, and not a word.
+"""Finds products of one loop that share the registers of their A operand. ptxas 13.0 has given the registers of an
+operand that a loop keeps to another operand of the loop: wrong results, without a warning.
 
     nvdisasm -c KERNELS.cubin | wgmma_operands.py      a line for each kernel with products; exit code 1 if some share
 
-In the loop with the most products (HGMMA) of a kernel, each that takes A from registers must have its own: the kernels'
-loops have no two products of one operand.
+In the loop with the most products (HGMMA) of a kernel, each product that takes A from registers must have its own: no
+two products of these loops have the same A.
 """
 import re
 import subprocess

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Runs a command with the CUDA libraries of this machine on the library path, wherever they lie: in the Python environment
-# (PyTorch brings them as packages) or in a toolkit.
+# Runs a command with this machine's CUDA libraries on the library path, from the Python environment (PyTorch brings them
+# as packages) or from a toolkit.
 #
 #   scripts/with_cuda.sh COMMAND...
-#   scripts/with_cuda.sh --which      one line for each library: where it is, or that it is missing and what then lacks
+#   scripts/with_cuda.sh --which      one line for each library: its place, or that it is missing and what needs it
 set -u
 
 wanted="libcublasLt.so.13 libcudnn.so.9 libnccl.so.2"
@@ -15,7 +15,7 @@ needed_by() {
   esac
 }
 
-# The folders that may hold them, likeliest first.
+# The folders to search, likeliest first.
 folders() {
   command -v python3 >/dev/null && python3 - <<'END' 2>/dev/null
 import glob, importlib.util

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every program on a tiny model, as a user runs them, and every refusal: tests/end_to_end.sh BIN_DIR
 #
-# Its parts lie in tests/end_to_end/, one subject each, and build on what the part before them left in the work folder.
+# Its parts are in tests/end_to_end/, one subject each, and use the files that earlier parts left in the work folder.
 # Works in a temporary folder, without network. Prints one line a check; exit code 0 only if all of them held.
 set -u
 [ $# -eq 1 ] && [ -x "$1/dapt_train" ] || { echo "usage: tests/end_to_end.sh BIN_DIR (a folder with dapt_train)" >&2; exit 2; }
@@ -18,7 +18,7 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM
 cd "$work" || exit 1
 export ENCORE_CACHE=$work/cache
-# Waiting threads that spin make everything slow where other programs use the same cores.
+# Spinning threads slow everything down when other programs use the same cores.
 export OMP_WAIT_POLICY=passive
 
 good=0

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# What a run survives: losses that are not finite, disks that fail, damaged files, too little memory.
+# Runs survive losses that are not finite, failing disks, damaged files and too little memory.
 #
 #   tests/survival.sh BIN_DIR
 #
-# Works in a temporary folder. Parts that need to mount a file system, or a memory cgroup, say "skipped" where that is
+# Works in a temporary folder. Parts that need to mount a file system or make a memory cgroup say "skipped" if that is
 # not permitted. Prints one line a check; exit code 0 only if all of them held.
 #
-# Seen to fail when a fault is planted, one at a time:
+# Checks that failed when a fault was planted, one at a time:
 #   checksums are not compared (state_file.cpp, checksums.cpp)    "a flipped bit", "two damaged states", "model/best"
-#   a loss that is not finite is taken (Trainer::fault)           the first, and "three steps in a row", "are counted"
+#   a loss that is not finite is accepted (Trainer::fault)        the first, and "three steps in a row", "are counted"
 #   --keep removes the newest states instead of the oldest        "two damaged states", "--resume-from", and the crash test
-#   files are written in place, without rename                    nothing here: scripts/crash_test.sh --kills 50 does,
+#   files are written in place, without rename                    none here; scripts/crash_test.sh --kills 50 fails,
 #                                                                 at a kill that leaves a folder half written
-# Without fsync alone nothing fails: what a killed process wrote is still in the page cache; only a power cut would tell.
+# A missing fsync fails no check: the page cache keeps what a killed process wrote; only a power cut would show it.
 set -u
 [ $# -eq 1 ] && [ -x "$1/dapt_train" ] || { echo "usage: tests/survival.sh BIN_DIR (a folder with dapt_train)" >&2; exit 2; }
 bin=$(cd "$1" && pwd)
@@ -43,7 +43,7 @@ holds() {
     tail -n 5 "$work/err" "$work/out"
   fi
 }
-# ends CODE NAME PATTERN COMMAND...: that exit code, one line on standard error, PATTERN in it.
+# ends CODE NAME PATTERN COMMAND...: the command must end with CODE and one line on standard error with PATTERN in it.
 ends() {
   local want=$1 name=$2 pattern=$3 code=0
   shift 3
@@ -58,7 +58,7 @@ judge() {
   else ok "$name"; fi
 }
 py() { python3 - "$@"; }
-# until_file FILE PATTERN: waits until the file holds it, at most 20 s.
+# until_file FILE PATTERN: waits until the file contains PATTERN, at most 20 s.
 until_file() {
   for _ in $(seq 2000); do
     grep -qE -- "$2" "$1" 2>/dev/null && return 0
@@ -90,7 +90,7 @@ base=("$bin/dapt_train" --train train.txt --eval eval.txt --seq-length 64 --lr 2
 run=("${base[@]}" --model tiny --batch-sequences 16 --eval-every 20)
 
 # ------------------------------------------------------------------------------------------------ not finite
-# poison FOLDER TENSOR FIRST LAST: NaN in these rows of a copy of the tiny model.
+# poison FOLDER TENSOR FIRST LAST: copies the tiny model and writes NaN into these rows.
 poison() { cp -r tiny "$1" && py "$@" <<'P'
 import json, struct, sys
 path, name, first, last = sys.argv[1] + "/model.safetensors", sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
@@ -103,7 +103,7 @@ data[at + first * row:at + last * row] = struct.pack("<f", float("nan")) * ((las
 open(path, "wb").write(data)
 P
 }
-# Position 110 is reached by texts of more than 108 tokens alone: a few batches are hit, the others are not.
+# Only texts of more than 108 tokens reach position 110, so NaN appears in a few batches.
 poison hurt roberta.embeddings.position_embeddings.weight 110 111
 awk 'length($0) < 150' train.txt | head -n 300 >short.txt
 long=$(awk 'length($0) < 150' train.txt | tail -n 5 | tr '\n' ' ')
@@ -123,7 +123,7 @@ assert [r["step"] for r in rows] == list(range(1, 37))
 out = [r["step"] for r in rows if r["loss"] is None]
 assert len(out) == 3 and rows[-1]["skipped"] == 3 and rows[0]["skipped"] <= 1, (out, rows[-1])
 assert rows[-1]["loss"] < rows[0]["loss"] - 0.5
-# The schedule goes on: linear to 0 whatever was left out.
+# Skipped steps still advance the schedule: linear to 0 in spite of them.
 assert rows[-1]["lr"] < rows[10]["lr"] / 5
 P
 at=$(py <<'P'
@@ -181,7 +181,7 @@ started() {
   pid=$!
   for _ in $(seq 2000); do [ -e "$output/state/step-10/state.json" ] && return; sleep 0.01; done
 }
-# At once: rm alone can be overtaken by a save, and leave a folder that never went.
+# Renames first, which is instant: a save may overtake rm alone, and the folder would never have been gone.
 vanish() { mv "$1" "$1.away" && rm -rf "$1.away"; }
 finished() { local code=0; wait "$pid" || code=$?; judge "$1" "$2" "$3" "$code"; }
 
@@ -219,7 +219,7 @@ if mount -t tmpfs -o size=9m none full 2>/dev/null; then
   finished 0 "full disk, continue: to the end" ''
   holds "full disk, continue: nothing is lost" same_run whole full/run
 
-  # A folder that became read-only: a read-only file system over state/, while the log stays open.
+  # A folder that becomes read-only: mounts a read-only file system over state/ while the log stays open.
   started readonly
   if mount -t tmpfs -o ro none readonly/state; then
     mounts+=("$work/readonly/state")
@@ -267,7 +267,7 @@ ends 2 "a torn tokenizer in model/last" 'hit/model/last/tokenizer.json' "$bin/ml
 
 # ------------------------------------------------------------------------------------------------ memory
 big=("${base[@]}" --model tiny --batch-sequences 8192 --tokens-per-batch 1000000 --max-steps 2 --epochs 0 --mode full)
-# within NAME SOURCE WRAPPER...: under that limit the run is refused with the largest --tokens-per-batch, which works.
+# within NAME SOURCE WRAPPER...: under WRAPPER's limit the run is refused, and the --tokens-per-batch it offers works.
 within() {
   local name=$1 source=$2 fits
   shift 2

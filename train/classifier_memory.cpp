@@ -14,7 +14,7 @@ namespace {
 
 constexpr int64_t kMostRowsWalked = int64_t(2) << 20;  // rows: about a second
 
-// What scoring asks for: its largest micro-batch, and how many there are.
+// Adds the largest micro-batch of scoring, and the number of them.
 void add_scoring(const ClassificationSet& set, int64_t budget, LargestStep& largest) {
   const auto pieces = cut_by_tokens(set, rows_by_length(set), budget);
   for (const Rows& piece : pieces) largest.tokens = std::max(largest.tokens, count_tokens(set, piece));
@@ -27,7 +27,7 @@ LargestStep largest_training_step(const FinetuneSpec& spec, const Classification
   options.tokens_per_batch = budget;
   LargestStep largest;
   if (train.size() * options.epochs * spec.seeds > kMostRowsWalked) {
-    // The longest rows might meet in one batch.
+    // The worst case: the longest rows meet in one batch.
     Rows rows = rows_by_length(train);
     rows.erase(rows.begin(), rows.end() - std::min<int64_t>(options.batch_size, train.size()));
     const auto pieces = cut_by_tokens(train, rows, budget);
@@ -78,7 +78,7 @@ ClassifierMemory plan_finetune(const FinetuneSpec& spec, const Device& device, c
     return memory;
   };
   const MemoryRoom room = memory_room(comm.local_size(), device.threads, weight_file_bytes(spec.model_dir));
-  comm.barrier();  // nobody takes memory before all have looked
+  comm.barrier();  // no rank allocates before all have measured the room
   check_memory([&](int64_t budget) { return plan(budget).plan; }, spec.batches.tokens_per_batch, longest, before, room,
                *device.backend);
   return plan(spec.batches.tokens_per_batch);

@@ -1,4 +1,4 @@
-// The memory of finetune and predict, worked out and compared with what there is before it is allocated.
+// Plans the memory of finetune and predict, and refuses a plan that does not fit before anything is allocated.
 #pragma once
 
 #include "train/device.h"
@@ -12,9 +12,8 @@ struct ClassifierMemory {
   MemoryPlan plan;
 };
 
-// Walks the order of all seeds and epochs for the largest micro-batch; where that is very long, what the flags allow.
-// Throws Error in one line when the plan does not fit (train/memory_limit.h).
-// Every rank calls it.
+// Finds the largest micro-batch by walking all seeds and epochs; for a very long run it takes the bound that the flags
+// give. Throws Error in one line when the plan does not fit (train/memory_limit.h). Every rank calls it.
 ClassifierMemory plan_finetune(const FinetuneSpec&, const Device&, const LabelledData&, Communicator&);
 ClassifierMemory plan_predict(const EncoderConfig&, const std::string& model_dir, const Device&,
                               const ClassificationSet&, int64_t tokens_per_batch);

@@ -10,7 +10,7 @@
 
 namespace encore {
 
-// What a user asks for.
+// The user's choice.
 struct DeviceSpec {
   std::string device = "auto";  // "auto", "cpu", "cuda", "simt" (kernels/backend_factory.h)
   std::string dtype = "auto";   // "auto", "bf16", "fp32"
@@ -22,13 +22,13 @@ struct Device {
   std::unique_ptr<Backend> backend;
   DType dtype = DType::kF32;  // of activations
   int threads = 1;
-  int local_ranks = 1;              // that share this machine
+  int local_ranks = 1;              // ranks on this machine
   std::string description() const;  // "cpu: ..., bf16 activations"
 };
 
-// threads: what this process may use where the spec says 0 (0: all cores of its affinity mask).
-// local_rank, local_ranks: of this process on its machine; each rank takes a card of its own.
-// Throws Error where the device is not usable or does not multiply bf16 that was asked for.
+// threads: worker threads if the spec says 0 (0: all cores of the affinity mask).
+// local_rank, local_ranks: this process's rank on its machine, and the ranks there; each rank takes its own card.
+// Throws Error if the device is not usable, or if the spec asks for bf16 and the device does not multiply it.
 Device open_device(const DeviceSpec&, int threads = 0, int local_rank = 0, int local_ranks = 1);
 
 // Throws Error when the tokenizer yields ids that the model's vocabulary lacks.

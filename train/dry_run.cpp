@@ -23,7 +23,7 @@ namespace encore {
 namespace {
 
 constexpr int kMeasuredSteps = 5;
-constexpr double kLongStep = 20;  // seconds: in a step as long as this the first one's kernels weigh little
+constexpr double kLongStep = 20;  // seconds: making kernels is a small part of a first step as long as this
 
 template <class F>
 double seconds_of(const F& work) {
@@ -62,7 +62,7 @@ void measure_steps(const DryRun& run, Rehearsal& r) {
     r.measured_tokens += result.tokens;
     return seconds;
   };
-  // A run of a few steps pays for its kernels in what is measured.
+  // A short run has no warm-up: its measured steps make the kernels.
   if (run.trainer.steps() > kMeasuredSteps) {
     const double seconds = one();
     std::array<int64_t, 1> is_long{seconds >= kLongStep};
@@ -83,7 +83,7 @@ void measure_steps(const DryRun& run, Rehearsal& r) {
   }
 }
 
-// Bytes a second into a file without a name in `folder`, flushed to the disk; 0: it cannot be done there.
+// Bytes a second into a nameless file in `folder`, flushed to the disk; 0: the file system has no such files.
 double write_rate(const std::string& folder, const std::vector<float>& content) {
   const int fd = ::open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
   if (fd < 0) return 0;

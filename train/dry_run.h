@@ -1,4 +1,4 @@
-// --dry-run: how long a run will take, by a few of its own steps. Nothing is kept of them.
+// --dry-run estimates the time of a run from a few of its own steps, whose results are discarded.
 #pragma once
 
 #include <string>
@@ -12,11 +12,11 @@
 
 namespace encore {
 
-// What was measured, and what a run consists of.
+// The measurements, and the size of the run.
 struct Rehearsal {
-  double first_step = 0;        // seconds of the step before the measured ones, which makes its kernels; 0: none
+  double first_step = 0;        // seconds of the warm-up step, which makes the kernels; 0: none
   std::vector<double> steps;    // seconds of each measured step
-  int64_t measured_tokens = 0;  // of these, all ranks
+  int64_t measured_tokens = 0;  // tokens of these steps, all ranks
   int64_t run_steps = 0;
   double run_tokens = 0;                     // of the whole run
   double first_eval = 0, repeated_eval = 0;  // seconds of the first evaluation and of any later one
@@ -27,7 +27,7 @@ struct Rehearsal {
 
 struct RunEstimate {
   double steps = 0, evaluations = 0, saving = 0;  // seconds
-  double saving_bytes = 0;                        // at most: each evaluation is taken to find a new best
+  double saving_bytes = 0;                        // an upper bound: every evaluation finds a new best
   int64_t saves = 0;                              // states, each with model/last
   double total() const { return steps + evaluations + saving; }
 };
@@ -41,10 +41,10 @@ struct DryRun {
   Communicator& comm;
   const TextBatchOptions& batches;
   const RunOptions& options;
-  std::string output;  // where the run would write; a fresh folder of runs/ when empty
+  std::string output;  // the run's output folder; empty: a fresh folder of runs/
 };
 
-// Measures and prints; all ranks call it together. The trainer and its model are of no use afterwards.
+// Measures and prints. Every rank calls it. The trainer and its model must not be used afterwards.
 void dry_run(const DryRun&);
 
 }  // namespace encore

@@ -31,7 +31,7 @@ void add_by_document(const std::vector<ExampleRef>& examples, const SequenceSet&
   }
 }
 
-// A document whose windows lie in batches of several ranks is counted once, with the sums of all.
+// Counts a document once, with the sums of all ranks, if its windows lie in the batches of several.
 void add_document_loss(const Documents& mine, Communicator& comm, EvalResult& result) {
   struct Entry {
     int64_t document;
@@ -52,7 +52,7 @@ void add_document_loss(const Documents& mine, Communicator& comm, EvalResult& re
   std::array<double, 1> loss{};
   std::array<int64_t, 1> documents{int64_t(all.size())};
   for (const auto& [document, sum] : all) loss[0] += sum.loss / double(sum.targets) / double(all.size());
-  // Rank 0 alone has gathered; to the zeros of the others its figures are added.
+  // Only rank 0 has the gathered sums; the others add zeros.
   comm.all_reduce_sum(std::span<double>(loss));
   comm.all_reduce_sum(std::span<int64_t>(documents));
   result.document_loss = loss[0];

@@ -11,13 +11,13 @@
 
 namespace encore {
 
-inline constexpr uint64_t kEvalSeed = 20200710;  // of the masks of every evaluation, unless a flag says otherwise
+inline constexpr uint64_t kEvalSeed = 20200710;  // of the evaluation masks, unless a flag overrides it
 
 struct EvalResult {
   double loss = 0;      // nats a target, token-weighted
   double accuracy = 0;  // share of the targets whose largest logit is the label
   int64_t targets = 0, tokens = 0;
-  // Asked for by per_document:
+  // Filled only with per_document:
   double document_loss = 0;  // mean over documents of the document's mean loss
   int64_t documents = 0;     // with at least one target
 };
@@ -26,8 +26,8 @@ class Evaluator {
  public:
   Evaluator(std::shared_ptr<const SequenceSet>, std::shared_ptr<const Objective> fixed, int64_t tokens_per_batch);
 
-  // The batches are those of one process, dealt out among the ranks; every rank gets the result, which differs from
-  // that of one process by the rounding of double-precision sums alone.
+  // Deals the batches of a single-process run out to the ranks. Every rank gets the result, which differs from that of
+  // one process only by the rounding of double-precision sums.
   EvalResult run(Reservation&, Communicator&, bool per_document = false) const;
 
   bool empty() const { return set_->examples() == 0; }

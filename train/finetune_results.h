@@ -1,4 +1,4 @@
-// The rows of a fine-tuning, its results.json, and what its states remember of the seeds.
+// Reads the rows of a fine-tuning, makes its results.json, and converts its progress to and from the JSON of a state.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -10,7 +10,7 @@
 
 namespace encore {
 
-// Prints a line a file. Throws Error naming file and line or label; where all rows have the same label.
+// Prints a line per file. Throws Error naming file and line or label, also when all rows have the same label.
 LabelledData read_labelled_data(const RowsSpec&, const Tokenizer&, int threads);
 
 // {"metric", "labels", "seeds": [...], "dev": {...}, "test": {...}} with mean and both standard deviations of each
@@ -19,12 +19,12 @@ nlohmann::json results_json(const std::vector<SeedResult>&, const std::string& m
                             const std::vector<std::string>& labels, bool with_test);
 void print_results(const nlohmann::json& results);
 
-// Where a fine-tuning stands: the seeds that are done.
+// Progress of a fine-tuning: its finished seeds.
 struct FinetuneProgress {
   std::vector<SeedResult> results;
   int64_t steps = 0;  // of all seeds
 };
-// Scores are kept as counts of labels, which are exact.
+// Stores scores as confusion counts, which are exact.
 nlohmann::json to_json(const FinetuneProgress&, const SeedProgress& under_way);
 // Throws DamagedState naming the state's folder.
 FinetuneProgress finetune_progress_from_json(const nlohmann::json&, const std::string& dir, SeedProgress& under_way);

@@ -65,7 +65,7 @@ class Finetuning {
   FinetuneSpec spec_;
   Tokenizer tokenizer_;
   Device device_;
-  std::unique_ptr<Communicator> devices_;  // where several ranks have one each
+  std::unique_ptr<Communicator> devices_;  // if each of several ranks has a device
   Communicator& comm_;
   std::unique_ptr<Profiler> profiler_;
   SavePolicy policy_;
@@ -105,7 +105,7 @@ RunEnd Finetuning::run() {
 }
 
 RunEnd Finetuning::run_seeds(const SeedRun::Shared& shared) {
-  // Before the folder is made: a checkpoint that is refused leaves nothing behind.
+  // The checkpoint is loaded before the folder is created, so that a refused one leaves nothing behind.
   auto seed = std::make_unique<SeedRun>(shared, spec_.first_seed);
   state_.model_fingerprint = layout_fingerprint(seed->model().params());
   fmt::print("{}\n", seed->report().summary());
@@ -167,7 +167,7 @@ void Finetuning::open_output(SeedRun& first) {
   }
 }
 
-// Where a state is, the run goes on from it; else it begins anew.
+// Continues from a state if there is one; else the run starts at its beginning.
 void Finetuning::continue_seed(const SeedRun::Shared& shared, std::unique_ptr<SeedRun>& seed) {
   const RunFolder* own = folder_ ? &*folder_ : nullptr;
   const int64_t from = state_to_resume(own, spec_.output.resume_from, comm_);
@@ -262,7 +262,7 @@ bool Finetuning::save_due() const {
          (spec_.run.save_minutes > 0 && minutes >= spec_.run.save_minutes);
 }
 
-// under_way: null between two seeds, of which nothing but the results is wanted.
+// under_way: null between two seeds, when only the results are saved.
 void Finetuning::save(SeedRun* under_way) {
   const Profiler::Phase phase(profiler_.get(), "saving");
   saved_at_ = steady_seconds();

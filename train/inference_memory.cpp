@@ -12,7 +12,7 @@ MemoryPlan plan_inference(const Model& outline, const Device& device, const Batc
   const BatchCapacity smallest{.tokens = 2, .sequences = 1, .targets = 1};
   const size_t weights = outline.plan(smallest, device.dtype, Mode::kInference).total();
   add_workspace(plan, outline, batches > 1 ? 1 : 0, batches, capacity.tokens, before);
-  // While the weights are read, one tensor stands beside them; where the batches take less, that is the peak.
+  // Reading the weights needs one more tensor; that is the peak if the batches need less.
   const size_t reading = weights + largest_tensor_bytes(outline.params()) + before;
   if (!device.backend->device_memory() && reading > plan.total())
     plan.regions.push_back({"reading the weights", reading - plan.total()});

@@ -1,4 +1,4 @@
-// The memory of programs that only read from a model, worked out and compared with what there is before it is
+// Plans the memory of programs that only run inference, and refuses a plan that does not fit before anything is
 // allocated.
 #pragma once
 
@@ -10,14 +10,14 @@
 namespace encore {
 
 struct InferenceBatches {
-  std::function<BatchCapacity(int64_t tokens)> capacity;  // for batches of so many tokens
+  std::function<BatchCapacity(int64_t tokens)> capacity;  // of a batch of this many tokens
   int64_t tokens = 0;                                     // of the largest batch: --tokens-per-batch
   int64_t least = 0;                                      // the smallest --tokens-per-batch; 0: there is no such flag
-  int64_t batches = 1;                                    // in all
-  size_t host_bytes_per_token = 0;                        // of what is read back
+  int64_t batches = 1;                                    // number of batches
+  size_t host_bytes_per_token = 0;                        // of results that are copied to the host
 };
 
-// The model's regions and those around it. before: anonymous memory of the process so far.
+// The regions of the model and of the process around it. before: anonymous memory of the process so far.
 MemoryPlan plan_inference(const Model& outline, const Device&, const BatchCapacity&, int64_t batches, size_t before);
 
 // For a masked-LM model. Throws Error in one line when the plan does not fit (train/memory_limit.h).

@@ -1,4 +1,5 @@
-// How labelled rows are cut into micro-batches, for training, scoring and planning alike; the steps of fine-tuning.
+// Cuts labelled rows into micro-batches, with one rule for training, scoring and planning; orders the steps of
+// fine-tuning.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,7 @@ using Rows = std::vector<int64_t>;  // numbers of rows in a set
 
 // Cuts rows, in order, into pieces of at most `budget` tokens (one row at least).
 std::vector<Rows> cut_by_tokens(const ClassificationSet&, const Rows&, int64_t budget);
-// All rows, short ones first: what scoring cuts.
+// All rows, shortest first: the order in which scoring cuts them.
 Rows rows_by_length(const ClassificationSet&);
 
 int64_t count_tokens(const ClassificationSet&, const Rows&);
@@ -26,7 +27,7 @@ struct LabelledBatchOptions {
   uint64_t seed = 0;  // of the order
 };
 
-// Each epoch takes every row once, in an order of its own; a step does not reach into the next epoch.
+// Each epoch takes every row once, in its own order; a step does not reach into the next epoch.
 class LabelledBatches final : public BatchSource {
  public:
   // The set must outlive the source.

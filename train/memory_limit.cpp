@@ -15,8 +15,8 @@ namespace fs = std::filesystem;
 namespace encore {
 namespace {
 
-// The address space of a thread: its stack, and the heap that malloc sets aside for it. Of the latter RLIMIT_DATA
-// counts what is written to.
+// The address space of a thread: its stack, and the heap that malloc reserves for it. RLIMIT_DATA counts only the part
+// of the heap that is written to.
 constexpr uint64_t kStack = uint64_t(8) << 20, kHeapOfThread = uint64_t(128) << 20, kHeapWritten = uint64_t(8) << 20;
 constexpr uint64_t kMargin = uint64_t(32) << 20;  // blocks rounded up to whole huge pages, buffers of files
 
@@ -45,8 +45,8 @@ struct CgroupFiles {
   std::vector<const char*> reclaimable;  // keys of memory.stat
 };
 
-// A group's limit binds all groups inside it: every folder from the process's own up to the mount is asked. In a
-// container the path may begin above what is mounted; the folders that are there still count.
+// A group's limit binds all groups inside it, so this reads every folder from the process's own up to the mount. In a
+// container the path may begin above the mount; the folders that exist still count.
 void ask_cgroups(const fs::path& mount, const std::string& group, const CgroupFiles& files, int ranks,
                  MemoryRoom& room) {
   for (fs::path path = group.empty() ? "/" : group;; path = path.parent_path()) {
@@ -84,8 +84,8 @@ void ask_limits(const KernelFiles& kernel, int threads, uint64_t mapped, MemoryR
     return ::getrlimit(resource, &l) == 0 && l.rlim_cur != RLIM_INFINITY ? uint64_t(l.rlim_cur) : UINT64_MAX;
   };
   const auto used = [&](const char* key) { return number_in(kernel.proc / "self/status", key).value_or(0) * 1024; };
-  // These two count what is set aside as if it were used, and allocators set aside in advance: a third is spare, found
-  // by trying (tests/survival.sh).
+  // These two limits count reserved memory as used, and allocators reserve in advance, so a third is kept spare. The
+  // share was found by trial (tests/survival.sh).
   const auto narrow_hard = [&](uint64_t bytes, const char* source) { narrow(room, bytes / 3 * 2, source); };
   const uint64_t others = uint64_t(std::max(0, threads - 1));
   if (const uint64_t l = limit(RLIMIT_AS); l != UINT64_MAX)

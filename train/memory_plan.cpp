@@ -11,7 +11,7 @@ namespace {
 
 constexpr size_t kHostBytesPerToken = 32;  // PackedBatch: seven int32 a token, a little a sequence
 constexpr size_t kKernelBytes = size_t(76) << 10;
-constexpr size_t kDeviceScratch = size_t(32) << 20;  // sums of parts: a few hundred rows of the widest matrices
+constexpr size_t kDeviceScratch = size_t(32) << 20;  // partial sums: a few hundred rows of the widest matrices
 constexpr int64_t kKernelsPerBatch = 27, kMostKernels = 1024;
 
 }  // namespace
@@ -98,7 +98,7 @@ MemoryPlan plan_run(const Model& model, const PlannedRun& run) {
     plan.regions.push_back({"gradients between ranks (bf16)", bytes});
 
   const int64_t eval_batches = (run.eval_tokens / run.ranks + run.capacity.tokens - 1) / run.capacity.tokens;
-  // A weight that is used twice between two updates is kept packed, one way for the forward pass, one for the backward.
+  // A weight that is used twice between two updates is kept packed, in one layout for each of the two passes.
   const int layouts = run.largest.micro_batches > 1 ? 2 : eval_batches > 1 ? 1 : 0;
   add_backend_regions(plan, model, params.backend(), layouts, run.steps * run.largest.micro_batches + eval_batches,
                       run.capacity.tokens);

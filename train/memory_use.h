@@ -1,4 +1,4 @@
-// What the kernel says this process occupies.
+// The memory of this process, as the kernel reports it.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Losses and gradients that are not finite: where they began, and what becomes of their step.
+// Losses and gradients that are not finite: the choice between stopping and skipping, and the tensor to blame.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@ namespace encore {
 
 enum class OnNonFinite { kStop, kSkip };
 
-inline constexpr int kMostSkippedInRow = 3;  // then the run stops, whatever it was told: nothing will mend itself
+inline constexpr int kMostSkippedInRow = 3;  // then the run stops in spite of kSkip: it will not recover
 
 // A step whose loss or gradient is not finite; weights and moments are those before it.
 class NonFiniteError : public DeviceError {
@@ -18,8 +18,8 @@ class NonFiniteError : public DeviceError {
   using DeviceError::DeviceError;
 };
 
-// The tensor to look at, in words: a weight that is not finite itself, else the gradient that the backward pass reached
-// first (the last in registration order: what lies below it is infected). Empty when all are finite. Reads everything.
+// Names the tensor to look at: a weight that is not finite, else the first such gradient of the backward pass (the last
+// in registration order; the gradients below inherit from it). Empty when all are finite. Reads all of them.
 std::string nonfinite_tensor(const ParamStore&);
 
 }  // namespace encore

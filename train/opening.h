@@ -1,4 +1,4 @@
-// What a program says before its work begins.
+// The lines that a program prints before its work begins.
 #pragma once
 
 #include <fmt/format.h>
@@ -11,8 +11,8 @@
 
 namespace encore {
 
-// What is said before the first step. A refusal leaves standard output empty, so lines wait until nothing can be
-// refused any more; a person at a terminal sees them at once.
+// Holds back the lines before the first step until the run can no longer be refused, since a refusal leaves standard
+// output empty. At a terminal the lines appear at once.
 class Opening {
  public:
   template <class... Args>

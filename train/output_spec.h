@@ -1,4 +1,4 @@
-// Where a run is written, and whether it is a new one.
+// The output folder of a run, and whether the run resumes.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -12,10 +12,10 @@ struct OutputSpec {
   std::string stem;         // "dapt"
   bool resume = false;      // continue the run in `folder`
   std::string resume_from;  // "step-N"; empty: the newest state
-  // Of config.json: every flag in force, such that --config of it repeats the run from any folder. The run writes what
-  // it works out ("auto", copies of streams) over it.
+  // The content of config.json: every flag in force, so that --config with it repeats the run from any folder. The run
+  // overwrites values that it resolves itself ("auto", copies of streams).
   nlohmann::json config;
-  std::vector<std::string> fixed_on_resume;  // keys of config that a resumed run must give alike
+  std::vector<std::string> fixed_on_resume;  // keys of config that a resumed run must not change
 };
 
 }  // namespace encore

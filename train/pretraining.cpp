@@ -15,7 +15,7 @@
 namespace encore {
 namespace {
 
-// What a run computes with, from the device to the trainer. Members are made in this order.
+// Holds everything that a run computes with, from the device to the trainer. Members are made in this order.
 class Pretraining {
  public:
   Pretraining(RunSpec spec, Communicator& processes, const ReportMakerOf& report_of)
@@ -47,7 +47,7 @@ class Pretraining {
   Opening opening_;
   Tokenizer tokenizer_;
   Device device_;
-  std::unique_ptr<Communicator> devices_;  // where several ranks have one each
+  std::unique_ptr<Communicator> devices_;  // if each of several ranks has a device
   Communicator& comm_;
   std::unique_ptr<Profiler> profiler_;
 };
@@ -60,7 +60,7 @@ RunEnd Pretraining::run() {
   const std::shared_ptr<const Objective> objective = make_masking(spec_.masking, tokenizer_);
   const TextBatches source(data.train, objective, spec_.batches, comm_.size());
 
-  // Before the model is made: what does not fit is refused here.
+  // Refuses a plan that does not fit before the model is made.
   const RunMemory memory = plan_memory(spec_.model, spec_.model_dir, device_, data, spec_.batches, objective,
                                        spec_.step.reduce_dtype, comm_);
   opening_.say("\nMemory plan, micro-batches of {} tokens\n{}", with_commas(memory.capacity.tokens),
@@ -82,7 +82,7 @@ RunEnd Pretraining::train(const RunData& data, Reservation& reservation, const T
   spec_.run.eval_name = data.eval_name;
   spec_.run.planned_bytes = memory.plan.total();
   spec_.run.profiler = profiler_.get();
-  // Before the folder is made: a checkpoint that is refused leaves nothing behind.
+  // The checkpoint is loaded before the folder is created, so that a refused one leaves nothing behind.
   if (!spec_.output.resume) start_from_checkpoint(reservation.model());
   if (!spec_.dry_run) return train_in_folder(data, reservation, trainer, evaluator);
   say_steps(trainer, data);
@@ -154,7 +154,7 @@ std::optional<RunFolder> Pretraining::open_folder() {
   return folder;
 }
 
-// The last line of the opening, which is published with it.
+// Says the last line of the opening and publishes it.
 void Pretraining::say_steps(const Trainer& trainer, const RunData& data) {
   const std::string& output = spec_.output.folder;
   opening_.say("\n{} steps of {} examples ({:.4g} passes over {}), {} to {}", trainer.steps(),
@@ -164,7 +164,7 @@ void Pretraining::say_steps(const Trainer& trainer, const RunData& data) {
   opening_.publish();
 }
 
-// Writes ledger.json, which reports are made from, and has report.html made as the run goes on.
+// Writes ledger.json, which reports read, and sets the report maker that refreshes report.html during the run.
 void Pretraining::add_report(const RunFolder& folder, const RunData& data, const Trainer& trainer) {
   const nlohmann::json ledger =
       ledger_json(data, spec_.program, trainer.steps(), device_.description(), comm_.description());

@@ -7,12 +7,12 @@
 
 namespace encore {
 
-// Makes report.html of a run folder; last: the run is at its end. Returns what went wrong, or "".
+// Makes report.html of a run folder; last: the run has ended. Returns an error message, or "".
 using ReportMaker = std::function<std::string(bool last)>;
 using ReportMakerOf = std::function<ReportMaker(const std::string& folder)>;
 
-// Every rank of `processes` calls it with the same spec. Refuses before a file is written; throws what TrainingRun::run
-// throws.
+// Every rank of `processes` calls it with the same spec. Throws Error before any file is written if it refuses the run;
+// else throws as TrainingRun::run does.
 RunEnd pretrain(RunSpec, Communicator& processes, const ReportMakerOf&);
 
 }  // namespace encore

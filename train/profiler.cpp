@@ -11,7 +11,7 @@ namespace {
 
 constexpr size_t kMostEvents = 100'000;  // 13 MB of trace
 
-// Keeps alive what it forwards to.
+// Owns the backend that it forwards to.
 struct Owned {
   std::unique_ptr<Backend> inner;
 };
@@ -19,7 +19,7 @@ class OwningBackend : private Owned, public ForwardingBackend {
  public:
   OwningBackend(std::unique_ptr<Backend> inner, Around around)
       : Owned{std::move(inner)}, ForwardingBackend(*Owned::inner, std::move(around)) {}
-  // Ops are seen when they are called, step by step.
+  // Ops are timed one call at a time, so nothing may be queued ahead or replayed as a graph.
   bool asynchronous() const override { return false; }
   bool can_capture() const override { return false; }
 };

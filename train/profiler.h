@@ -1,8 +1,8 @@
-// --profile and --trace: where the time of a program goes, by phase (a training step, an evaluation, ...) and by op.
+// --profile and --trace: measure the time of a program by phase (a training step, an evaluation, ...) and by op.
 //
-// A profiler puts itself between the model and its backend, so a program that does not ask for one pays nothing. Times
-// of ops are the backend's own (Backend::record_event), also where it computes behind the program's back; what a phase
-// spends outside ops is then the time in which the device had nothing to do.
+// A profiler wraps the backend of the model, so a program without one pays nothing. The backend times the ops
+// (Backend::record_event), also when it computes asynchronously; the time of a phase outside ops is then the time for
+// which the device was idle.
 #pragma once
 
 #include <functional>
@@ -19,16 +19,16 @@ namespace encore {
 
 class Profiler {
  public:
-  using Clock = std::function<double()>;  // seconds, rising; one that is given times the ops' calls too
-  // The trace keeps this many occurrences of every phase, of which the first is the warm-up.
+  using Clock = std::function<double()>;  // seconds, rising; a clock that is passed in also times the ops
+  // The trace keeps this many occurrences of every phase; the first one is the warm-up.
   static constexpr int64_t kTraced = 6;
 
   explicit Profiler(std::string trace_file = "", Clock clock = {});
 
-  // The backend with the profiler before it. The profiler must live for as long as ops are called.
+  // The backend wrapped by the profiler, which must outlive the last call of an op.
   std::unique_ptr<Backend> wrap(std::unique_ptr<Backend>);
 
-  // Open for the life of the object; profiler may be null. A phase within a phase counts to the outer one.
+  // Lasts as long as the object; profiler may be null. A nested phase counts towards the outer one.
   class Phase {
    public:
     Phase(Profiler*, const char* name);
@@ -42,14 +42,14 @@ class Profiler {
 
   // Every phase with its share of the time since the profiler was made, and every op's share of its phase: calls,
   // GFLOP/s of products and attention, GB/s of the rest. The first occurrence of a phase, in which kernels are made and
-  // memory is touched for the first time, is told apart where there is another.
+  // memory is touched for the first time, is listed separately if there are others.
   std::string report() const;
   // In the Trace Event Format of chrome://tracing and Perfetto.
   std::string trace() const;
-  // {phase: {"count", "seconds", "ops": {op: {"calls", "seconds", "flops", "bytes"}}}}, of all but the first occurrence
-  // where there is another.
+  // {phase: {"count", "seconds", "ops": {op: {"calls", "seconds", "flops", "bytes"}}}}, without the first occurrence of
+  // a phase if there are others.
   nlohmann::json json() const;
-  // Prints the report and writes the trace, if one was asked for.
+  // Prints the report, and writes the trace if a trace file was given.
   void finish(std::FILE* out) const;
 
  private:
@@ -89,7 +89,7 @@ class Profiler {
   Clock clock_;
   double start_;
   std::string device_;
-  std::vector<std::string> order_;  // phases as they first came
+  std::vector<std::string> order_;  // phases by their first occurrence
   std::map<std::string, PhaseTotals> phases_;
   std::vector<TracedCall> traced_calls_;
 
@@ -108,8 +108,8 @@ struct ProfileSpec {
   std::string trace_file;  // the same, and the trace; empty: none
 };
 
-// Null unless the spec asks for a profile or a trace; else device.backend is profiled from here on. Throws Error when
-// the trace file's folder is missing.
+// Null unless the spec asks for a profile or a trace; else wraps device.backend. Throws Error when the trace file's
+// folder is missing.
 std::unique_ptr<Profiler> make_profiler(const ProfileSpec&, Device&);
 
 }  // namespace encore

@@ -18,7 +18,7 @@
 namespace encore {
 namespace {
 
-// mpirun gives its ranks a pseudo-terminal, whatever its own output is.
+// mpirun gives its ranks a pseudo-terminal even if its own output is a file.
 bool on_terminal(std::FILE* out) {
   const char* term = std::getenv("TERM");
   return ::isatty(::fileno(out)) && !under_mpi() && !(term && std::string_view(term) == "dumb");
@@ -29,11 +29,11 @@ int columns(std::FILE* out) {
   return ::ioctl(::fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-// From the first column to the end of the screen.
+// Erases from the first column to the end of the screen.
 constexpr const char* kErase = "\r\033[J";
 
 struct Figure {
-  int rank;  // what has the highest is left out first
+  int rank;  // the highest is left out first
   std::string text;
 };
 
@@ -95,9 +95,9 @@ void Progress::draw(const Status& s) {
     std::fflush(out_);
     return;
   }
-  // The width is asked for each time: the window may have changed. One column stays free, or the line would wrap. The
-  // cursor rests at the start of the line: when a window shrinks, a terminal that breaks the line anew keeps the cursor
-  // with its character, so that everything below it is the bar's, whatever the terminal does.
+  // The width is read each time, since the window may have changed. One column stays free, or the line would wrap. The
+  // cursor rests at the start of the line: a terminal that rewraps the line when its window shrinks keeps the cursor at
+  // its character, so everything from the cursor down is the bar and can be erased.
   const std::string text = std::string(drawn_ ? kErase : "") + line(s, steps_, columns(out_) - 1) + "\r";
   std::fwrite(text.data(), 1, text.size(), out_);
   std::fflush(out_);

@@ -1,5 +1,5 @@
-// What a person sees while a run goes on: a bar that redraws itself on a terminal, a plain line now and then elsewhere
-// (a file, a pipe to tee, TERM=dumb).
+// The progress display of a run: a bar that redraws itself on a terminal, an occasional plain line elsewhere (a file, a
+// pipe to tee, TERM=dumb).
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ class Progress {
     double epoch, loss, lr, grad_norm, tokens_per_second;
     double seconds_left;
   };
-  // The bar in at most `width` columns: what matters least is left out first. The bar itself wants 40 columns.
+  // The bar and its figures in at most `width` columns. Omits the least important figures first; the bar needs 40.
   static std::string line(const Status&, int64_t steps, int width);
 
   void step(const Status&);

@@ -13,7 +13,7 @@ class Reservation {
  public:
   Reservation(Model&, const BatchCapacity&, Mode);
 
-  // Makes room for the batch where it is larger than anything before.
+  // Grows the memory if the batch is larger than all before it.
   void fit(const PackedBatch&);
   Model& model() const { return model_; }
   const BatchCapacity& capacity() const { return capacity_; }

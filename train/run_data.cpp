@@ -17,7 +17,7 @@ std::string trimmed(std::string text) {
   return text;
 }
 
-// An evaluation should not take long beside what it watches: of a large text a part stands for the whole.
+// Evaluates a sample of a large text, so that evaluations stay short beside the training.
 void sample_eval(int64_t tokens, RunData& data, Opening& opening) {
   if (tokens == 0 || !data.eval) return;
   const int64_t all = data.eval->examples(), all_tokens = data.eval_tokens;

@@ -40,7 +40,7 @@ int64_t step_of(const std::string& name) {
   return error == std::errc() && rest == end ? step : -1;
 }
 
-// Under its own name a state is complete: it loses the name before it loses a file.
+// A folder with a state's name is always complete, so the state is renamed before its files are removed.
 void remove_state(const fs::path& dir) {
   const fs::path doomed = fmt::format("{}.tmp-removed-{}", dir.string(), ::getpid());
   std::error_code error;
@@ -64,7 +64,7 @@ RunFolder::RunFolder(std::string path) : path_(std::move(path)) {
 void RunFolder::lock() {
   lock_ = ::open(file(".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   check(lock_ >= 0, "--output {}: files cannot be written there: {}", path_, std::strerror(errno));
-  // A file system without locks is no reason to refuse; a lock that is held is.
+  // Refuses only if another process holds the lock; a file system may have no locks.
   if (::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     ::close(lock_);
     lock_ = -1;
@@ -105,7 +105,7 @@ RunFolder RunFolder::create_numbered(const std::string& parent, const std::strin
   for (int n = 1;; ++n) {
     const fs::path path = fs::path(parent) / fmt::format("{}-{}", stem, n);
     std::error_code error;
-    // Two programs that start together get two folders: only one of them makes it.
+    // create_directory succeeds in one process only, so two programs that start together get two folders.
     if (fs::create_directory(path, error)) return RunFolder(path.string());
     check(!error, "{}: the folder cannot be made: {}", path.string(), error.message());
   }
@@ -209,7 +209,7 @@ void RunFolder::remove_old_states(int64_t keep, int64_t best) const {
     if (kept >= std::max<int64_t>(1, keep)) {
       if (*it != best) remove_state(state_dir(*it));
     } else if (state_looks_whole(state_dir(*it))) {
-      ++kept;  // a damaged one does not count: it may be wanted for a look, and cannot be gone on from
+      ++kept;  // a damaged state cannot be resumed from and does not count; it is kept for inspection
     }
   }
 }

@@ -1,13 +1,13 @@
 // The folder of a run.
 //
-//   config.json                   every flag in force, and under "defaults" the flags' defaults; --config of it repeats
-//                                 the run
+//   config.json                   every flag in force, and under "defaults" the flags' defaults; --config with it
+//                                 repeats the run
 //   log.jsonl                     one object a step and one an evaluation (docs/training.md)
 //   events.out.tfevents.*         the same for TensorBoard
 //   ledger.json, report.html      where the text went; a page about the run (report/reported_run.h)
 //   model/best, model/last        Hugging Face folders
-//   state/step-N/                 what a resumed run continues from (train/state_file.h)
-//   state/step-N.superseded/      of a course that was left by resuming from an earlier state; gone after the next save
+//   state/step-N/                 weights, moments and counters to resume from (train/state_file.h)
+//   state/step-N.superseded/      set aside when the run resumed from an earlier state; removed after the next save
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ class RunFolder {
   static RunFolder create(const std::string& path);
   // The first free one of parent/stem-1, parent/stem-2, ...
   static RunFolder create_numbered(const std::string& parent, const std::string& stem);
-  // A folder whose run goes on. Puts in order what an interrupted save left behind (kernels/base/atomic_folder.h).
+  // Opens the folder of a resumed run. Repairs what an interrupted save left behind (kernels/base/atomic_folder.h).
   static RunFolder reopen(const std::string& path);
   static bool holds_run(const std::string& path);
 
@@ -42,25 +42,25 @@ class RunFolder {
 
   // Steps of the published states, rising.
   std::vector<int64_t> states() const;
-  // The newest state below `step` that holds every byte that was written; -1: none. Reads them.
+  // The newest undamaged state before `step`; -1: none. Reads every byte to compare checksums.
   int64_t whole_state_before(int64_t step) const;
-  // Gives states beyond `step` another name: log.jsonl is about to be cut to `step`, and they were saved with more.
+  // Renames the states beyond `step`: they belong to a longer log.jsonl than the one that is about to be cut to `step`.
   void set_aside_states_after(int64_t step) const;
 
-  // Is the folder where it was, and the same one? A folder that was removed must not be made anew by accident.
+  // Whether the folder is still in place, and the same one. A removed folder must not be recreated by accident.
   bool in_place() const;
-  // Throws IoError when it is not.
+  // Throws IoError unless in_place().
   void check_in_place() const;
-  // Calls what writes into the folder. An IoError of a folder that was removed meanwhile says so, whatever the write
-  // met first.
+  // Calls a function that writes into the folder. If the folder was removed meanwhile, the IoError says so, instead of
+  // what the first failing write met.
   void write(const std::function<void()>& writing) const;
-  // Makes a removed folder anew, with config.json. Throws IoError when something else stands there.
+  // Recreates a removed folder, with config.json. Throws IoError when something else has its path.
   void restore();
 
-  // Removes TensorBoard files other than this one: of steps that no state remembers.
+  // Removes the TensorBoard files other than `keep`, which no state refers to.
   void remove_other_events(const std::string& keep) const;
-  // After a save: removes superseded states, and the oldest of the others until `keep` are left whose files are all
-  // there; never the newest of these, nor the one of step `best`.
+  // After a save: removes superseded states, then the oldest of the others until `keep` complete ones are left. Never
+  // removes the newest complete state or the state of step `best`.
   void remove_old_states(int64_t keep, int64_t best) const;
 
  private:
@@ -71,8 +71,8 @@ class RunFolder {
   uint64_t device_ = 0, inode_ = 0;  // of the folder
 };
 
-// Throws Error naming each of the `fixed` flags that a resumed run gives otherwise than the run's own config.json. The
-// other flags change neither numbers nor data (where files go, how often is saved, when to stop early).
+// Throws Error naming each of the `fixed` flags whose value differs from the run's own config.json. The other flags
+// (where files go, how often to save, when to stop early) change neither numbers nor data.
 void check_same_config(const nlohmann::json& run, const nlohmann::json& now, const std::vector<std::string>& fixed,
                        const std::string& file);
 

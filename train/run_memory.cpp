@@ -20,7 +20,7 @@ int64_t longest_example(const SequenceSet* set) {
   return longest;
 }
 
-// Walks the order of the whole run; where that is longer than a few million examples, what the options allow.
+// Walks the whole run; for more than a few million examples takes the bound that the options give.
 LargestStep largest_step(const RunData& data, const TextBatchOptions& options,
                          const std::shared_ptr<const Objective>& objective, int ranks) {
   if (options.total_examples <= kMostExamplesWalked)
@@ -55,7 +55,7 @@ RunMemory plan_memory(const EncoderConfig& config, const std::string& model_dir,
     return memory;
   };
   const MemoryRoom room = memory_room(comm.local_size(), device.threads, weight_file_bytes(model_dir));
-  comm.barrier();  // nobody takes memory before all have looked
+  comm.barrier();  // no rank allocates before all have measured the room
   check_memory([&](int64_t tokens) { return plan(tokens).plan; }, options.tokens_per_batch, data.train->seq_length(),
                before, room, *device.backend);
   return plan(options.tokens_per_batch);

@@ -1,4 +1,4 @@
-// The memory of a run of dapt_train or tapt_train, worked out and compared with what there is before it is allocated.
+// Plans the memory of dapt_train and tapt_train, and refuses a plan that does not fit before anything is allocated.
 #pragma once
 
 #include "train/device.h"

@@ -1,4 +1,4 @@
-// What a run of dapt_train or tapt_train is to do: every choice of its user, read once.
+// Every choice of the user of dapt_train or tapt_train; the flags are read into it once.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -16,17 +16,17 @@
 
 namespace encore {
 
-// How long to train: whichever ends sooner; 0: does not count.
+// The length of training: the limit that is reached first ends it; 0: no limit.
 struct RunLength {
   double epochs = 1;
   int64_t max_steps = 0;
 };
-// Examples of the whole run, where one pass has `examples`. Throws Error where nothing says how long to train.
+// Examples of the whole run if one pass has `examples`. Throws Error when both limits are 0.
 int64_t total_examples(const RunLength&, int64_t examples, int64_t batch_sequences);
 
 struct RunSpec {
   std::string program;             // "dapt_train"
-  std::vector<std::string> notes;  // lines that the run says first
+  std::vector<std::string> notes;  // lines that the run prints first
   std::string model_dir;
   EncoderConfig model = EncoderConfig();  // of model_dir, with the dropout in force
   OutputSpec output;
@@ -38,9 +38,9 @@ struct RunSpec {
   RunLength length;
   TextBatchOptions batches;  // total_examples follows from length and text
   StepOptions step;
-  RunOptions run;  // eval_every 0: ten times a run
+  RunOptions run;  // eval_every 0: ten evaluations a run
 
-  // output.config with what the run has worked out.
+  // output.config with the values that the run has resolved.
   nlohmann::json config_in_force(DType dtype) const;
 };
 

@@ -1,4 +1,4 @@
-// What becomes of a run when its folder cannot be written.
+// The policy for a run whose folder cannot be written.
 #pragma once
 
 #include <functional>
@@ -11,20 +11,20 @@ enum class OnSaveError { kStop, kContinue };
 
 class SavePolicy {
  public:
-  static constexpr double kRetrySeconds = 30;  // from a failed save to the next attempt, where no save is due sooner
+  static constexpr double kRetrySeconds = 30;  // from a failed save to the next attempt, if no save is due sooner
 
   // say: prints a line.
   SavePolicy(OnSaveError, std::function<void(const std::string&)> say);
 
-  // Runs what writes `what`. kStop: its IoError goes on to the caller. kContinue: it is said in a line, once until
-  // `what` is written again (which is said too), and the answer is false.
+  // Calls `write`, which writes `what`. On IoError, kStop rethrows; kContinue says one line and returns false. It
+  // says no more about `what` until that is written again, which it says too.
   bool attempt(const std::string& what, const std::function<void()>& write);
-  // The same at the end of a run, when no later save will do: kContinue waits a little and tries again, three times in
-  // all, then lets the IoError go.
+  // The same at the end of a run, when no save follows: kContinue waits a little and tries again, three times in all,
+  // then rethrows the IoError.
   void insist(const std::string& what, const std::function<void()>& write);
 
   bool goes_on() const { return on_error_ == OnSaveError::kContinue; }
-  // Has something failed whose next attempt is due?
+  // Whether a failed write is due for its next attempt.
   bool retry_due() const;
 
  private:

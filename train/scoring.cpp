@@ -24,7 +24,7 @@ std::vector<int32_t> classify(Model& model, const ClassificationSet& set, int64_
     }
   }
   if (comm) {
-    // Each row was filled by one rank and is zero on the others: the sums are its values.
+    // One rank has filled each row and the others hold zeros, so the sums are the row's values.
     comm->all_reduce_sum(std::span(predicted));
     if (probabilities) comm->all_reduce_sum(std::span(*probabilities));
   }

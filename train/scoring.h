@@ -1,4 +1,4 @@
-// What a classifier predicts for rows, shared out among ranks.
+// The predictions of a classifier for rows, computed by one or several ranks.
 #pragma once
 
 #include <cstdint>
@@ -10,9 +10,9 @@
 
 namespace encore {
 
-// Predicted label of each row, and (optionally) probabilities [n, labels], in the order of the rows. Batches are made
-// by length, so nothing is padded and memory is bounded by tokens_per_batch. comm: ranks that share the batches, which
-// are those of one process; every rank gets the whole result, to the bit that of one process.
+// Predicted label of each row, and (optionally) probabilities [n, labels], in the order of the rows. Batches are formed
+// by length, without padding, and tokens_per_batch bounds the memory. comm: ranks that share the batches of a
+// single-process run; every rank gets the whole result, bit for bit that of one process.
 std::vector<int32_t> classify(Model&, const ClassificationSet&, int64_t tokens_per_batch,
                               std::vector<float>* probabilities = nullptr, Communicator* comm = nullptr);
 

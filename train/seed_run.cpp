@@ -41,7 +41,7 @@ StepResult SeedRun::step() {
     progress_.epoch_seconds += seconds_since(start);
     return result;
   } catch (const NonFiniteError&) {
-    throw;  // names its step
+    throw;  // its message names the step
   } catch (const DeviceError& e) {
     throw DeviceError(fmt::format("{}: {}", source_->step_name(trainer_->step()), e.what()));
   }

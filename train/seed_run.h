@@ -10,7 +10,7 @@
 
 namespace encore {
 
-// What one seed gave.
+// Result of one seed.
 struct SeedResult {
   uint64_t seed = 0;
   int best_epoch = 0;  // from 1
@@ -18,7 +18,7 @@ struct SeedResult {
   nlohmann::json to_json(const std::vector<std::string>& labels, bool with_test) const;
 };
 
-// Where a seed stands beside its weights and moments.
+// Progress of a seed, beside its weights and moments.
 struct SeedProgress {
   int epochs = 0;            // done and scored on dev
   double epoch_loss = 0;     // nats, summed over the rows of the epoch under way
@@ -29,7 +29,7 @@ struct SeedProgress {
 
 class SeedRun {
  public:
-  // What all seeds share. It must outlive the run.
+  // Shared by all seeds. Must outlive the run.
   struct Shared {
     const FinetuneSpec& spec;
     const LabelledData& data;
@@ -48,7 +48,7 @@ class SeedRun {
   SeedProgress& progress() { return progress_; }
 
   bool over() const;  // every epoch is done, or --patience is used up
-  // Are all steps of the epoch done, and their epoch not yet scored?
+  // Whether all steps of the epoch are done and the epoch is not yet scored.
   bool epoch_complete() const { return trainer_->step() == (progress_.epochs + 1) * source_->steps_per_epoch(); }
   StepResult step();
 
@@ -58,9 +58,9 @@ class SeedRun {
     double seconds = 0;  // training and scoring
     Scores dev;
   };
-  // Scores dev and keeps the weights where they are the best so far. REQUIRES: epoch_complete().
+  // Scores dev, and keeps the weights if they are the best so far. REQUIRES: epoch_complete().
   Epoch end_epoch();
-  // Puts the best epoch's weights back and scores test by them.
+  // Restores the best epoch's weights and scores test with them.
   SeedResult finish();
 
   // Weights, moments and the best epoch's weights, as a state holds them.

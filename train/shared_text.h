@@ -1,4 +1,4 @@
-// Text that all ranks of a run read: rank 0 reads first what can be read once, and builds what is built once.
+// Text that all ranks of a run read. Rank 0 alone copies streams and builds the token cache.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace encore {
 
-// The files with streams among them (standard input, pipes) replaced by copies, which rank 0 makes in the cache folder.
+// Returns the files, with streams (standard input, pipes) replaced by copies that rank 0 makes in the cache folder.
 // Every rank gets the same list. cache_dir: as TokenCacheOptions::dir.
 std::vector<std::string> spool_streams(const std::vector<std::string>& files, const std::string& cache_dir,
                                        Communicator&);

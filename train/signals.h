@@ -1,13 +1,13 @@
-// Being asked to stop: SIGTERM, SIGUSR1 and SIGINT set a flag that the run reads after each step.
+// Stop signals: SIGTERM, SIGUSR1 and SIGINT set a flag that the run reads after each step.
 #pragma once
 
 namespace encore {
 
-// Also has writes beyond a file-size limit fail with an error instead of ending the process (SIGXFSZ), so that a full
-// disk and a full quota are told alike. A second SIGINT ends the process at once.
+// Also ignores SIGXFSZ, so that a write beyond a file-size limit fails with an error, as on a full disk, instead of
+// ending the process. A second SIGINT ends the process at once.
 void install_stop_signals();
 
-// The signal that came, 0 if none.
+// The signal that was received, 0 if none.
 int stop_signal();
 
 }  // namespace encore

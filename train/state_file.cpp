@@ -177,7 +177,7 @@ void read_floats(const std::string& path, int64_t count, const json& expected, c
     damaged(path, "is damaged (checksum)");
 }
 
-// The files that state.json tells of, as they should be.
+// The files that state.json lists, with their lengths and checksums.
 std::vector<std::pair<std::string, FileChecksum>> expected_files(const std::string& dir) {
   std::vector<std::pair<std::string, FileChecksum>> files;
   const json listed = read_json(dir).at("files");
@@ -214,7 +214,7 @@ RunState read_state(const std::string& dir) {
     return from_json(read_json(dir));
   } catch (const json::exception& e) {
     damaged(dir + "/state.json", fmt::format("lacks a field ({})", e.what()));
-  } catch (const std::logic_error&) {  // of std::stoull
+  } catch (const std::logic_error&) {  // from std::stoull
     damaged(dir + "/state.json", "holds a fingerprint that is no number");
   }
 }

@@ -1,4 +1,4 @@
-// log.jsonl and the TensorBoard file of a run, appended to in step and cut back in step when a run resumes.
+// log.jsonl and the TensorBoard file of a run, appended to together and cut back together when a run resumes.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -8,21 +8,21 @@
 
 namespace encore {
 
-// A file that grows at its end and is checked at every write.
+// A file that is only appended to, with every write checked.
 class AppendFile {
  public:
-  // Opens (or makes) the file and cuts it to `bytes`. Throws IoError; Error when the file is shorter than that.
+  // Opens or creates the file and truncates it to `bytes`. Throws IoError; Error when the file is shorter than that.
   AppendFile(std::string path, uint64_t bytes);
   ~AppendFile();
   AppendFile(const AppendFile&) = delete;
   AppendFile& operator=(const AppendFile&) = delete;
 
-  // Bytes that could not be written are kept, and go first at the next flush.
+  // Bytes that could not be written are kept, and the next flush writes them first.
   void append(std::string_view bytes) { waiting_ += bytes; }
   void flush();  // to the system; throws IoError
   void sync();   // to the disk; throws IoError
   uint64_t size() const { return size_ + waiting_.size(); }
-  // Where the file was removed: a new one of the same bytes, read through the open descriptor. Throws IoError.
+  // Recreates a removed file with its bytes, read through the open descriptor. Throws IoError.
   void restore();
 
  private:
@@ -36,12 +36,12 @@ class StepLog {
   // Continues log.jsonl at log_bytes and the events file at events_bytes; both 0 and no name: a new run.
   StepLog(const std::string& folder, uint64_t log_bytes, const std::string& events_file, uint64_t events_bytes);
 
-  // One line of log.jsonl; its numbers go to TensorBoard under "<prefix>/<key>".
-  // REQUIRES: line holds "step". Throws IoError; the line is then not lost but written with the next one.
+  // Writes a line of log.jsonl, and its numbers to TensorBoard under "<prefix>/<key>".
+  // REQUIRES: line holds "step". Throws IoError; the line is then kept and written with the next one.
   void write(const nlohmann::ordered_json& line, const std::string& prefix);
-  // A line whose step is not among its fields.
+  // The same for a line without the field "step".
   void write(const nlohmann::ordered_json& line, const std::string& prefix, int64_t step);
-  // To TensorBoard alone.
+  // Writes to TensorBoard alone.
   void write_event(const nlohmann::ordered_json& scalars, const std::string& prefix, int64_t step);
   void sync();
   void restore();  // AppendFile::restore of both files

@@ -1,4 +1,4 @@
-// The sums of a step on their way from the device: read when they are there, without holding up the device.
+// Copies the sums of a step from the device asynchronously, so that reading them does not stall the device.
 #pragma once
 
 #include <memory>
@@ -20,12 +20,12 @@ class StepSums {
   StepSums(const StepSums&) = delete;
   StepSums& operator=(const StepSums&) = delete;
 
-  // Copies the sums, [1, 1] each on the backend, and sends the copy on its way. Returns what read() asks for; the
-  // second take() after this one reuses the place.
+  // Starts to copy the sums, [1, 1] each on the backend, to the host. Returns the place to pass to read(); the second
+  // take() after this one reuses it.
   int take(const Tensor& loss, const Tensor& correct, const Tensor& squares);
-  // Waits until they are there.
+  // Waits for the copy.
   Values read(int place);
-  // Of the last take(), on the backend, until the next one.
+  // The loss of the last take(), on the backend; valid until the next one.
   Tensor loss() const;
 
  private:

@@ -18,8 +18,8 @@ struct TextBatchOptions {
 
 class TextBatches final : public BatchSource {
  public:
-  // Throws Error when the values cannot hold together: fewer examples a step than ranks, an example that may be longer
-  // than tokens_per_batch.
+  // Throws Error when the options contradict each other: fewer examples a step than ranks, or examples that may be
+  // longer than tokens_per_batch.
   TextBatches(std::shared_ptr<const SequenceSet>, std::shared_ptr<const Objective>, const TextBatchOptions&,
               int ranks = 1);
 

@@ -51,9 +51,9 @@ StepResult Trainer::run_and_wait() {
   return result;
 }
 
-// The device has the next step's passes to do when this one's sums are looked at. Its update waits for the next call,
-// so that the caller sees the weights after this step. Where the sums are not finite the update changed nothing: the
-// step is taken back and computed once more, for its gradients, which the next step's have replaced.
+// Launches the passes of the next step before it reads the sums of this one. The next step's update waits for the next
+// call, so that the caller sees the weights after this step. If the sums are not finite, the update has changed
+// nothing; the step is taken back and computed once more, because the next step has overwritten its gradients.
 StepResult Trainer::run_ahead() {
   if (!sums_) sums_ = std::make_unique<StepSums>(model_.params().backend());
   if (!under_way_) under_way_ = launch();
@@ -124,7 +124,7 @@ StepResult Trainer::compute(const std::vector<PackedBatch>& batches) {
   return result;
 }
 
-// The last pass tells the reducer how far it is, so that sums over ranks begin while it goes on.
+// The last pass reports its progress to the reducer, so that sums over ranks begin before the pass has ended.
 void Trainer::accumulate(const std::vector<PackedBatch>& batches, float grad_scale) {
   const auto last =
       std::find_if(batches.rbegin(), batches.rend(), [](const PackedBatch& b) { return b.labelled() > 0; });
@@ -137,7 +137,7 @@ void Trainer::accumulate(const std::vector<PackedBatch>& batches, float grad_sca
   model_.set_gradient_listener(nullptr);
 }
 
-// Loss and norm are sums over all ranks and gradients are the same everywhere: every rank comes to the same answer.
+// Loss and norm are sums over all ranks and gradients are the same everywhere, so every rank gets the same answer.
 std::string Trainer::fault(const StepResult& r) const {
   if (std::isfinite(r.loss) && std::isfinite(r.grad_norm)) return "";
   const std::string tensor = nonfinite_tensor(model_.params());

@@ -1,8 +1,8 @@
-// The step engine: optimiser steps over what a BatchSource gives. What is computed, and nothing about files, screens or
-// signals.
+// The step engine: runs optimiser steps over the micro-batches of a BatchSource. It knows nothing of files, terminals
+// or signals.
 //
 // A step is a pure function of (weights, moments, step number): the micro-batches, their masks and their dropout follow
-// from the seed, so ranks, micro-batches and resuming do not change it beyond the order of floating-point sums.
+// from the seed, so ranks, micro-batches and resuming change only the order of floating-point sums.
 #pragma once
 
 #include <memory>
@@ -27,7 +27,7 @@ struct StepOptions {
   Schedule schedule;       // the trainer fills in total_steps, warmup_steps and decay_steps
   AdamWOptions adamw;
   OnNonFinite on_nonfinite = OnNonFinite::kStop;
-  DType reduce_dtype = DType::kF32;  // in which gradients travel between GPUs
+  DType reduce_dtype = DType::kF32;  // of gradients sent between GPUs
 };
 
 struct StepResult {
@@ -41,9 +41,9 @@ struct StepResult {
   int64_t targets = 0;    // labelled items (PackedBatch::labelled) of all ranks
   int64_t correct = 0;    // targets whose largest logit is the label
   double flops = 0;       // of all ranks (model/model.h, training_flops)
-  double idle = 0;        // seconds for which this rank's device, working ahead, had nothing to do before the step
+  double idle = 0;        // seconds for which this rank's device was idle before the step (works_ahead())
   int micro_batches = 0;  // of this rank
-  std::string skipped;    // why the update was left out; empty: it was made
+  std::string skipped;    // why the update was left out; empty: it was applied
 };
 
 class Trainer {
@@ -53,7 +53,7 @@ class Trainer {
   Trainer(Reservation&, const BatchSource&, Communicator&, const StepOptions&);
 
   int64_t steps() const { return source_.steps(); }
-  int64_t step() const { return optimizer_.steps() + skipped_; }  // done so far, with those left out
+  int64_t step() const { return optimizer_.steps() + skipped_; }  // done so far, skipped ones included
   double epoch() const;
   bool done() const { return step() >= steps(); }
   Optimizer& optimizer() { return optimizer_; }
@@ -61,22 +61,22 @@ class Trainer {
 
   int64_t skipped() const { return skipped_; }
   int64_t skipped_in_row() const { return skipped_in_row_; }
-  // Of a run that goes on.
+  // Restores the counters of a resumed run.
   void set_skipped(int64_t all, int64_t in_row);
 
-  // The next step of the run. When the loss or the gradient is not finite, weights and moments stay those before the
-  // step, and every rank does the same: kStop throws NonFiniteError naming the step, the tensor and the members of
-  // the batch; kSkip counts the step as done without an update, and throws at the third in a row.
+  // Runs the next step. When the loss or the gradient is not finite, weights and moments stay as before the step, on
+  // every rank: kStop throws NonFiniteError naming the step, the tensor and the members of the batch; kSkip counts the
+  // step as done without an update, and throws at the third in a row.
   StepResult run_step();
-  // Does run_step() prepare the next step before it returns this one's result? Then the last result comes at once.
+  // Whether run_step() launches the next step before it returns this one's result. The last result then comes at once.
   bool works_ahead() const;
 
  private:
-  // A step whose gradients the device computes, or has computed; its update is not made.
+  // A launched step: its gradients are being computed or done, its update is not yet applied.
   struct UnderWay {
     StepResult result;                 // without the sums
     int place = 0;                     // of the sums (step_sums.h)
-    std::unique_ptr<Event> free, fed;  // the device has done what came before; the step's first work is there
+    std::unique_ptr<Event> free, fed;  // after the work before the step; before the step's first work
   };
   StepResult run_and_wait();
   StepResult run_ahead();
@@ -85,7 +85,7 @@ class Trainer {
   StepResult start(const std::vector<PackedBatch>&);  // counts, and the gradients of all ranks; loss in model_'s totals
   void accumulate(const std::vector<PackedBatch>&, float grad_scale);
   StepResult compute(const std::vector<PackedBatch>&);  // loss and gradients of all ranks; no update
-  std::string fault(const StepResult&) const;           // of the loss and the gradients as they stand; empty: none
+  std::string fault(const StepResult&) const;           // of the present loss and gradients; empty: none
   StepResult skip(StepResult, const std::string& why);
 
   Reservation& reservation_;

@@ -18,7 +18,7 @@
 namespace encore {
 namespace {
 
-// An MLM whose loss is that of guessing among all tokens alike has a head that nobody trained.
+// Whether the loss is that of a uniform guess over the vocabulary, as with an untrained MLM head.
 bool near_uniform(double loss, int64_t vocab_size) {
   return loss > 0.95 * std::log(double(vocab_size));
 }
@@ -50,7 +50,7 @@ RunEnd TrainingRun::run() {
   try {
     return run_to_end();
   } catch (const NonFiniteError&) {
-    throw;  // names its step
+    throw;  // its message names the step
   } catch (const DeviceError& e) {
     throw DeviceError(fmt::format("after step {}: {}; {}", state_.step, e.what(), last_complete_state()));
   }
@@ -83,7 +83,7 @@ RunEnd TrainingRun::run_to_end() {
   return end;
 }
 
-// Every rank must leave the loop after the same step: the strongest wish of any rank holds for all.
+// Every rank must leave the loop after the same step, so the strongest wish of any rank holds for all.
 int TrainingRun::agree_on_stop() {
   const bool time_up = options_.max_hours > 0 && seconds_since(start_) >= options_.max_hours * 3600;
   std::array<int64_t, 1> wish{stop_signal() ? kAsked : comm_.root() && time_up ? kTime : kGoOn};
@@ -129,7 +129,7 @@ void TrainingRun::record(const StepResult& r, double seconds) {
   if (r.step > first_step_ + 1) idle_seconds_ += r.idle;  // the first step's batch is made while nothing else runs
   recent_seconds_ = recent_seconds_ == 0 ? seconds : 0.9 * recent_seconds_ + 0.1 * seconds;
   sample_memory();
-  // Where a device works ahead, the last result comes at once: the rate is that of two steps.
+  // If the device works ahead, the last result comes at once, so the rate is taken over two steps.
   const double rate = double(r.tokens + before_.tokens) / (seconds + before_.seconds);
   if (trainer_.works_ahead()) before_ = {r.tokens, seconds};
   nlohmann::ordered_json line{{"step", r.step},
@@ -175,8 +175,8 @@ void TrainingRun::evaluate() {
               {"eval_tokens", result.tokens},
               {"eval_seconds", seconds_since(start)}},
              "eval");
-  // The start is no candidate: model/best is what this run made. What could not be written is not the best either: the
-  // next evaluation that beats what stands there is tried again.
+  // The initial weights are no candidate, since this run did not make them. Weights that could not be written do not
+  // count as best either, so a later evaluation that beats the model on disk is tried again.
   bool best = state_.step > 0 && result.loss < state_.best_loss;
   if (best && folder_) best = policy_.attempt("model/best", [&] { folder_->write([&] { save_hf("best"); }); });
   if (best) {
@@ -203,7 +203,7 @@ void TrainingRun::save_at_end() {
   last_saved_step_ = state_.step;
 }
 
-// The state comes last: where it stands, model/last and the log are at least as new.
+// Writes the state last, so that model/last and the log are at least as new as it.
 void TrainingRun::write_state() {
   if (policy_.goes_on() && !folder_->in_place()) {
     folder_->restore();

@@ -1,4 +1,4 @@
-// One run from its first step, or the step that it stopped at, to its end: steps, evaluations, saves, the log.
+// Runs the steps, evaluations, saves and log of a run, from its first step, or the one it resumes at, to its end.
 #pragma once
 
 #include <functional>
@@ -19,18 +19,18 @@ namespace encore {
 class Profiler;
 
 struct RunOptions {
-  int64_t eval_every = 0;    // steps; 0: never but before the first step and after the last
+  int64_t eval_every = 0;    // steps; 0: only before the first step and after the last
   int64_t save_every = 0;    // steps; 0: by time alone
   double save_minutes = 30;  // 0: by steps alone
   int64_t keep = 2;          // states
   double max_hours = 0;      // of this process; 0: no limit
-  double log_seconds = 10;   // between plain lines where there is no terminal
+  double log_seconds = 10;   // between plain lines without a terminal
   OnSaveError on_save_error = OnSaveError::kStop;
   DType save_dtype = DType::kF32;
   std::string eval_name = "held-out";
-  size_t planned_bytes = 0;  // what the memory plan promised, for the comparison at the end
+  size_t planned_bytes = 0;  // total of the memory plan, to compare with at the end
   Profiler* profiler = nullptr;
-  // Makes report.html again, after each save (false) and at the end (true); rank 0's. Returns what went wrong, or "".
+  // Makes report.html after each save (false) and at the end (true), on rank 0. Returns an error message, or "".
   std::function<std::string(bool last)> report;
 };
 
@@ -42,15 +42,15 @@ constexpr int exit_code(RunEnd end) {
 
 class TrainingRun {
  public:
-  // folder: of rank 0; absent on the others. evaluator: null when nothing is held out. fingerprints stand in `state`.
-  // save_tokenizer writes the tokenizer's files into a model folder. state: where the run stands; RunState{} plus
-  // fingerprints for a new one, whose weights are those of the checkpoint; else as load_state() left things.
+  // folder: null on ranks other than 0. evaluator: null when nothing is held out. save_tokenizer writes the tokenizer's
+  // files into a model folder. state: a RunState with fingerprints alone for a new run, whose trainer holds the
+  // checkpoint's weights; else the state that load_state() filled the trainer from.
   TrainingRun(Trainer&, Reservation&, const Evaluator*, Communicator&, RunFolder*, const RunState&, const RunOptions&,
               std::function<void(const std::string&)> save_tokenizer);
 
-  // Throws IoError when the disk fails (the last complete state is intact; with OnSaveError::kContinue at the end of
-  // the run alone), NonFiniteError when the loss or gradient is not finite (train/trainer.h), DeviceError naming
-  // the step, the op and the last complete state.
+  // Throws IoError when the disk fails (the last complete state is intact; OnSaveError::kContinue throws only at the
+  // end of the run), NonFiniteError when the loss or gradient is not finite (train/trainer.h), DeviceError naming the
+  // step, the op and the last complete state.
   RunEnd run();
 
   const RunState& state() const { return state_; }
@@ -87,7 +87,7 @@ class TrainingRun {
   SavePolicy policy_;
   double start_, last_save_;  // steady_seconds()
   int64_t first_step_ = 0, last_saved_step_ = -1;
-  // The step before, where rates are over two.
+  // The previous step, if rates are over two steps.
   struct {
     int64_t tokens = 0;
     double seconds = 0;

@@ -48,7 +48,7 @@ Corpus& corpus() {
   return c;
 }
 
-// What a cache holds of each document, computed and dropped, in batches of the size that the cache's builder takes.
+// Computes the cache's content for each document and drops it, in batches of the builder's size.
 void tokenize_in_memory(benchmark::State& state) {
   const Corpus& c = corpus();
   const size_t threads = size_t(state.range(0));

@@ -1,7 +1,7 @@
-// The text path, stage by stage, in bytes of text a second: unpacking and reading a corpus, cutting it into words,
-// token ids in memory, learning a tokenizer.
+// Rates of each stage of the text path, in bytes of text a second: unpacking and reading a corpus, cutting it into
+// words, encoding to token ids in memory, learning a tokenizer.
 //   tokenizer_bench [--model DIR] [--corpus FILE] [Google Benchmark's flags]
-// `encode_batch/N` with N threads is what bench/peers/row_tokenizer.py holds against Hugging Face's encode_batch.
+// bench/peers/row_tokenizer.py compares `encode_batch/N` (N threads) with Hugging Face's encode_batch.
 #include <benchmark/benchmark.h>
 
 #include <cstdio>

@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
-"""dapt_train on real text for 60 steps, held step by step against the recorded runs of the CPU backend.
+"""Runs dapt_train on real text for 60 steps and compares each loss with the recorded runs of the CPU backend.
 
     dapt_steps.py [--bin DIR] [--device D] [--dtype bf16|fp32] [--steps N] [--seeds N] [--small] [--work DIR] [--json FILE]
     dapt_steps.py --record        writes dapt_steps.json anew: both dtypes and all seeds on the CPU
 
 encore-mini on Gene Ontology text with dropout; order, masks and dropout are functions of the seed and the same on every
-device. A loss is off by its relative difference from the recorded fp32 run of its seed. fp32: at most 1e-3 at every step
-(sums in another order, fed back 60 times). bf16: over all seeds, the root mean square of what the losses are off is at most
-twice, and the worst step at most twice, what the CPU's bf16 was off in the same runs (2e-3 and 4e-3 are always allowed). One
-seed would not do: the CPU's own worst step lies between 1.7e-3 and 7.1e-3, by the seed. --seeds: the first N alone [bf16:
+device. The error of a loss is its relative difference from the recorded fp32 run of the same seed. fp32: at most 1e-3 at
+every step (sums in another order, fed back 60 times). bf16: over all seeds, the root mean square and the maximum of the
+errors are at most twice those of the CPU's bf16 in the same runs (2e-3 and 4e-3 are always allowed). One seed is not
+enough: the CPU's own worst step lies between 1.7e-3 and 7.1e-3, depending on the seed. --seeds: only the first N [bf16:
 all, fp32: 1].
---steps: the first N alone (the rate of learning is constant, so they are the same steps). --small: batches of 24 tokens and
-one seed, for the host executor, against the CPU's fp32 in the same call, within what is always allowed (not every processor
-multiplies bf16). Exit status 1 if a step is off, 2 if the run failed.
+--steps: only the first N (the learning rate is constant, so they are the same steps). --small: batches of 24 tokens and
+one seed, for the host executor, against the CPU's fp32 in the same call, with the errors that are always allowed (not
+every processor multiplies bf16). Exit status 1 if a step is off, 2 if the run failed.
 """
 import argparse
 import json

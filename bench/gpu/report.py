@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Puts what the parts of scripts/gpu_check.sh left in a folder into one JSON and one table; prints the table's ends.
+"""Collects the results of scripts/gpu_check.sh's parts into one JSON and one table; prints the ends of the table.
 
     report.py WORK OUT MODE DEVICE
 
@@ -12,7 +12,7 @@ import re
 import sys
 import time
 
-# What the project set out to reach on an H100, by benchmark: (key, least).
+# The project's goals on an H100, by benchmark: (key, least).
 MUST = {
     "attention_forward/base/512/bf16/p=0": ("TFLOP/s", 282),
     "attention_backward/base/512/bf16/p=0": ("TFLOP/s", 198),
@@ -52,7 +52,7 @@ def parts_of(work):
 
 
 def name_of(entry):
-    """Without what Google Benchmark appends."""
+    """The name without Google Benchmark's suffixes."""
     return re.sub(r"/iterations:\d+/manual_time$", "", entry.get("run_name", entry["name"]))
 
 
@@ -86,7 +86,7 @@ def step_rows(work, peers):
         row = {"encore": step, "peers": {}}
         for name, timing in ((peers or {}).get("parts") or {}).items():
             found = re.fullmatch(r"mlm step roberta-(\w+) (\d+)x(\d+) (\w+) attention dropout ([\d.]+)", name)
-            # Their batch is the one that was measured; rates are compared at equal shape, length and dropout.
+            # Peers' batches may differ; rates are compared at equal shape, length and dropout.
             if found and found[1] == step["shape"] and int(found[3]) == step["length"] and \
                     abs(float(found[5]) - step["attention_dropout"]) < 1e-6:
                 row["peers"][found[4]] = timing["tokens_per_second"]
@@ -107,7 +107,7 @@ def number(value, digits=0):
 
 
 def said(part):
-    """The line of a part that tells most."""
+    """The most informative line of a part."""
     lines = [line for line in part["log"] if line.strip()]
     if part["result"] == "skipped":
         return lines[-1].replace("skipped: ", "") if lines else ""

@@ -3,7 +3,7 @@
 namespace encore::bench {
 namespace {
 
-// The loss and its gradient over the masked rows: logits become their gradient, so they are laid out anew each time.
+// The loss and its gradient over the masked rows. The op overwrites the logits, so each run gets fresh ones.
 void cases_of_cross_entropy(Cases& cases) {
   const Sizes s = cases.sizes;
   for (const DType t : cases.dtypes)

@@ -24,7 +24,7 @@ struct Problem {
     const int64_t length = s.lengths.front();
     std::vector<int32_t> ids, positions;
     for (int64_t i = 0; i < s.tokens; ++i) {
-      // As frequent as in text: the chance of an id falls with its rank.
+      // Ids follow a frequency distribution like that of text: the chance of an id falls with its rank.
       const double u = double(in.random() % 1'000'003) / 1'000'003;
       ids.push_back(int32_t(std::pow(double(s.vocabulary), u)) % int32_t(s.vocabulary));
       positions.push_back(int32_t(i % length + 2));

@@ -3,7 +3,7 @@
 namespace encore::bench {
 namespace {
 
-// The rows of the masked tokens, out of the last layer and back.
+// Gathers the rows of the masked tokens out of the last layer, and scatters them back.
 void cases_of_gather(Cases& cases) {
   const Sizes s = cases.sizes;
   const auto rows = [s] {

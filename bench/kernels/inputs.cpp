@@ -30,7 +30,8 @@ Tensor Inputs::zero(DType dtype, int64_t rows, int64_t cols) {
   return Tensor(take(size_t(rows * cols) * size_of(dtype)), dtype, rows, cols);
 }
 
-// The pattern goes over once and is doubled there: the largest tensors have hundreds of millions of elements.
+// Copies the pattern to the device once and doubles it there: the largest tensors have hundreds of millions of
+// elements.
 Tensor Inputs::repeated(const std::vector<float>& pattern, DType dtype, int64_t rows, int64_t cols) {
   const Tensor t = zero(dtype, rows, cols);
   std::vector<char> bytes(pattern.size() * size_of(dtype));

@@ -11,7 +11,7 @@
 namespace encore::bench {
 namespace {
 
-// Google Benchmark takes its flags off the command line; its min_time is the least time of the runs behind one result.
+// Google Benchmark removes its flags from the command line; its min_time is the least total time of one result's runs.
 double min_time_of(int argc, char** argv, double otherwise) {
   constexpr std::string_view kFlag = "--benchmark_min_time=";
   for (int i = 1; i < argc; ++i)
@@ -23,7 +23,8 @@ bool has_flag(int argc, char** argv, std::string_view start) {
   return std::any_of(argv + 1, argv + argc, [&](const char* a) { return std::string_view(a).starts_with(start); });
 }
 
-// What is asked for by name is measured; else bf16 where the device multiplies it, and fp32 on the CPU too.
+// A dtype that is named on the command line is measured; else bf16 if the device multiplies it, and fp32 on the CPU
+// too.
 std::vector<DType> dtypes_of(const std::string& flag, const std::string& device, const Backend& backend) {
   const bool bf16 = backend.native_bf16();
   check(flag != "bf16" || bf16, "--dtype bf16: {} has no products of it", backend.description());

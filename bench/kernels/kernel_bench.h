@@ -1,5 +1,5 @@
-// The micro-benchmarks' frame: one program, kernel_bench, with Google Benchmark's command line; every op has a file of
-// its own that registers its cases. README.md of this folder tells what a case measures and how to read the results.
+// The frame of the micro-benchmarks: one program, kernel_bench, with Google Benchmark's command line; each op registers
+// its cases in its own file. README.md of this folder explains what a case measures and how to read the results.
 #pragma once
 
 #include <functional>
@@ -27,7 +27,7 @@ struct Sizes {
   std::vector<ModelShape> models;
   std::vector<int64_t> lengths;
 };
-// By device ("cpu", "simt", "cuda"); tiny: what the host executor does in milliseconds.
+// By device ("cpu", "simt", "cuda"); tiny: shapes that take the host executor milliseconds.
 Sizes sizes_of(const std::string& device, bool tiny);
 
 // Tensors of one case in the backend's memory, freed with it.
@@ -63,7 +63,7 @@ class Inputs {
   std::vector<void*> blocks_;
 };
 
-// What one case runs. `cost` are the bytes and flops its rates count.
+// The work of one case. `cost` gives the bytes and flops of its rates.
 struct Work {
   OpCost cost;
   std::function<void()> run;
@@ -81,7 +81,7 @@ class Cases {
 
   struct Case {
     std::string name;
-    DType dtype;  // of the activations: which peak of products a share is of
+    DType dtype;  // of the activations; selects the peak for the share
     Make make;
   };
   Sizes sizes;

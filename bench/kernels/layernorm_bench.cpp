@@ -17,7 +17,7 @@ LayerNormForward forward_of(Inputs& in, const ModelShape& m, const Sizes& s, DTy
           .dropout = in.dropout(p, s.tokens, s.lengths.front())};
 }
 
-// F.layer_norm's work alone.
+// LayerNorm alone, as F.layer_norm.
 LayerNormForward plain_of(Inputs& in, const ModelShape& m, const Sizes& s, DType t) {
   LayerNormForward a = forward_of(in, m, s, t, 0);
   a.bias = a.residual = {};

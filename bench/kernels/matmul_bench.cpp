@@ -16,7 +16,7 @@ std::vector<Product> products_of(const ModelShape& m, const Sizes& s) {
           {"decoder", s.targets, s.padded_vocabulary, m.hidden}};
 }
 
-// As in training without accumulation: the weight has changed before each product, so nothing packed is left of it.
+// As in training without gradient accumulation: the weight changes before each product, so no packed copy is valid.
 void cases_of_matmul(Cases& cases) {
   for (const ModelShape& m : cases.sizes.models)
     for (const Product& p : products_of(m, cases.sizes))

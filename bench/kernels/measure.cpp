@@ -27,8 +27,8 @@ Meter::~Meter() {
   backend_.free(sum_.data);
 }
 
-// Written and read again: zeros may be written past the caches, and what the last run wrote is not written back in the
-// next one's time.
+// Empties the caches by writing a buffer and reading it: a write of zeros alone may bypass the caches, and dirty lines
+// of one run would be written back in the time of the next.
 void Meter::empty_caches() {
   backend_.fill_zero(flushed_.data, flushed_.bytes());
   sum_of_squares(backend_, {.x = flushed_, .result = sum_});

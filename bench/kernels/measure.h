@@ -1,4 +1,4 @@
-// Times of a backend's work: caches emptied before every run, the median and the spread of many.
+// Times a backend's work: median and spread of many runs, with the caches emptied before each.
 #pragma once
 
 #include <map>
@@ -12,7 +12,7 @@ struct Timing {
   int runs = 0;
 };
 
-// The device's own, in this process.
+// The device's peak rates, measured in this process.
 struct Peaks {
   double copy = 0;                 // bytes read and written a second
   std::map<DType, double> matmul;  // flops a second

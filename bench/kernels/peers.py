@@ -5,8 +5,8 @@
 
 Attention by SDPA (FlashAttention, cuDNN; math on the CPU), F.linear and its two gradients, F.layer_norm, F.gelu,
 F.cross_entropy, AdamW(fused=True), and torch.compile'd versions of the chains that Encore has as one op: bias + dropout +
-residual + LayerNorm, bias + GELU, the loss with its gradient. "label" says which of them an entry is. Entries are written
-as they come, so that a run that is stopped keeps what it had; none is begun after --seconds. Exit status 1 if one failed.
+residual + LayerNorm, bias + GELU, the loss with its gradient. "label" names the variant of an entry. Each entry is written
+when it is done, so that a stopped run keeps its results; none starts after --seconds. Exit status 1 if one failed.
 """
 import argparse
 import json
@@ -32,7 +32,7 @@ def parse():
 
 
 class Shape:
-    """kernel_bench's (bench/kernels/inputs.cpp)."""
+    """As in kernel_bench (bench/kernels/inputs.cpp)."""
 
     def __init__(self, device, tiny):
         self.tokens = 64 if tiny else 16384 if device == "cuda" else 4096
@@ -221,9 +221,9 @@ def main():
                          **gpu_timing.with_rates(timing, peaks, bytes_moved, flops))
             print(f"{name:55s} {label:22s} {timing['median_us']:10.1f} us  {timing['GB/s']:8.1f} GB/s"
                   + (f"  {timing['TFLOP/s']:8.2f} TFLOP/s" if flops else ""), flush=True)
-        except Exception as error:  # a kernel that PyTorch does not have must not cost the others
+        except Exception as error:  # a kernel that PyTorch lacks must not end the others
             entry.update(error_occurred=True, error_message=f"{type(error).__name__}: {str(error).splitlines()[0][:150]}")
-            refused = "No available kernel" in str(error)  # what SDPA says of a way that it does not serve here
+            refused = "No available kernel" in str(error)  # SDPA's warnings about backends that it cannot use here
             failed += not refused
             print(f"{name:55s} {label:22s} {'not served' if refused else 'FAILED'}: {entry['error_message']}", flush=True)
         report["benchmarks"].append(entry)

@@ -1,5 +1,5 @@
-// Tokens per second of one masked-LM training step (forward, backward, gradient norm, AdamW) on random weights, and
-// where its time goes by op. --help lists the flags.
+// Tokens per second of one masked-LM training step (forward, backward, gradient norm, AdamW) on random weights, and the
+// time of each op. --help lists the flags.
 #include <omp.h>
 
 #include <algorithm>
@@ -19,8 +19,7 @@
 namespace encore {
 namespace {
 
-// --clock cpu counts processor time over the threads: what a step takes on a machine that does nothing else, measured
-// on one that does.
+// --clock cpu counts processor time over the threads: on a busy machine it gives the step time of an idle one.
 int cpu_clock_threads = 0;
 
 double now() {

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""The masked-LM training step in PyTorch + transformers on one card: what `--device cuda` is held against.
+"""The masked-LM training step in PyTorch + transformers on one card, to compare with `--device cuda`.
 
     gpu_baseline.py [--json FILE] [--seconds N] [--filter REGEX] [--dry]
 
 Most valuable first, each reported even when another fails: the card's own copy and matmul peaks and the products of
 RoBERTa-base and -large; RoBERTa-base and -large steps (eager SDPA, and torch.compile) at 512 and 128 tokens, with and
-without attention dropout. Single ops are bench/kernels/peers.py's. One JSON object, written again after every entry, so that
-a stopped run keeps what it had. --dry runs every part once on the CPU at tiny shapes, to know that the script works.
+without attention dropout. bench/kernels/peers.py measures single ops. One JSON object, rewritten after every entry, so that
+a stopped run keeps its results. --dry runs every part once on the CPU at tiny shapes, to test the script.
 --seconds: no new entry starts after this time (default 500). Tokens per second are tokens of the batch by the median step.
 """
 import argparse
@@ -73,7 +73,7 @@ def mlm_step(torch, b, transformers, large, length, batch, compiled, dropout):
 
 def steps(torch, b):
     import transformers
-    # The most telling first: a box's minutes may end before the last. Compiling takes a minute, an eager entry seconds.
+    # The most valuable first: a box's time may end before the last. Compiling takes a minute, an eager entry seconds.
     cases = [("base", 512, 32, 0.0, True), ("base", 512, 32, 0.0, False), ("base", 512, 32, 0.1, False)]
     cases += [("base", 128, 128, 0.1, False), ("large", 512, 16, 0.1, False), ("large", 128, 64, 0.1, False)]
     cases += [("base", 512, 32, 0.1, True), ("base", 128, 128, 0.1, True), ("large", 512, 16, 0.1, True)]
@@ -115,7 +115,7 @@ def main():
                     timing = report["parts"][name] = measure()
                     print(f"{name:70s}", "  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}"
                                                    for k, v in timing.items()), flush=True)
-                except Exception as error:  # an entry that fails must not cost the others
+                except Exception as error:  # an entry that fails must not end the others
                     report["failed"][name] = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
                     print(name, "FAILED", report["failed"][name], flush=True)
                 save()

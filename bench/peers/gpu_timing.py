@@ -1,11 +1,11 @@
-"""How the scripts of this project time PyTorch on a device: warm-up, caches emptied before every run, median and spread.
-On a card by CUDA events, on the CPU by the clock. The C++ side is bench/kernels/measure.cpp."""
+"""Times PyTorch on a device: warm-up, caches emptied before every run, median and spread. Uses CUDA events on a card and
+the clock on the CPU. The C++ side is bench/kernels/measure.cpp."""
 import statistics
 import time
 
 
 class Device:
-    """tiny: everything once, to know that a script works."""
+    """tiny: everything once, to test a script."""
 
     def __init__(self, torch, name, tiny):
         self.torch, self.name, self.tiny = torch, name, tiny
@@ -66,7 +66,7 @@ class Device:
 
 
 def with_rates(timing, peaks, bytes_moved=0, flops=0):
-    """Adds what kernel_bench reports: GB/s, TFLOP/s and their shares of the peaks."""
+    """Adds the figures that kernel_bench reports: GB/s, TFLOP/s and their shares of the peaks."""
     seconds = timing["median_us"] * 1e-6
     timing["GB/s"] = bytes_moved / seconds * 1e-9
     timing["of_copy"] = bytes_moved / seconds / peaks[0]

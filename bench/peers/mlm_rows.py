@@ -1,4 +1,4 @@
-"""The masked-LM rows: mlm_step.py beside mlm_step_bench (8 x 512) or dapt_train (real sequences)."""
+"""The masked-LM rows: mlm_step.py against mlm_step_bench (8 x 512) or dapt_train (real sequences)."""
 import json
 import os
 import re
@@ -15,7 +15,7 @@ BATCHES = [int(n) for n in os.environ.get("ENCORE_PEERS_BATCHES", "16,32").split
 
 
 def peer_step(*arguments):
-    """One run of mlm_step.py, a process of its own so that its peak memory is its own."""
+    """Runs mlm_step.py in a separate process, which gives its own peak memory."""
     here = os.path.dirname(os.path.abspath(__file__))
     peers.say("peer: mlm_step.py " + " ".join(arguments))
     done = subprocess.run([sys.executable, f"{here}/mlm_step.py", *arguments], stdout=subprocess.PIPE, text=True)
@@ -82,7 +82,7 @@ def short_sequences(row, title, by_length, must, aim):
 
 
 def packed_sequences(folder, model, texts, batch):
-    """dapt_train over the texts, each a sequence of its own: the rate of all steps but the first."""
+    """dapt_train over the texts, one sequence each: the rate of all steps but the first."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / "train.jsonl").write_text("".join(json.dumps({"text": t}) + "\n" for t in texts))

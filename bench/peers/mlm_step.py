@@ -1,17 +1,16 @@
 #!/usr/bin/env python3
-"""The masked-LM training step in PyTorch + transformers: what Encore's CPU step is held against.
+"""The masked-LM training step in PyTorch + transformers, to compare with Encore's CPU step.
 
     mlm_step.py [--dtype bf16|fp32] [--compile] [--steps N] [--seconds S] [--batch 8] [--length 512]
                 [--sequences FILE [--sorted]] [--threads N] [--json FILE]
 
 RobertaForMaskedLM of RoBERTa-base's shape with random weights, SDPA attention, dropout 0.1, 15 % of the tokens as
-targets, AdamW (fused), gradient clipping at 1. bf16 is autocast, as people run it. Without --sequences every step has
---batch sequences of --length random tokens; FILE is a JSON list of token ids: batches of --batch in random order, each
-padded to its longest (what DataCollatorForLanguageModeling does), after --sorted of neighbours in length. Prints real
-tokens per second (padding is not counted) and the peak resident memory, as one JSON object; at most --steps steps
-after the first, which compiles and warms up, and none is begun after --seconds. Where every step has one shape the
-rate is that of the median step, else that of all. Needs torch and transformers; says so and ends with 0 where they are
-missing.
+targets, AdamW (fused), gradient clipping at 1. bf16 is autocast, as usual. Without --sequences every step has --batch
+sequences of --length random tokens; FILE is a JSON list of token ids: batches of --batch in random order, each padded to
+its longest as by DataCollatorForLanguageModeling; with --sorted, batches of neighbours in length. Prints real tokens per
+second (without padding) and the peak resident memory, as one JSON object. Runs at most --steps steps after the first,
+which compiles and warms up, and starts none after --seconds. The rate is that of the median step if all have one shape,
+else that of all steps. Needs torch and transformers; says so and ends with 0 if they are missing.
 """
 import argparse
 import json

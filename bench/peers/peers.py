@@ -1,4 +1,4 @@
-"""What the rows of the peer table share; README.md says what a row is."""
+"""Functions shared by the rows of the peer table; README.md says what a row is."""
 import json
 import os
 import pathlib
@@ -39,7 +39,7 @@ def skip(row, why):
 
 
 def need(row, *modules):
-    """Imports the peers' modules; the row is skipped where one is missing."""
+    """Imports the peers' modules; skips the row if one is missing."""
     import importlib
     try:
         return [importlib.import_module(m) for m in modules]
@@ -48,7 +48,7 @@ def need(row, *modules):
 
 
 def data(row, path):
-    """A file or folder of the data; the row is skipped where it is missing."""
+    """A file or folder of the data; skips the row if it is missing."""
     file = DATA / path
     if not file.exists():
         skip(row, f"no {path} in {DATA} (ENCORE_PEERS_DATA)")

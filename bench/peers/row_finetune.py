@@ -1,8 +1,8 @@
-"""One epoch of fine-tuning on citation_intent, batches of 16, RoBERTa-base shape: the `finetune` program beside a loop
+"""One epoch of fine-tuning on citation_intent, batches of 16, RoBERTa-base shape: the `finetune` program against a loop
 like that of transformers' Trainer (dynamic padding, AdamW, linear schedule, clipping at 1, bf16 autocast).
 
 Rates are rows a second of the training steps after the first, on both sides; Encore's come from its --profile. The peer
-stops after ENCORE_PEERS_SECONDS at the latest (rows come in random order, so part of an epoch has the rate of all).
+stops after ENCORE_PEERS_SECONDS at the latest (rows are in random order, so part of an epoch has the rate of all).
 ENCORE_PEERS_ROWS: fewer rows of the task.
 """
 import json

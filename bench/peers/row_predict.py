@@ -1,12 +1,13 @@
-"""Classifying citation_intent with a RoBERTa-base-shaped model: the `predict` program beside a transformers pipeline and
-beside ONNX Runtime, each from text to probabilities.
+"""Classifying citation_intent with a RoBERTa-base-shaped model: the `predict` program against a transformers pipeline and
+ONNX Runtime, each from text to probabilities.
 
-The peers' clocks run when model and libraries are loaded and one batch has run; Encore's is the whole program's, start
-and model loading included. The pipeline takes the better of one row and 16 rows at a time. ONNX Runtime gets the model
-through torch.onnx and its own transformer optimizer (fused attention, layer norms and GELU), rows sorted by length, and
-the best of 1, 8 and 16 at a time; it computes in fp32, for it has no bf16 kernels on CPUs, and is not quantised, which
-would change the answers. Encore runs in fp32 and in what `--dtype auto` picks, the pipeline in fp32 (its default for this
-checkpoint) and bf16: the table says which against which. The sides' probabilities are compared. ENCORE_PEERS_ROWS: how many rows of the task (256).
+The peers' clocks start after model and libraries are loaded and one batch has run; Encore's time is the whole program's,
+start and model loading included. The pipeline takes the better of one row and 16 rows at a time. ONNX Runtime gets the
+model through torch.onnx and its own transformer optimizer (fused attention, layer norms and GELU), rows sorted by length,
+and the best of 1, 8 and 16 at a time; it computes in fp32, since it has no bf16 kernels on CPUs, and is not quantised,
+which would change the answers. Encore runs in fp32 and in the dtype of `--dtype auto`, the pipeline in fp32 (its default
+for this checkpoint) and bf16; the table names the pairs. The probabilities of both sides are compared. ENCORE_PEERS_ROWS:
+the number of rows of the task (256).
 """
 import json
 import os

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""From the start of the program to its first step, less the model's load, on a gigabyte of text that has been tokenized
-before: `dapt_train` with its token cache, against Hugging Face `datasets` with its cached map.
+"""Time from the start of the program to its first step, on a gigabyte of text that has been tokenized before:
+`dapt_train` with its token cache, against Hugging Face `datasets` with its cached map.
 
     bench/peers/row_start_up.py             both sides (the peer's first map of a gigabyte takes a quarter of an hour)
     bench/peers/row_start_up.py --bytes N   of text instead of 10^9
 
-Encore's time is that of the whole process up to the line of step 1 in log.jsonl, less the first evaluation and the step
-itself; the load of its small model is not subtracted. The peer's is from load_dataset to the first collated batch,
-without imports (given apart), as transformers' run_mlm.py does it: map with tokenizer and grouping into 512 tokens.
+Encore's time is that of the whole process up to the line of step 1 in log.jsonl, minus the first evaluation and the step
+itself; it includes loading a small model. The peer's time is from load_dataset to the first collated batch, without
+imports (listed separately), as in transformers' run_mlm.py: map with tokenizer and grouping into 512 tokens.
 """
 import argparse
 import json
@@ -84,7 +84,7 @@ def make_model(folder, tokenizer):
 
 
 def encore_start(model, corpus, evaluation, cache):
-    """Seconds from exec to step 1 in the log, less evaluation and step; whether the cache was there."""
+    """Seconds from exec to step 1 in the log, minus evaluation and step; whether the cache existed."""
     output = peers.WORK / "start_up_run"
     shutil.rmtree(output, ignore_errors=True)
     start = time.perf_counter()

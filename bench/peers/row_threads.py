@@ -1,4 +1,4 @@
-"""Encore beside itself: a masked-LM step of 8 x 512 tokens in bf16 on one thread and on two."""
+"""Encore against itself: a masked-LM step of 8 x 512 tokens in bf16 on one thread and on two."""
 import re
 
 import mlm_rows

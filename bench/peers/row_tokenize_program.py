@@ -1,6 +1,6 @@
 """The whole `tokenize` program on corpora/cs.jsonl.zst, two threads: start, RoBERTa's vocabulary loaded, the archive
-unpacked and parsed, ids printed as text into a file; beside tokenizers' encode_batch_fast, whose clock runs over texts
-that lie in memory already and ends before anything is printed. The ids of every document are compared.
+unpacked and parsed, ids printed as text into a file; against tokenizers' encode_batch_fast, whose time starts with the
+texts in memory and ends before anything is printed. The ids of every document are compared.
 """
 import json
 import subprocess

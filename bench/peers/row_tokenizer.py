@@ -1,5 +1,5 @@
 """Token ids of corpora/cs in memory with RoBERTa's vocabulary, two threads: `encode_batch` of bench/data/tokenizer_bench.cpp
-beside encode_batch and encode_batch_fast of Hugging Face's tokenizers.
+against encode_batch and encode_batch_fast of Hugging Face's tokenizers.
 
 Both sides get all texts as strings and give vectors of ids; the best of several runs counts. The number of ids must
 agree; row_tokenize_program.py compares the ids themselves.

@@ -1,5 +1,5 @@
 """Learning a byte-level BPE of 8,192 tokens from corpora/general, two threads: the whole `train_tokenizer` program
-(reading and writing included) beside tokenizers' trainer, whose clock runs over texts that lie in memory already.
+(reading and writing included) against tokenizers' trainer, whose time starts with the texts in memory.
 The merges must be the same.
 """
 import shutil

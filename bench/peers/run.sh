@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Encore beside PyTorch, transformers, tokenizers and ONNX Runtime: measures the rows and prints the table (README.md).
+# Compares Encore with PyTorch, transformers, tokenizers and ONNX Runtime: measures the rows, prints the table (README.md).
 #   run.sh [--rows NAME,NAME...] [--json FILE] [--list]
 set -eu
 cd "$(dirname "$0")/../.."
@@ -8,7 +8,7 @@ modules="torch transformers tokenizers datasets onnxruntime onnx"
 if ! "$venv/bin/python" -c "import ${modules// /, }" 2>/dev/null; then
   echo "installing the peers into $venv" >&2
   python3 -m venv "$venv"
-  # The build for CPUs alone where the index at hand has one; else the common build, which runs on CPUs too.
+  # The CPU-only build if the package index has it; else the common build, which runs on CPUs too.
   # shellcheck disable=SC2086
   "$venv/bin/pip" install --quiet $modules
 fi

@@ -46,7 +46,7 @@ def commit():
 
 
 def measure(name):
-    """The lines of the table that row_NAME.py prints; one line that says why where it fails."""
+    """The lines of the table that row_NAME.py prints; if it fails, one line with the reason."""
     peers.say(f"== {name}")
     start = time.time()
     done = subprocess.run([sys.executable, f"bench/peers/row_{name}.py"], cwd=peers.ROOT, stdout=subprocess.PIPE, text=True)
@@ -110,7 +110,7 @@ def main():
 
 
 def write(path, lines):
-    """Rows that are measured again replace the older ones of the file."""
+    """New rows replace the file's older ones of the same name."""
     report = {"what": "bench/peers/run.sh", "machine": machine(), "versions": installed(), "rows": []}
     if os.path.exists(path):
         with open(path) as old:

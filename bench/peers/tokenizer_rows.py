@@ -1,4 +1,4 @@
-"""What the tokenizer rows share: the corpus, Hugging Face's byte-level BPE, and the fastest of several ways to call it."""
+"""Shared by the tokenizer rows: the corpus, Hugging Face's byte-level BPE, and the fastest of several ways to call it."""
 import os
 import time
 

@@ -1,8 +1,8 @@
-"""Parts to the base model's corpus: assemble.py PARTS DEBS OUT_FOLDER TABLE.md.
+"""Assembles the base model's corpus from its parts: assemble.py PARTS DEBS OUT_FOLDER TABLE.md.
 
 Reads PARTS/*.jsonl, drops repeated paragraphs, holds out 2 % of the documents by the sha1 of their
 text, and writes general_train.jsonl and general_heldout.jsonl in an order that depends on the texts
-alone. TABLE.md lists what went in."""
+alone. TABLE.md lists the sources."""
 
 import glob
 import hashlib

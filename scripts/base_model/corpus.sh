@@ -4,7 +4,7 @@
 #   scripts/base_model/corpus.sh OUT [GENERAL.jsonl.zst]
 #
 # Takes free English prose from Debian packages (fetched, not installed; about 550 MB unpacked, kept in
-# OUT/debs) and the free parts of the shared general corpus, where that is at hand. Writes
+# OUT/debs) and the free parts of the shared general corpus if it is given. Writes
 # OUT/general_train.jsonl, OUT/general_heldout.jsonl ({"text", "src"} a line) and OUT/table.md.
 # The same packages give the same bytes. Needs python3, zstd and apt; takes about two minutes.
 set -eu

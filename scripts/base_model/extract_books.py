@@ -1,4 +1,4 @@
-"""Single books to documents: extract_books.py KIND IN OUT.jsonl.
+"""Cuts single books into documents: extract_books.py KIND IN OUT.jsonl.
 
 KIND: anarchism (a folder of html), devil (dictd file), gutenberg (a plain text of that project)."""
 
@@ -13,7 +13,7 @@ import text_tools
 
 
 class Paragraphs(html.parser.HTMLParser):
-  """Text of p, blockquote and li elements; links and headings between them are left out."""
+  """Text of p, blockquote and li elements, without the links and headings between them."""
 
   def __init__(self):
     super().__init__()

@@ -1,4 +1,4 @@
-"""Stories and descriptions of free games: extract_games.py KIND FOLDER OUT.jsonl.
+"""Extracts stories and descriptions of free games: extract_games.py KIND FOLDER OUT.jsonl.
 
 KIND: wesnoth (dialogue of campaigns), endless-sky (missions), crawl (descriptions)."""
 

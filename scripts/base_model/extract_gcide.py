@@ -1,4 +1,4 @@
-"""GCIDE (Webster 1913 and additions) to one document an entry: extract_gcide.py DICT.dz OUT.jsonl."""
+"""Makes a document of each entry of GCIDE (Webster 1913 and additions): extract_gcide.py DICT.dz OUT.jsonl."""
 
 import gzip
 import re
@@ -21,7 +21,7 @@ def undo_codes(text):
   text = re.sub(r"\[[A-Z][a-z]*\.\]", " ", text)  # [R.], [Obs.]
   text = re.sub(r"\[(ae|oe|AE|OE)\]", r"\1", text)
   text = re.sub(r"\[[^\w\[\]]{0,2}([A-Za-z])[^\w\[\]]{0,2}\]", r"\1", text)
-  text = re.sub(r"\[[^\[\]]*\]", " ", text)  # what is left of etymologies
+  text = re.sub(r"\[[^\[\]]*\]", " ", text)  # remains of etymologies
   return re.sub(r"[{}]", "", text)
 
 
@@ -31,7 +31,7 @@ def drop_attributions(text):
 
 
 def split_header(lines):
-  """The header is the first line and those that its open brackets reach into."""
+  """The header: the first line, and further lines until its brackets are closed."""
   header = lines[0]
   used = 1
   while used < len(lines) and lines[used].strip():
@@ -43,7 +43,7 @@ def split_header(lines):
 
 
 def senses(lines):
-  """Paragraphs of an entry, less those whose source tag is WordNet's (held out elsewhere)."""
+  """Paragraphs of an entry, without those with WordNet's source tag (held out elsewhere)."""
   pending = []
   for paragraph in re.split(r"\n\s*\n", "\n".join(lines)):
     joined = re.sub(r"\s+", " ", paragraph).strip()

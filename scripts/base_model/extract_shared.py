@@ -1,6 +1,6 @@
-"""The free parts of the shared general corpus: extract_shared.py GENERAL.jsonl OUT_FOLDER.
+"""Extracts the free parts of the shared general corpus: extract_shared.py GENERAL.jsonl OUT_FOLDER.
 
-Left out: brown (non-commercial) and webtext (not free)."""
+Omits brown (non-commercial) and webtext (not free)."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A SWORD module (zText, zCom; zlib blocks) to documents: extract_sword.py CONF SOURCE OUT.jsonl."""
+"""Cuts a SWORD module (zText, zCom; zlib blocks) into documents: extract_sword.py CONF SOURCE OUT.jsonl."""
 
 import html
 import os
@@ -21,7 +21,7 @@ def read_conf(path):
 
 def read_testament(prefix, size_bytes):
   """Entries in order. Block index: offset, packed size, size (u32 each); entry index: block, start
-  (u32 each), size (u16, or u32 in the "4" drivers). Linked verses repeat an entry: given once."""
+  (u32 each), size (u16, or u32 in the "4" drivers). Linked verses repeat an entry, which is yielded once."""
   with open(prefix + "zs", "rb") as stream:
     index = stream.read()
   with open(prefix + "zz", "rb") as stream:
@@ -44,7 +44,7 @@ def paragraphs(entry):
   text = re.sub(r"<note\b.*?</note>", " ", entry, flags=re.S)
   text = re.sub(r"<title\b[^>]*>.*?</title>", "\n", text, flags=re.S)
   text = re.sub(r"<hi type=\"bold\">\s*(?:Verses?|Chapter)\b.*?</hi>", " ", text, flags=re.S)
-  # A reference in brackets or behind a comma is a citation; elsewhere the sentence needs it.
+  # Drops a reference in brackets or after a comma, which is a citation; elsewhere the sentence needs it.
   text = re.sub(r"[,;]\s*(?:<reference\b[^>]*>[^<]*</reference>[\s,;]*)+(?=[.)])", "", text)
   text = re.sub(r"\(\s*(?:<reference\b[^>]*>[^<]*</reference>[\s,;.]*)+\)", "", text)
   text = re.sub(r"<div\b[^>]*x-p\"?[^>]*>|<lb\b[^>]*>|</?(?:list|item|p|lg|l)\b[^>]*>", "\n", text)
@@ -73,7 +73,7 @@ def main():
     if os.path.exists(prefix + "zs"):
       for entry in read_testament(prefix, size_bytes):
         lines = list(paragraphs(entry))
-        # Verses of a text run on; paragraphs of a commentary stand alone.
+        # Joins the verses of a text; paragraphs of a commentary stand alone.
         found.extend([" ".join(lines)] if text_type and lines else lines)
   if text_type:
     texts = (text.replace("\n", " ") for text in text_tools.chunks(found, 400))

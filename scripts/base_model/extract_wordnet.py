@@ -1,4 +1,4 @@
-"""The training share of WordNet's glosses: extract_wordnet.py FOLDER OUT.jsonl."""
+"""Extracts the training share of WordNet's glosses: extract_wordnet.py FOLDER OUT.jsonl."""
 
 import sys
 

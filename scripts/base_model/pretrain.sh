@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Makes models/encore-mini from nothing: text, tokenizer, fresh weights, pretraining. Needs a release build.
+# Makes models/encore-mini from scratch: text, tokenizer, fresh weights, pretraining. Needs a release build.
 #
 #   scripts/base_model/pretrain.sh WORK [GENERAL.jsonl.zst]
 #
 # WORK: a folder for the text and the run (about 1 GB). GENERAL: the corpus file that corpus.sh takes.
-# An interrupted run goes on where it was when the script is started again. models/encore-mini/README.md says how long
-# it took, and on which machine.
+# A second start of the script resumes an interrupted run. models/encore-mini/README.md gives the time it took and the
+# machine.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 work=${1:?usage: pretrain.sh WORK [GENERAL.jsonl.zst]}
@@ -22,7 +22,7 @@ if [ ! -d "$work/init" ]; then
     --output "$work/init"
 fi
 
-# phase NAME MODEL FLAGS...: one run, gone on with if it was interrupted.
+# phase NAME MODEL FLAGS...: one run, resumed if it was interrupted.
 phase() {
   local run=$work/$1 model=$2 resume=
   shift 2
@@ -48,6 +48,6 @@ done
 wait $first || [ $? -eq 75 ]
 phase second "$work/first/model/last" --max-steps 4400 --lr 9.6e-4 --warmup-ratio 0.02 --seed 43 --eval-every 1100 \
   --save-dtype bf16
-# Dropout was switched off for the pretraining alone: the model's own value is that of its first config.
+# Dropout was off in pretraining alone: restores the value of the first config.
 sed -i 's/\("\(hidden_dropout_prob\|attention_probs_dropout_prob\)": \)0\.0/\10.1/' "$work/second/model/best/config.json"
 echo "models/encore-mini is $work/second/model/best"

@@ -6,8 +6,8 @@ import os
 import re
 import sys
 
-# Words that mark a text as biomedical (or natural history) or as computing. Short texts are dropped
-# at the first hit; long ones when hits are frequent, since any novel may speak of a fever.
+# Words that mark a text as biomedical (or natural history) or as computing. One hit drops a short
+# text; only frequent hits drop a long one, since any novel may mention a fever.
 _BIOMEDICAL = (
     r"gen(?:e|es|ome|omes|omic|etics?|etically)|chromosom\w*|dna|rna|proteins?|enzym\w+|amino acids?|"
     r"receptors?|kinases?|antibod\w+|antigen\w*|bacteri\w+|virus(?:es)?|viral|microb\w+|microorganisms?|"
@@ -43,7 +43,7 @@ def off_topic(text):
 
 
 def squeeze(text):
-  """One paragraph on one line, quotes in ASCII, the blanks that mark-up removal leaves put right."""
+  """Puts a paragraph on one line, with ASCII quotes and without the stray blanks of removed mark-up."""
   text = text.translate(_ASCII_QUOTES)
   text = re.sub(r"\s+", " ", text)
   text = re.sub(r"\(\s*[,;.]*\s*\)", "", text)

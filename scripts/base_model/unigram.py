@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Unigram loss of held-out text: what a model that knows only how often each token occurs would score.
+"""Unigram loss of held-out text: the loss of a model that knows only the frequency of each token.
 
     tokenize --model DIR --data TRAIN --no-special > train.ids
     tokenize --model DIR --data HELD_OUT --no-special > held_out.ids
     unigram.py train.ids held_out.ids VOCAB_SIZE
 
-Frequencies are counted on the first file with one added to each token; prints nats a token of the second.
+Counts frequencies on the first file, adds one to each token, and prints the nats a token of the second file.
 """
 import json
 import math

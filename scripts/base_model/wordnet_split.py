@@ -1,8 +1,8 @@
-"""Which WordNet glosses the base model may read in pretraining.
+"""Chooses the WordNet glosses that the base model may read in pretraining.
 
-A synset belongs to training when sha1("POS:OFFSET") falls in the first 70 of 100 parts, POS being n,
-v, a or r and OFFSET the eight digits of the data file. The other 30 % are never read: whoever needs
-general text that the base model has not seen takes them (held_out)."""
+A synset belongs to training if sha1("POS:OFFSET") falls in the first 70 of 100 parts, where POS is n,
+v, a or r and OFFSET the eight digits of the data file. Pretraining never reads the other 30 %
+(held_out), which serve as general text that the base model has not seen."""
 
 import os
 import re
@@ -44,7 +44,7 @@ def document(words, gloss):
 
 
 def documents(folder, training):
-  """Documents of one side of the split. A definition that the held-out side has too is not for training."""
+  """Documents of one side of the split. Definitions that the held-out side has too are not used for training."""
   synsets = [s for s in read_synsets(folder) if s[2] not in _BIOLOGICAL_FILES]
   held_out_definitions = {definition(s[4]) for s in synsets if not in_training(s[0], s[1])}
   for pos, offset, _, words, gloss in synsets:

@@ -1,4 +1,4 @@
-// The command line: what is refused and how, what config.json records, what is read back from it.
+// The command line: its refusals, and what config.json records and restores.
 #include "apps/program/cli.h"
 
 #include "tests/train/tiny_run.h"

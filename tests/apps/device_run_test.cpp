@@ -1,5 +1,5 @@
-// Programs on a device, without one: the CUDA backend on the host executor (--device simt) beside the CPU backend, a
-// device that is lost in the middle of a run, and one that is too full.
+// Programs on a device, emulated by the host executor (--device simt): the CUDA backend against the CPU backend, a
+// device that is lost in the middle of a run, and one without enough free memory.
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -169,7 +169,7 @@ TEST_F(OnADevice, FinetuneAndPredictAgreeWithTheCpu) {
   expect_close(losses("simt", "tuned"), losses("cpu", "tuned"), 4e-4);
   std::vector<double> probabilities[2];
   for (const int d : {0, 1}) {
-    // One model on both: what is compared is the prediction.
+    // Both devices get the same model, so only the prediction can differ.
     const std::string text =
         output(d ? "simt" : "cpu", {"predict", "--model", dir_ / "cpu/tuned/model", "--data", dir_ / "rows.jsonl"});
     for (const json& line : lines_of(text)) numbers_of(line.at("probabilities"), probabilities[d]);
@@ -178,8 +178,8 @@ TEST_F(OnADevice, FinetuneAndPredictAgreeWithTheCpu) {
   expect_close(probabilities[1], probabilities[0], 1e-4);
 }
 
-// Each step's sums are read while the next one's passes are under way: with streams that run as late as the waits allow
-// the losses are the same, and a step that is not finite is named as where every step is waited for.
+// Each step's sums are read while the next step's passes run. With streams that run as late as the waits allow, the
+// losses and the message about a step that is not finite must be those of a run that waits for every step.
 TEST_F(OnADevice, FinetuneReadsItsLossAStepLate) {
   const auto tuned = [&](const char* environment, const char* device, const char* lr, const Words& more = {}) {
     Words words = Words{"env", environment} + tuning(dir_ / environment, lr) +
@@ -194,10 +194,10 @@ TEST_F(OnADevice, FinetuneReadsItsLossAStepLate) {
   }
   expect_close(losses(late, ""), losses(at_once, ""), 0);
   const auto complaint = [&](const char* environment, const char* device) {
-    // Decay alone makes weights some 30 times as large with each step.
+    // Weight decay alone multiplies the weights by about 30 in each step.
     const Outcome o = tuned(environment, device, "3", {"--weight-decay", "10", "--warmup-ratio", "0"});
     EXPECT_EQ(o.code, 70) << o.err;
-    // Whether the loss or a gradient goes over the edge first is rounding's.
+    // Rounding decides whether the loss or a gradient overflows first.
     const size_t step = o.err.find("seed"), what = o.err.find(": the "), rows = o.err.find("rows of");
     if (rows == std::string::npos) return o.err;
     return o.err.substr(step, what - step) + ", " + o.err.substr(rows);
@@ -221,9 +221,9 @@ TEST_F(OnADevice, ALostDeviceEndsARunWithStepOpAndState) {
   for (const std::string& part : {fmt::format("after step {}: ", done), std::string("illegal memory access"),
                                   std::string("--resume"), fmt::format("last complete state is {}/state", folder)})
     EXPECT_NE(o.err.find(part), std::string::npos) << part << " is not in: " << o.err;
-  // An op of the backend's is named.
+  // The message names an op of the backend.
   EXPECT_NE(o.err.find("_", o.err.find(": ")), std::string::npos) << o.err;
-  // And the run goes on from there.
+  // The run resumes from that state.
   const Outcome again = run({program("dapt_train"), "--output", folder, "--resume"});
   EXPECT_EQ(again.code, 0) << again.err;
 }
@@ -248,7 +248,7 @@ TEST_F(OnADevice, AFullDeviceSaysWhatIsFreeAndWhatWouldFit) {
   const size_t at = tight.find("--tokens-per-batch ");
   ASSERT_NE(at, std::string::npos) << tight;
   ASSERT_NE(tight.find("is the largest that fits"), std::string::npos) << tight;
-  // What is offered runs.
+  // The offered --tokens-per-batch works.
   const std::string offered = tight.substr(at + 19, tight.find(' ', at + 19) - at - 19);
   Words words = training("dapt_train", "1") +
                 Words{"--device", "simt", "--threads", "1", "--batch-sequences", "40", "--tokens-per-batch", offered};
@@ -258,7 +258,7 @@ TEST_F(OnADevice, AFullDeviceSaysWhatIsFreeAndWhatWouldFit) {
   EXPECT_EQ(o.code, 0) << o.err;
 }
 
-// Programs that only read from a model ask before they allocate, too.
+// Programs that only run inference check the device's memory before they allocate, too.
 TEST_F(OnADevice, AFullDeviceIsNamedByEveryProgram) {
   const std::string rows = dir_ / "rows.jsonl";
   const Words on_device{"--model", workplace().model(), "--device", "simt", "--threads", "1"};
@@ -286,7 +286,7 @@ TEST_F(OnADevice, AFullDeviceIsNamedByEveryProgram) {
                             "a <mask>", "--device", "simt", "--threads", "1"});
   EXPECT_EQ(none.code, 2) << none.err;
   EXPECT_NE(none.err.find("of its 1000000000 are free"), std::string::npos) << none.err;
-  // The largest that fits is offered, and fits.
+  // The message offers the largest --tokens-per-batch that fits, and it does fit.
   const Words tight{"env", "SIMT_MEMORY=73000000"};
   const Outcome refused = run(tight + evaluate + Words{"--tokens-per-batch", "100000"});
   EXPECT_EQ(refused.code, 2) << refused.err;

@@ -1,4 +1,4 @@
-// --dry-run: the arithmetic of its estimate, and that it leaves nothing behind.
+// --dry-run: its estimate is right, and it leaves nothing behind.
 #include "train/dry_run.h"
 
 #include <regex>
@@ -98,7 +98,7 @@ TEST(DryRun, SaysHowLongAndWritesNothing) {
   expect_answers(o.out);
   EXPECT_EQ(everything(home), before);
   EXPECT_FALSE(fs::exists(place.output));
-  // The run itself begins as if nothing had been: the same first loss.
+  // The dry run does not change the run after it: the same first loss.
   ASSERT_EQ(run(place.command({"--max-steps", "2"})).code, 0);
 }
 
@@ -123,7 +123,7 @@ TEST(DryRun, WithoutEvaluationTextAndWithATimeLimit) {
 
 TEST(DryRun, RefusesWhereARunIs) {
   const Place place;
-  // No run there yet: a job script that always passes --resume may ask as well.
+  // --resume without a run in the folder is accepted, since a job script may always pass it.
   EXPECT_EQ(run(place.command({"--dry-run", "--resume"})).code, 0);
   ASSERT_EQ(run(place.command({"--max-steps", "2"})).code, 0);
   for (const auto& more : {std::vector<std::string>{"--dry-run"}, {"--dry-run", "--resume"}}) {

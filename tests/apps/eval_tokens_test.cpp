@@ -1,4 +1,4 @@
-// --eval-tokens: of a large text windows spread over it, the same at every evaluation, and mlm_eval can take them too.
+// --eval-tokens evaluates windows spread over a large text, the same at every evaluation; mlm_eval takes the flag too.
 #include <nlohmann/json.hpp>
 
 #include "tests/apps/program.h"
@@ -13,7 +13,7 @@ const TinyWorkplace& workplace() {
   return place;
 }
 
-// Evaluation lines of the log of four steps, evaluated before, between and after.
+// The evaluation lines in the log of a run of four steps, evaluated before, between and after them.
 std::vector<json> evaluations(const std::string& name, const std::string& eval_tokens, std::string* said = nullptr) {
   const std::string output = workplace() / name;
   const Outcome o = run({program("dapt_train"),
@@ -67,7 +67,8 @@ TEST(EvalTokens, EveryEvaluationTakesTheSamePart) {
   ASSERT_EQ(whole.size(), 3u);
   EXPECT_NE(said.find("windows spread evenly over the text"), std::string::npos) << said;
   for (const json& line : part) {
-    EXPECT_NEAR(line.at("eval_tokens").get<double>(), 200, 100);  // windows have 64 at most, of mean length together
+    EXPECT_NEAR(line.at("eval_tokens").get<double>(), 200,
+                100);  // windows of at most 64 tokens, in all about the mean length
     EXPECT_EQ(line.at("eval_tokens"), part[0].at("eval_tokens"));
     EXPECT_EQ(line.at("eval_targets"), part[0].at("eval_targets"));
   }

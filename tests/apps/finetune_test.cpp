@@ -1,4 +1,4 @@
-// finetune as a whole: stopped and resumed, over several ranks, with steps left out.
+// The whole program finetune: stopped and resumed, over several ranks, with skipped steps.
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -117,7 +117,7 @@ TEST_F(Finetune, WritesTheRunFolder) {
   const json config = json::parse(read_text(whole_ + "/config.json"));
   EXPECT_EQ(config.at("batch-size"), kBatch);
   EXPECT_EQ(config.at("dtype"), "fp32");
-  // A record a step of each seed, an epoch, and the version.
+  // A record for each step of each seed, for each epoch, and for the version.
   EXPECT_GT(event_bytes(whole_), size_t(kSeeds * kEpochs * ((kRows + kBatch - 1) / kBatch)) * 60);
 }
 
@@ -134,7 +134,7 @@ TEST_F(Finetune, StoppedBySignalsAndResumedIsTheSameRun) {
     const Words again{program("finetune"), "--output", run_folder, "--resume"};
     Process process(attempt == 0 ? command(run_folder) : again);
     const size_t before = event_bytes(run_folder);
-    // After a few steps, wherever they are: the middle of an epoch, between two epochs or two seeds.
+    // Stops after a few steps, at any point: within an epoch, between two epochs or between two seeds.
     while (process.running() && event_bytes(run_folder) < before + 400 + size_t(attempt) * 90)
       std::this_thread::sleep_for(std::chrono::microseconds(300));
     process.send(SIGTERM);
@@ -208,7 +208,7 @@ TEST_F(Finetune, ThreeRanksForTwoRowsAStep) {
   EXPECT_NEAR(log_of(one)[0].at("loss").get<double>(), log_of(three)[0].at("loss").get<double>(), 1e-5);
 }
 
-// A NaN that only one row of training reaches: the position beyond all others.
+// A NaN at a position that only the longest row of training reaches.
 TEST_F(Finetune, StepsThatAreNotFiniteEndTheRunOrAreLeftOut) {
   const std::string hurt = *place_ / "hurt-model";
   fs::copy(place_->model(), hurt, fs::copy_options::recursive);

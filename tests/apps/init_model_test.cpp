@@ -1,4 +1,4 @@
-// init_model from a shape by name and from a file: the folder loads, the seed decides the bits, refusals are one line.
+// init_model from a named shape and from a file: the folder loads, the seed decides the bits, refusals are one line.
 #include <gtest/gtest.h>
 
 #include "data/tokenizer/tokenizer.h"

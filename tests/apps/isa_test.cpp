@@ -1,5 +1,5 @@
-// Whole programs on the instruction set that they pick at run time, and on the narrow one (ENCORE_ISA=avx2, which caps
-// oneDNN too): Hugging Face's results within the fp32 rule, a line that says what was picked, and what --dtype follows.
+// Whole programs on the instruction set that they pick at run time, and on AVX2 (ENCORE_ISA=avx2, which caps oneDNN
+// too): results match Hugging Face's within the fp32 rule, a line names the choice, and --dtype follows it.
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -17,14 +17,14 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-// The words before a program's own: scripts/avx2_emulated.sh runs everything here on a processor without AVX-512.
+// The words before each command: scripts/avx2_emulated.sh puts an emulator of a processor without AVX-512 there.
 Words emulator() {
   const char* set = std::getenv("ENCORE_TEST_EMULATOR");
   std::istringstream in(set ? set : "");
   return {std::istream_iterator<std::string>(in), {}};
 }
 
-// isa: of ENCORE_ISA; "" leaves the choice to the program.
+// isa: the value of ENCORE_ISA; "" leaves the choice to the program.
 Outcome run_on(const std::string& isa, const Words& command) {
   Words words = {"/usr/bin/env", isa.empty() ? "--unset=ENCORE_ISA" : "ENCORE_ISA=" + isa};
   const Words first = emulator();
@@ -37,7 +37,7 @@ bool holds(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
 
-// Folders with errors.json: those of this repository, and of the shared recordings where they are at hand.
+// Folders with errors.json: this repository's, and the shared recordings' if they are present.
 std::vector<std::string> golden_cases() {
   std::vector<std::string> cases;
   for (const char* root : {ENCORE_SOURCE_DIR "/tests/golden", ENCORE_SOURCE_DIR "/../shared/golden"}) {
@@ -57,7 +57,7 @@ TEST(Isa, Avx2ComputesWhatHuggingFaceDoes) {
   for (const std::string& path : golden_cases()) {
     const nlohmann::json errors = read_json(path + "/errors.json");
     for (const auto& [batch, of_batch] : errors.items()) {
-      if (!fs::exists(path + "/" + batch + ".json")) continue;  // the repository holds a part of the recordings
+      if (!fs::exists(path + "/" + batch + ".json")) continue;  // the repository holds only a part of the recordings
       SCOPED_TRACE(path + " " + batch);
       const std::string got = dir / "out.safetensors";
       const Outcome o =
@@ -116,7 +116,7 @@ TEST(Isa, ProgramsSayWhatTheyPicked) {
   const std::string narrow = picked("avx2");
   EXPECT_TRUE(holds(narrow, " avx2, oneDNN ") && holds(narrow, "fp32 activations")) << narrow;
   const std::string own = picked("");
-  ::unsetenv("ENCORE_ISA");  // this process picks too, by the same rule
+  ::unsetenv("ENCORE_ISA");  // this process picks by the same rule
   const bool wide = cpu::use_avx512() && emulator().empty();
   EXPECT_TRUE(holds(own, wide ? " avx512 bf16, oneDNN " : " avx2, oneDNN ")) << own;
   EXPECT_TRUE(holds(own, wide && cpu::fast_bf16() ? "bf16 activations" : "fp32 activations")) << own;

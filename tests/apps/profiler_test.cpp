@@ -1,4 +1,4 @@
-// Where the time goes, with a clock that the test moves: shares, what lies outside the ops, the trace and its bounds.
+// The profiler with a clock that the test moves: shares of time, time outside the ops, the trace and its bounds.
 #include "train/profiler.h"
 
 #include "tests/apps/program.h"
@@ -8,7 +8,7 @@ namespace {
 
 using nlohmann::json;
 
-// Every reading is half a second after the last: an op takes 0.5 s, and 0.5 s pass before and after it.
+// Every reading advances the clock by half a second: an op takes 0.5 s, and 0.5 s pass before and after it.
 struct Ticking {
   double t = 0;
   Profiler::Clock clock() {
@@ -68,7 +68,7 @@ TEST(ProfilerTest, RatesAreWorkOverTime) {
   EXPECT_NE(text.find("3.0 GB/s"), std::string::npos) << "3000 bytes in a microsecond\n" << text;
 }
 
-// A device that is a quarter of a second at every call, and says so only when it is asked for a time.
+// A device that takes a quarter of a second for every call, and reports it only when it is asked for a time.
 class Device : public ForwardingBackend {
  public:
   explicit Device(Backend& to)
@@ -173,7 +173,7 @@ TEST(ProfileProgramTest, TrainingPrintsOpsAndWritesATrace) {
   const json events = json::parse(read_text(trace))["traceEvents"];
   EXPECT_GT(events.size(), 4 * 40u);
 
-  // The same flags without a profile: neither text nor other weights.
+  // Without a profile the same flags print no profile and give the same weights.
   const Outcome plain = run({program("dapt_train"), "--model", place.model(), "--train", place.train(), "--output",
                              place / "plain", "--max-steps", "4", "--batch-sequences", "4", "--seq-length", "64",
                              "--cache-dir", place.cache(), "--threads", "1", "--device", "cpu"});

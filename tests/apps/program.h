@@ -43,7 +43,7 @@ class Process {
       wait();
     }
   }
-  // Nothing where the process has ended: kill(-1) would reach every process of the machine.
+  // Does nothing once the process has ended: kill(-1) would reach every process of the machine.
   void send(int signal) const {
     if (pid_ > 0) ::kill(pid_, signal);
   }

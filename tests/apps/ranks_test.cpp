@@ -1,5 +1,5 @@
-// Programs under mpirun: the work is shared and the result is that of one process, or the start is refused. Those that
-// train: train_program_test.cpp, finetune_test.cpp.
+// Programs under mpirun: they share the work and give the result of one process, or refuse to start. The training
+// programs are in train_program_test.cpp and finetune_test.cpp.
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -45,7 +45,7 @@ class OnRanks : public ::testing::Test {
   static Words computing(const std::string& name, const std::string& model) {
     return {name, "--model", model, "--threads", "1", "--dtype", "fp32", "--device", "cpu"};
   }
-  // Lines of standard error without those of mpirun itself.
+  // The lines of standard error without mpirun's own.
   static Words said_by(const std::string& name, const std::string& err) {
     Words lines;
     std::istringstream in(err);
@@ -59,7 +59,7 @@ class OnRanks : public ::testing::Test {
 TinyWorkplace* OnRanks::place_ = nullptr;
 
 TEST_F(OnRanks, MlmEvalMeasuresWhatOneProcessMeasures) {
-  // Long documents: their windows lie in batches of several ranks.
+  // The documents are long, so that their windows fall into batches of several ranks.
   std::string text;
   for (int d = 0; d < 12; ++d) {
     for (int s = 0; s < 11 + 5 * d; ++s) text += "our horse carries a heavy load. ";

@@ -31,7 +31,7 @@ class TokenizePrograms : public testing::Test {
   TemporaryFolder folder_;
 };
 
-// Nothing on standard output, one line on standard error that holds the part, exit code 2.
+// Expects exit code 2, nothing on standard output, and one line on standard error that contains `part`.
 void expect_refused(const Outcome& outcome, const std::string& part) {
   EXPECT_EQ(outcome.code, 2) << outcome.err;
   EXPECT_EQ(outcome.out, "");
@@ -81,7 +81,7 @@ TEST_F(TokenizePrograms, Refusals) {
   expect_refused(tokenize({}), "--data");
   expect_refused(tokenize({"--data", folder_ / "none.txt"}), "none.txt");
   expect_refused(tokenize({"--data", text, "--colour"}), "colour");
-  // The first documents are fine: still nothing is printed.
+  // The first documents are valid, but nothing is printed.
   expect_refused(tokenize({"--data", text, write("bad.jsonl", "{\"text\": \"x\"}\n{\"body\": \"x\"}\n")}), "line 2");
   expect_refused(tokenize({"--data", write("latin.txt", "caf\xe9\n")}), "UTF-8");
   expect_refused(run({program("tokenize"), "--model", folder_ / "nothing", "--data", text}), "nothing");

@@ -1,4 +1,4 @@
-// trace: what it writes agrees with the recording, and every bad batch is refused in one line.
+// trace: its output agrees with the recording, and it refuses every bad batch in one line.
 #include <gtest/gtest.h>
 
 #include <algorithm>

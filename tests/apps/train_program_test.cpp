@@ -1,4 +1,4 @@
-// dapt_train as a user runs it: refusals, the run folder, being stopped, a full disk, several ranks.
+// dapt_train as a user runs it: refusals, the run folder, stop and resume, a full disk, several ranks.
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -66,7 +66,7 @@ std::vector<json> read_log(const std::string& run) {
   return lines;
 }
 
-// The log without what a clock wrote.
+// The log without the figures that depend on the clock.
 std::vector<json> timeless_log(const std::string& run) {
   std::vector<json> lines = read_log(run);
   for (json& line : lines)
@@ -129,7 +129,7 @@ TEST(TrainProgram, TheResolvedConfigRepeatsTheRun) {
   expect_same_run(uninterrupted(), output, 40);
 }
 
-// Stops a run by a signal once its log shows some steps; gives up when it ended before.
+// Stops a run by a signal once its log shows some steps; a run that ends before gets no signal.
 Outcome stop_after_lines(const Words& words, const std::string& output, size_t lines, int signal) {
   Process process(words);
   while (process.running()) {
@@ -156,7 +156,7 @@ TEST(TrainProgram, StoppedBySignalsAndResumedIsTheSameRun) {
   }
 }
 
-// The same with two threads and in the dtype that the machine multiplies best.
+// The same with two threads and with --dtype auto.
 TEST(TrainProgram, ResumingIsExactInTheMachinesOwnDtype) {
   const Words own{"--dtype", "auto", "--threads", "2", "--max-steps", "16"};
   const std::string whole = workplace() / "own-whole", output = workplace() / "own-stopped";
@@ -242,7 +242,7 @@ TEST(TrainProgram, HoldsDocumentsOutWhenThereIsNoEval) {
   EXPECT_EQ(read_log(output).front().at("eval_name"), "held-out");
 }
 
-// Standard input is read once and kept: held-out documents and a resumed run come from the copy.
+// Standard input is read once and copied: held-out documents and a resumed run come from the copy.
 TEST(TrainProgram, TrainsOnStandardInputAndResumes) {
   const std::string output = workplace() / "stream";
   const auto line = [](const Words& words) {

@@ -26,7 +26,7 @@ refuse "label unseen in training, in dev" 'odd\.jsonl.*4.*never seen' \
 refuse "label unseen in training, in test" 'odd\.jsonl.*4.*never seen' "${tune[@]}" --test odd.jsonl --output never
 refuse "a finetune folder that holds a run" 'clf' "${tune[@]}" --output clf
 
-# variant NAME: a copy of the tiny model to spoil.
+# variant NAME: makes a copy of the tiny model to spoil.
 variant() { rm -rf "$1" && cp -r tiny "$1"; }
 edit_config() { py "$@" <<'P'
 import json, sys

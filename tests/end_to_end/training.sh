@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Training, stopping and going on, full disks, ranks: sourced by end_to_end.sh. Leaves runs `whole` and `cut`.
+# Training, stop and resume, full disks, ranks. Sourced by end_to_end.sh. Leaves runs `whole` and `cut`.
 
 fp32=(--dtype fp32 --threads 2)
 train=("$bin/dapt_train" --model tiny --train train.txt --eval eval.txt --seq-length 64 --batch-sequences 16 --lr 2e-3
@@ -29,7 +29,7 @@ holds "--dry-run: an ETA, and no folder" sh -c '"$@" | grep "^  ETA " && [ ! -e 
 holds "report.html at the end, and again by report" sh -c 'test -s whole/report.html && rm whole/report.html &&
   "$0" whole && grep -q "Where the text went" whole/report.html && ! grep -q "no ledger.json" whole/report.html' "$bin/report"
 
-# The bar in a window that shrinks and grows: each drawn line is narrower than the window. Through tee: plain lines.
+# In a window that shrinks and grows, each line of the bar is narrower than the window. Through tee, lines are plain.
 holds "a bar on a terminal that changes its width" py "${train[@]}" --max-steps 120 --output bar <<'P'
 import fcntl, os, pty, re, struct, sys, termios, time
 pid, fd = pty.fork()
@@ -60,8 +60,8 @@ assert "step 10/10" in text and "report: " in text, text
 assert all(c == "\n" or ord(c) >= 32 for c in text), repr(text)
 P
 
-# Stopped by SIGTERM once three steps are logged, it must end with 75 and go on to the same bits. The log is watched
-# without a pause and without a process of its own: thirty steps take a fast machine a tenth of a second.
+# A run that SIGTERM stops once three steps are logged must end with 75 and resume to the same bits. The shell polls the
+# log itself, without a pause: a fast machine takes a tenth of a second for thirty steps.
 "${train[@]}" --max-steps 30 --output cut >out 2>err &
 pid=$!
 logged=()
@@ -75,7 +75,7 @@ if [ $code -eq 75 ]; then ok "SIGTERM: saves and exits with 75"; else wrong "SIG
 state=$(ls -d cut/state/step-* 2>/dev/null | tail -n 1)
 refuse "a folder that holds a run" 'cut.*--resume' "${train[@]}" --max-steps 30 --output cut
 
-# A disk that is full while saving, played by a limit on the size of files: 74, and the state is what it was.
+# A disk that is full while saving, simulated by a limit on file sizes: 74, and the old state is intact.
 find "$state" -type f -exec sha256sum {} + 2>/dev/null | sort >before.sum
 fails_with 74 "no room for the state: exit 74" 'cut/' \
   bash -c 'ulimit -f 100; exec "$@"' - "${train[@]}" --max-steps 30 --output cut --resume
@@ -96,7 +96,7 @@ P
 holds "config.json repeats the run" "$bin/dapt_train" --config whole/config.json --output again
 holds "config.json repeats the run: the same weights" cmp whole/model/last/model.safetensors again/model/last/model.safetensors
 
-# The disk is full indeed: a small tmpfs, where one may be mounted.
+# A disk that is really full: a small tmpfs, if mounting is permitted.
 mkdir small
 if mount -t tmpfs -o size=3500k none small 2>/dev/null; then
   mounted=$work/small

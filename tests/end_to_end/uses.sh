@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What a model can be used for: measured, fine-tuned, asked. Sourced by end_to_end.sh after training.sh. Leaves the
-# classifier `clf` and rows tr.jsonl, dev.jsonl, te.jsonl.
+# Uses of a model: evaluation, fine-tuning, prediction. Sourced by end_to_end.sh after training.sh. Leaves the classifier
+# `clf` and rows tr.jsonl, dev.jsonl, te.jsonl.
 
 holds "mlm_eval" "$bin/mlm_eval" --model whole/model/last --data eval.txt --json "${fp32[@]}"
 cp out trained.json
@@ -17,7 +17,7 @@ assert new["targets"] == old["targets"] and new["loss"] < old["loss"] - 0.3
 P
 py <<'P'
 import json
-# Two kinds of definitions that a few words tell apart.
+# Two kinds of definitions that differ in a few words.
 kinds = {"reaction": "Catalysis of the reaction", "process": "Any process that"}
 rows = []
 for line in open("train.txt"):

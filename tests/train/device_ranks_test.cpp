@@ -1,5 +1,5 @@
-// Training over several ranks that sum on their devices (host executor, its NCCL, MPI processes) against one process on
-// the CPU backend.
+// Compares training over several ranks that sum on their devices (host executor with its NCCL, MPI processes) with one
+// process on the CPU backend.
 #include <cstdio>
 #include <sstream>
 
@@ -28,7 +28,7 @@ Steps steps_of(Rig& rig) {
   return steps;
 }
 
-// One of several processes: prints what rank 0 found.
+// Runs in each of several processes; rank 0 prints the result.
 void print_steps(DType reduce_dtype) {
   // Micro-batches of 128: sums begin in the last of several.
   Rig rig(128, kSteps, DType::kF32, -1, "simt", reduce_dtype);
@@ -77,7 +77,7 @@ void expect_like_one_process(const char* job, int ranks, double tolerance) {
   }
 }
 
-// Sanitized builds have no library of the host executor.
+// Sanitized builds do not build the host executor's library.
 bool can_start_ranks() {
   return !plugin_path("libencore_simt.so").empty() && prepare_mpirun();
 }

@@ -1,5 +1,5 @@
-// Training a step ahead of the device, on the host executor: what the caller sees after each step is what the CPU's
-// trainer, which waits, shows. Streams run late here, so a missing wait shows.
+// Training that launches a step ahead, on the host executor: after each step the caller sees the same values as with
+// the CPU trainer, which does not work ahead. Streams run late here, so a missing wait fails the test.
 #include <chrono>
 #include <thread>
 
@@ -20,7 +20,8 @@ class AheadOfTheDevice : public ::testing::Test {
   }
 };
 
-// Nothing between the steps waits for the device, and no step has a second micro-batch whose upload would.
+// No call between the steps waits for the device; each step has one micro-batch, since the upload of a second would
+// wait.
 TEST_F(AheadOfTheDevice, EveryStepIsThatOfTheCpu) {
   constexpr int64_t kSteps = 6;  // passes and update are recorded at the fourth
   Rig cpu(kWhole, kSteps), simt(kWhole, kSteps, DType::kF32, -1, "simt");
@@ -46,7 +47,7 @@ TEST_F(AheadOfTheDevice, EveryStepIsThatOfTheCpu) {
   EXPECT_LT(relative_distance(simt.weights(), cpu.weights()), 1e-4);
 }
 
-// The device has nothing to do while a batch is made, and only then: not while others are computed, nor between steps.
+// The device is idle while a batch is made, and only then: not during the other passes, nor between steps.
 TEST_F(AheadOfTheDevice, IdleTimeIsThatOfMakingBatches) {
   Rig simt(kWhole, 4, DType::kF32, -1, "simt");
   const auto start = std::chrono::steady_clock::now();
@@ -61,7 +62,7 @@ TEST_F(AheadOfTheDevice, IdleTimeIsThatOfMakingBatches) {
   EXPECT_LT(idle, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / 4);
 }
 
-// An evaluation between two steps counts nothing of the step that is under way, and disturbs nothing of it.
+// An evaluation between two steps neither counts nor disturbs the sums of the step that is under way.
 TEST_F(AheadOfTheDevice, AnEvaluationBetweenStepsStandsAlone) {
   Rig cpu(kTokens, 3), simt(kTokens, 3, DType::kF32, -1, "simt");
   const auto evaluate = [](Rig& rig) {
@@ -79,7 +80,7 @@ TEST_F(AheadOfTheDevice, AnEvaluationBetweenStepsStandsAlone) {
   }
 }
 
-// The spoilt weight meets the passes that begin after it: those of the step after the next call's.
+// The spoilt weight reaches only the passes that start after it, which belong to the step after the next call's.
 TEST_F(AheadOfTheDevice, AStepThatIsNotFiniteIsTakenBack) {
   Rig rig(kTokens, 6, DType::kF32, -1, "simt");
   StepOptions options = step_options();

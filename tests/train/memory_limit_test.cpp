@@ -1,5 +1,5 @@
-// What a process may allocate: the kernel's files as they look under cgroup v1, v2 and in containers, and the refusal
-// of a plan that does not fit.
+// The memory that a process may allocate, from the kernel's files under cgroup v1, v2 and in containers, and the
+// refusal of a plan that does not fit.
 #include "train/memory_limit.h"
 
 #include <sys/resource.h>
@@ -25,7 +25,7 @@ class MemoryRoomTest : public testing::Test {
     fs::create_directories(fs::path(place_ / name).parent_path());
     write_text(place_ / name, text);
   }
-  // A group of cgroup v2: its limit as the kernel prints it, what it uses, and how much of that is cache of files.
+  // A group of cgroup v2: its limit as the kernel prints it, its usage, and the page cache within that usage.
   void group_v2(const std::string& folder, const std::string& limit, uint64_t used, uint64_t inactive = 0,
                 uint64_t active = 0) {
     put(folder + "/memory.max", limit + "\n");
@@ -37,7 +37,7 @@ class MemoryRoomTest : public testing::Test {
   void group_v1(const std::string& folder, uint64_t limit, uint64_t used, uint64_t inactive = 0, uint64_t active = 0) {
     put(folder + "/memory.limit_in_bytes", std::to_string(limit) + "\n");
     put(folder + "/memory.usage_in_bytes", std::to_string(used) + "\n");
-    // The lines without total_ are of the group without its children.
+    // Lines without total_ leave out the group's children.
     put(folder + "/memory.stat",
         fmt::format("cache 0\ninactive_file 777\nactive_file 777\nhierarchical_memory_limit 5\n"
                     "total_inactive_file {}\ntotal_active_file {}\n",
@@ -97,8 +97,7 @@ TEST_F(MemoryRoomTest, GroupThatIsOverItsLimitLeavesNothing) {
   expect(room(), 0, "the memory cgroup /job");
 }
 
-// With a cgroup namespace the process sees itself at the root of what is mounted; without one, a path that is not
-// there.
+// With a cgroup namespace the process sees itself at the root of the mount; without one, at a path that does not exist.
 TEST_F(MemoryRoomTest, Containers) {
   group_v2("cgroup", std::to_string(600 * kMiB), 100 * kMiB);
   for (const char* path : {"/", "/docker/0123abcd"}) {
@@ -109,7 +108,7 @@ TEST_F(MemoryRoomTest, Containers) {
 
 TEST_F(MemoryRoomTest, GroupOfVersion1) {
   put("proc/self/cgroup", "12:cpu,cpuacct:/elsewhere\n4:memory:/job/inner\n1:name=systemd:/user.slice\n");
-  group_v1("cgroup/memory/job/inner", 9223372036854771712u, 100 * kMiB);  // how v1 says that there is none
+  group_v1("cgroup/memory/job/inner", 9223372036854771712u, 100 * kMiB);  // the value of v1 for no limit
   expect(room(), 8192 * kMiB, "this machine's free memory");
   group_v1("cgroup/memory/job", 1000 * kMiB, 900 * kMiB, 150 * kMiB, 50 * kMiB);
   expect(room(), 300 * kMiB, "the memory cgroup /job");
@@ -136,8 +135,8 @@ TEST_F(MemoryRoomTest, FilesThatCannotBeReadLimitNothing) {
   expect(room(), UINT64_MAX, "");
 }
 
-// A limit of the process itself, set for a moment 3,032 MiB above the addresses that it has: 32 of these are a margin,
-// a third of the rest is spare.
+// A limit of the process itself, set briefly to 3,032 MiB above its present address space: 32 MiB are the margin, and a
+// third of the rest is kept spare.
 TEST_F(MemoryRoomTest, LimitOfAddressSpace) {
   const std::string status = read_text("/proc/self/status");
   put("proc/self/status", status);

@@ -10,7 +10,7 @@
 namespace encore {
 namespace {
 
-// Recorded with scikit-learn; labels that never occur among them.
+// Recorded with scikit-learn; the cases include labels that never occur.
 TEST(Metrics, AgreeWithScikitLearn) {
   std::ifstream in(ENCORE_SOURCE_DIR "/tests/golden/metrics.json");
   ASSERT_TRUE(in);

@@ -1,4 +1,4 @@
-// A step whose loss or gradient is not finite: what is named, and what stays as it was.
+// A step whose loss or gradient is not finite: the message names its cause, and weights and moments stay as they were.
 #include "train/nonfinite.h"
 
 #include <cmath>
@@ -92,7 +92,7 @@ TEST(NonFinite, ASkippedStepLeavesWeightsAndMomentsAlone) {
   EXPECT_NE(skipped.skipped.find("documents of the batch: "), std::string::npos) << skipped.skipped;
   const std::vector<float> after = rig.buffers();
   EXPECT_EQ(std::memcmp(before.data(), after.data(), before.size() * sizeof(float)), 0);
-  // The step is behind the run; Adam has made one update, not two.
+  // The skipped step counts as done, but Adam has made one update, not two.
   EXPECT_EQ(rig.trainer->step(), 2);
   EXPECT_EQ(rig.trainer->optimizer().steps(), 1);
   EXPECT_EQ(rig.trainer->skipped(), 1);

@@ -45,8 +45,8 @@ class OnTerminal : public testing::TestWithParam<bool> {};
 INSTANTIATE_TEST_SUITE_P(Reflow, OnTerminal, testing::Bool(),
                          [](const auto& info) { return info.param ? "LinesBrokenAnew" : "LinesCut"; });
 
-// The window shrinks and grows between any two draws; whatever the terminal does with its lines, only messages and one
-// row with the bar are on the screen afterwards.
+// The window shrinks and grows between any two draws. However the terminal rewraps its lines, the screen then shows
+// only the messages and one row with the bar.
 TEST_P(OnTerminal, RedrawsItselfWhenTheWindowChanges) {
   ::unsetenv("TERM");
   Pty pty(100);

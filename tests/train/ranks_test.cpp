@@ -1,5 +1,5 @@
-// Several ranks in one process, a thread each: what the gradient reducer, the evaluator and the order of examples make
-// of them, seen by the sanitizers. Over MPI: train_program_test.cpp.
+// The gradient reducer, the evaluator and the order of examples with several ranks, as threads of one process so that
+// the sanitizers see them. train_program_test.cpp runs ranks over MPI.
 #include <cmath>
 
 #include "tests/support/thread_ranks.h"
@@ -17,7 +17,7 @@ const TinyWorkplace& workplace() {
   return place;
 }
 
-// What one rank has after the steps.
+// The result of one rank after the steps.
 struct Seen {
   std::vector<StepResult> steps;
   EvalResult eval;

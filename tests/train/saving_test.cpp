@@ -1,4 +1,4 @@
-// Which states stay, what is found in them, run folders that vanish, and log lines that wait.
+// Which states are kept, damaged states, run folders that vanish, and log lines that wait to be written.
 #include <sys/resource.h>
 
 #include <csignal>
@@ -18,7 +18,7 @@ std::set<std::string> names(const std::string& folder) {
   return found;
 }
 
-// States of a tiny model, and the folder that they lie in.
+// A run folder with states of a tiny model.
 struct States {
   States() : backend(make_backend("cpu", 1)), folder(RunFolder::create(place / "run")) {
     model = make_mlm(tiny_config(300, 0), *backend, DType::kF32, Mode::kTraining);
@@ -61,7 +61,7 @@ TEST(States, RotationNeverRemovesTheNewestCompleteOne) {
   EXPECT_EQ(s.folder.whole_state_before(40), 20);
 }
 
-// A run that went on from step 20 while 30 and 40 were there: its own states must not fall behind theirs.
+// A run that resumed from step 20 while states 30 and 40 existed: these must not push out the run's own newer saves.
 TEST(States, ThoseOfACourseThatWasLeftDoNotCount) {
   States s;
   for (const int64_t step : {10, 20, 30, 40}) s.save(step);
@@ -118,7 +118,7 @@ TEST(RunFolder, ARemovedFolderIsNoticedAndMadeAnewOnlyWhenAsked) {
   EXPECT_TRUE(fs::is_empty(place / "run"));
 }
 
-// A file may have 20 bytes: what does not fit waits, and comes in order when there is room.
+// A file may have 20 bytes: the bytes beyond wait, and are written in order once there is room.
 TEST(AppendFile, WhatCouldNotBeWrittenIsNotLost) {
   const TemporaryFolder place;
   ::signal(SIGXFSZ, SIG_IGN);

@@ -1,4 +1,4 @@
-// A terminal for tests: what a person would see of the bytes that a program wrote, in a window that changes its width.
+// A terminal for tests: renders the bytes that a program wrote, in a window that changes its width.
 #pragma once
 
 #include <poll.h>
@@ -16,8 +16,8 @@ namespace encore::test {
 // Understands printable characters, \r, \n, and ESC [ J and ESC [ K; anything else is an error.
 class Screen {
  public:
-  // reflow: lines are broken anew when the width changes, and the cursor stays with its character (tmux, VTE, kitty);
-  // else they are cut and the cursor stays in its row (xterm).
+  // reflow: a change of width rewraps lines and keeps the cursor at its character (tmux, VTE, kitty); else it cuts
+  // lines and keeps the cursor in its row (xterm).
   Screen(int width, bool reflow) : width_(width), reflow_(reflow), rows_(1) {}
 
   void feed(const std::string& bytes) {
@@ -73,7 +73,7 @@ class Screen {
  private:
   struct Row {
     std::string text;
-    bool wrapped = false;  // goes on in the next row
+    bool wrapped = false;  // continues in the next row
   };
   void erase() {
     if (rows_[row_].text.size() > column_) rows_[row_].text.resize(column_);
@@ -137,7 +137,7 @@ class Pty {
     ::close(slave_);
     slave_ = -1;
   }
-  // What was written so far. The kernel hands bytes over a moment after they were written.
+  // The output so far. Waits, because the kernel passes bytes on with a short delay.
   std::string read() const {
     std::string bytes;
     for (struct pollfd ready{.fd = master_, .events = POLLIN};

@@ -39,7 +39,7 @@ class TemporaryFolder {
   fs::path path_;
 };
 
-// Sentences with something to learn: a subject decides verb and object.
+// Sentences with a pattern to learn: the subject decides verb and object.
 inline std::string tiny_corpus(int documents, uint64_t seed) {
   const char* const subjects[] = {"the cat", "a dog", "our horse", "one bird"};
   const char* const verbs[] = {"chases", "eats", "carries", "sings to"};

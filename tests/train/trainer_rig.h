@@ -64,9 +64,9 @@ struct Rig {
   Tokenizer tokenizer;
   std::unique_ptr<Communicator> processes;
   std::unique_ptr<Backend> backend;
-  int64_t products = 0;  // of forward passes, called or recorded; replays are none
+  int64_t products = 0;  // of forward passes, called or recorded; replays do not count
   ForwardingBackend counted;
-  std::unique_ptr<Communicator> devices;  // where several ranks have one each
+  std::unique_ptr<Communicator> devices;  // if each of several ranks has a device
   std::shared_ptr<const Objective> objective;
   Dataset data;
   std::unique_ptr<Model> model;

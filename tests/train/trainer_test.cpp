@@ -1,4 +1,4 @@
-// The training step: what it computes must not depend on how it is cut up, and must be what PyTorch computed.
+// The training step: its result must not depend on how it is cut into micro-batches, and must match PyTorch's.
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -22,7 +22,7 @@ TEST(Trainer, LossFallsOnATinyCorpus) {
   EXPECT_LT(last, first - 1.0);
 }
 
-// Micro-batches of 64 tokens or one of 1024: the same step, dropout and masks included.
+// Micro-batches of 64 tokens and a single one of 1024 give the same step, dropout and masks included.
 TEST(Trainer, MicroBatchesDoNotChangeTheStep) {
   Rig small(64, 5), large(1024, 5);
   const std::vector<float> before = large.weights();
@@ -54,12 +54,12 @@ TEST(Trainer, EvaluationDoesNotDependOnTheBatch) {
   EXPECT_NEAR(a.loss, b.loss, 2e-6 * b.loss);
   EXPECT_NEAR(a.document_loss, b.document_loss, 2e-6 * b.document_loss);
   EXPECT_NEAR(b.loss, std::log(double(rig.model->config().vocab_size)), 0.3) << "fresh weights guess";
-  // Another seed, other masks.
+  // Another seed gives other masks.
   const auto other = make_masking({.seed = kEvalSeed + 1}, rig.tokenizer);
   EXPECT_NE(Evaluator(rig.data.train(), other, 1024).run(*rig.reservation, *rig.processes).loss, b.loss);
 }
 
-// More targets than were planned for: the memory grows, nothing is lost.
+// With more targets than planned, the memory grows and no target is lost.
 TEST(Trainer, ABatchBeyondThePlanIsServed) {
   Rig planned(512, 2), tight(512, 2);
   tight.reservation.reset();
@@ -121,7 +121,7 @@ PackedBatch golden_batch(const nlohmann::json& j) {
   return batch;
 }
 
-// Micro-batches that were recorded.
+// The recorded micro-batches.
 class RecordedBatches final : public BatchSource {
  public:
   RecordedBatches(const nlohmann::json& batches, int64_t steps) : steps_(steps) {

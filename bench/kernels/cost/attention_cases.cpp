@@ -1,4 +1,4 @@
-// Attention: heads and sequences are independent, so one head of one and of two sequences are run.
+// Attention: heads and sequences are independent, so one head is run, with one sequence and with two.
 #include <cmath>
 
 #include "bench/kernels/cost/workload.h"
@@ -21,7 +21,8 @@ Case attention_case(const Form& f, bool fast) {
   variant += f.head_size != 64 ? ", head size " + std::to_string(f.head_size) : "";
   variant += f.dropout > 0 ? ", dropout" : "";
   variant += f.atomics ? ", with atomics" : "";
-  // Two products of 2 S S D a head forward, five backward; the bf16 kernels' own (one product again) are counted.
+  // Two products of 2 S S D a head forward, five backward. The executor counts the products of the bf16 kernels, which
+  // compute one of them twice.
   const double products = f.backward ? 5 : 2, flops = products * 2 * double(f.length * f.head_size * f.heads * kTokens);
   return {f.backward ? "attention_backward" : "attention_forward",
           variant,

@@ -1,4 +1,4 @@
-"""The main loops of the attention kernels, out of a disassembly (SASS) or, where there is no disassembler, PTX.
+"""Finds the main loops of the attention kernels in a disassembly (SASS) or, without a disassembler, in PTX.
 
     loops.py LISTING KIND     KIND: sass | ptx; prints JSON {kernel: counts}
 """
@@ -76,8 +76,8 @@ def main_loop(code, kind):
 
 
 def skipped(code, first, last, kind):
-    """Indices that the path of a full tile with all keys visible jumps over: what a forward branch passes by and that
-    holds no product, copy, exponential or barrier."""
+    """Indices that a full tile with all keys visible jumps over: code that a forward branch skips and that holds no
+    product, copy, exponential or barrier."""
     form = NAMES[kind]
     place = {target: i for i, (text, target) in enumerate(code) if text is None}
     work = re.compile("|".join(form[k] for k in ("mma", "ldmatrix", "copy", "exp2", "barrier")))

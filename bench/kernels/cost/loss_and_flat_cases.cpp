@@ -1,4 +1,4 @@
-// The loss, and what runs over the flat buffers of all parameters.
+// The loss, and the ops over the flat buffers of all parameters.
 #include "bench/kernels/cost/workload.h"
 #include "kernels/backend.h"
 #include "kernels/ops/adamw.h"
@@ -11,7 +11,7 @@ namespace {
 
 constexpr DType kF32 = DType::kF32;
 
-// bf16 rows lie in registers, 128 blocks have all of them from 512 rows on. fp32 rows: blocks of 64 rows.
+// bf16 rows lie in registers, and 128 blocks take all rows from 512 rows on. fp32 rows go in blocks of 64.
 Case cross_entropy_case(DType t, bool loss_only, bool bias) {
   const bool held = t == DType::kBF16;
   std::string variant = t == kF32 ? "fp32" : "bf16";

@@ -1,4 +1,4 @@
-// Counts what the CUDA kernels move and do, on the host executor: one object of JSON on standard output.
+// Counts the traffic and operations of the CUDA kernels on the host executor: one JSON object on standard output.
 //   kernel_cost [--fast]     --fast: the subset that scripts/cost_sheet.sh --check compares
 #include <cstdio>
 #include <cstring>
@@ -32,7 +32,7 @@ Json counts(const simt::Stats& s) {
   return Json::parse(simt::to_json(s));
 }
 
-// The value of the full shape on the line through those of two runs.
+// Extrapolates to the full shape along the line through the values of two runs.
 double at_full_shape(const Case& c, double first, double second) {
   if (c.run[0] == c.run[1]) return first * c.widths;
   return c.widths * (first + (second - first) * (c.rows - double(c.run[0])) / double(c.run[1] - c.run[0]));

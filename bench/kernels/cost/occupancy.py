@@ -1,5 +1,5 @@
-"""How many warps of a kernel one multiprocessor holds (CUDA C++ Programming Guide, "Compute Capabilities"): registers go
-to warps by 256, shared memory to blocks by 128 bytes with 1 KiB of the system's own."""
+"""Warps of a kernel that one multiprocessor holds (CUDA C++ Programming Guide, "Compute Capabilities"): registers are
+allotted to warps in units of 256, shared memory to blocks in units of 128 bytes, plus 1 KiB for the system."""
 
 SHARED = {"sm_80": 164 * 1024, "sm_90a": 228 * 1024}
 WARPS, BLOCKS, REGISTERS = 64, 32, 65536
@@ -14,7 +14,7 @@ def blocks_per_sm(arch, registers, threads, shared):
 
 
 def occupancy(arch, registers, threads, shared):
-    """Warps held, as a share of the 64 there may be, and what sets the limit."""
+    """Resident warps as a share of the maximum of 64, and the resource that sets the limit."""
     warps = -(-threads // 32)
     blocks = blocks_per_sm(arch, registers, threads, shared)
     limit = "warps"

@@ -1,5 +1,5 @@
 """The reasons for figures over their bounds: (pattern of "op, variant" or of the kernel, reason, mark in the sheet).
-The sheet is not written without a reason for each, and a reason that no figure needs any more is a fault too."""
+Every such figure needs a reason, else the sheet is not written; a reason that no figure needs is an error too."""
 
 # More than 1.05 of the floor goes to or comes from memory.
 BYTES = [
@@ -19,7 +19,7 @@ BYTES = [
      "twice: the row's maximum and sum of exponentials first, then the gradient in column tiles, whose sums over rows are "
      "the bias gradient. fp32 logits serve comparisons, not training.", "c"),
 ]
-# More than 1.05 of what moves is asked for by loads and stores; the rest is served by L1 or L2.
+# Loads and stores request more than 1.05 of the bytes that move; L1 or L2 serve the rest.
 ISSUED = [
     ("^attention", "Every tile of queries reads all keys and values of its sequence (and backward the other way round): "
      "L2 holds a sequence's head (64 KiB at 512 tokens) while its tiles run. Attention in fp32 has tiles of 32 rows, so "

@@ -1,4 +1,4 @@
-// Ops over rows of activations. The flops are the formulas' own, an exponential, a root and erfc counted as one.
+// Ops over rows of activations. Flops are counted from the formulas; an exponential, a root or erfc counts as one.
 #include "bench/kernels/cost/workload.h"
 #include "kernels/backend.h"
 #include "kernels/ops/embedding.h"
@@ -12,8 +12,8 @@ namespace encore::cost {
 namespace {
 
 constexpr DType kF32 = DType::kF32;
-// The executor's device has 132 multiprocessors (kernels/simt/src/runtime.cpp): from 264 x 16 rows on there are two
-// blocks with sums of their rows for each, from 256 x 64 on 256 in column tiles.
+// The executor's device has 132 multiprocessors (kernels/simt/src/runtime.cpp): from 264 x 16 rows on, two blocks for
+// each leave sums of their rows; from 256 x 64 rows on, 256 blocks in column tiles.
 constexpr int64_t kSummed[2] = {264 * 16, 264 * 32}, kTiled[2] = {256 * 64, 256 * 128};
 
 const char* text(DType t) {
@@ -266,7 +266,7 @@ Case scatter_case(int64_t h, DType t, bool add) {
 
 std::vector<Case> row_cases(const Model& m, int64_t length, bool fast) {
   std::vector<Case> all;
-  const bool seen = length == 512;  // what does not see sequences is counted once
+  const bool seen = length == 512;  // ops that do not see sequences are counted once
   for (const DType t : {DType::kBF16, kF32}) {
     if (t == kF32 && (m.name != "base" || !seen)) continue;
     all.insert(all.end(), {layernorm_forward_case(m.hidden, t, length), layernorm_backward_case(m.hidden, t, length),

@@ -1,7 +1,7 @@
 """Writes the static cost sheet from the counts: bench/kernels/cost.json and cost.md.
 
-    sheet.py write COUNTS.json [LOOPS.json]    all counts; without LOOPS the loops recorded before stay
-    sheet.py check COUNTS.json [LOOPS.json]    compares a subset with what is recorded; exit code 1 if it differs
+    sheet.py write COUNTS.json [LOOPS.json]    all counts; without LOOPS the recorded loops stay
+    sheet.py check COUNTS.json [LOOPS.json]    compares a subset with the record; exit code 1 if it differs
 """
 import json
 import pathlib
@@ -34,7 +34,7 @@ def registers_of(kernel):
 
 
 def moved(line):
-    """Bytes that go to or come from memory, and bytes that loads and stores ask for."""
+    """Bytes moved to or from memory, and bytes that loads and stores request."""
     kernels = line["kernels"]
     distinct = sum(32 * (k.get("global_load_distinct", 0) + k.get("global_store_distinct", 0)) for k in kernels)
     issued = sum(k.get("global_load_bytes", 0) + k.get("global_store_bytes", 0) + k.get("global_atomic_bytes", 0)
@@ -43,7 +43,7 @@ def moved(line):
 
 
 def wavefronts(k):
-    """Shared-memory wavefronts, and those of them that bank conflicts cost."""
+    """Shared-memory wavefronts, and the share that bank conflicts add."""
     phases, extra = k.get("ldmatrix_phases", 0), k.get("ldmatrix_conflicts", 0)
     ordinary, ideal = k.get("shared_wavefronts", 0), k.get("shared_ideal_wavefronts", 0)
     return phases + extra + ordinary, extra + ordinary - ideal
@@ -132,7 +132,7 @@ def loop_rows(loops):
 
 
 def check_attention(counts, loops, faults):
-    """What attention's main loops must be: no bank conflict, no local memory, tiles moved 16 bytes at a time."""
+    """Checks attention's main loops: no bank conflict, no local memory, tiles moved 16 bytes at a time."""
     for line in counts:
         for k in line["kernels"]:
             if "attention" in k["kernel"] and "f32" not in k["kernel"] and wavefronts(k)[1]:

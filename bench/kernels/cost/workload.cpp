@@ -58,7 +58,7 @@ void Workload::measure(const std::function<void(Backend&)>& op) {
   op(backend);
   cudaDeviceSynchronize();
   kernels_ = simt::stats_by_kernel();
-  // A workspace that grows is cleared once, which later steps do not repeat.
+  // A workspace that grows is cleared once; later steps do not repeat that.
   const size_t after = backend.workspace_bytes();
   memset_bytes_ = simt::stats().memset_bytes - (after > before ? after - products_bytes_ : 0);
 }

@@ -22,8 +22,8 @@ inline constexpr int64_t kVocabulary = 50265, kPaddedVocabulary = 50304, kPositi
 // Tokens of one micro-batch: 132 sequences of 512 or 528 of 128; of them 15 % are masked, to a multiple of 64.
 inline constexpr int64_t kTokens = 67584, kMasked = 10176;
 
-// The tensors of one run, and the bytes that the op's contract lets move: each tensor once, twice where it is read and
-// written.
+// The tensors of one run, and the bytes that the op's contract requires to move: each tensor once, or twice if it is
+// both read and written.
 class Workload {
  public:
   Workload();
@@ -41,7 +41,7 @@ class Workload {
   static PackedBatch batch(int64_t tokens, int64_t length);
   void moves(int64_t bytes) { contract_bytes_ += bytes; }
 
-  // What `op` launches.
+  // The kernels that `op` launches.
   void measure(const std::function<void(Backend&)>& op);
 
   CudaBackend backend;
@@ -50,7 +50,7 @@ class Workload {
   uint64_t memset_bytes() const { return memset_bytes_; }
 
  private:
-  size_t products_bytes_;  // that matrix products hold from the start
+  size_t products_bytes_;  // held by matrix products from the start
   std::vector<void*> blocks_;
   int64_t contract_bytes_ = 0;
   std::vector<simt::KernelStats> kernels_;
@@ -63,7 +63,7 @@ struct Case {
   std::string op, variant, model;
   int64_t length;     // of a sequence; 0: the op does not see sequences
   double rows;        // of the full shape: tokens, gathered rows, sequences or elements, as the op counts
-  double widths = 1;  // the full shape is that many times wider than what is run
+  double widths = 1;  // the full shape is this many times wider than the run
   double flops = 0;   // of the full shape; 0: the executor counts them
   int64_t run[2];
   bool fast;  // in the subset that --check counts again
