@@ -70,7 +70,7 @@ int mlm_eval(int argc, char** argv, Communicator& comm) {
   check(tokens_per_batch >= open.max_length, "--tokens-per-batch {} has no room for one sequence of --seq-length {}",
         tokens_per_batch, open.max_length);
   const std::shared_ptr<const Objective> objective = make_masking({.mlm_probability = cli.get_number("mlm-probability"),
-                                                                   .whole_word = cli.get("masking") == "whole-word",
+                                                                   .unit = mask_unit(cli),
                                                                    .seed = uint64_t(cli.get_integer("seed"))},
                                                                   *open.tokenizer);
   const auto set = read_text(cli, open, comm);

@@ -47,9 +47,10 @@ class Fields {
     value = T(number);
   }
 
-  // A token id. null in the file becomes -1.
+  // A token id. null in the file becomes -1, and so does a missing field of a family whose default is none.
   void optional_id(const char* key, int32_t& value, int64_t vocab_size) {
-    if (const json* found = find(key); found && found->is_null()) {
+    const json* found = find(key);
+    if (found ? found->is_null() : value < 0) {
       value = -1;
       return;
     }

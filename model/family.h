@@ -68,7 +68,9 @@ struct Family {
 
   std::string_view prefix;  // "roberta.": the start of every name of the encoder, and of no other
   EmbeddingNames embeddings;
-  std::string_view layers;  // "roberta.encoder.layer": layer N has the names LAYERS.N.*
+  // "roberta.encoder.layer": layer N has the names LAYERS.N.*. The rest is the same for every family, as in Hugging
+  // Face's BERT ("attention.self.query.weight"): encoder_layer.cpp, self_attention.cpp and feed_forward.cpp have it.
+  std::string_view layers;
   MlmHeadNames mlm_head;
   ClassifierNames classifier;
 

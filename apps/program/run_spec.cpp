@@ -75,7 +75,7 @@ MaskingOptions masking_options(const Cli& cli) {
   const MaskingOptions options{.mlm_probability = cli.get_number("mlm-probability"),
                                .mask_share = cli.get_number("mask-share"),
                                .random_share = cli.get_number("random-share"),
-                               .whole_word = cli.get("masking") == "whole-word",
+                               .unit = mask_unit(cli),
                                .seed = uint64_t(cli.get_integer("seed"))};
   check(options.mask_share + options.random_share <= 1,
         "--mask-share {} and --random-share {} are more than 1 together", options.mask_share, options.random_share);
@@ -112,8 +112,7 @@ std::optional<RunSpec> read_run_spec(Recipe recipe, int argc, char** argv) {
   spec.profile = profile_spec(cli);
   spec.text = text_spec(cli);
   spec.masking = masking_options(cli);
-  spec.eval_masking = {
-      .mlm_probability = spec.masking.mlm_probability, .whole_word = spec.masking.whole_word, .seed = kEvalSeed};
+  spec.eval_masking = {.mlm_probability = spec.masking.mlm_probability, .unit = spec.masking.unit, .seed = kEvalSeed};
   spec.length = {.epochs = cli.get_number("epochs"), .max_steps = cli.get_integer("max-steps")};
   spec.batches = {.batch_sequences = cli.get_integer("batch-sequences"),
                   .tokens_per_batch = cli.get_integer("tokens-per-batch"),

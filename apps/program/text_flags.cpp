@@ -1,9 +1,14 @@
 #include "apps/program/text_flags.h"
 
 #include <filesystem>
+#include <utility>
 
 namespace encore {
 namespace {
+
+// The choices of --masking, in the order of --help.
+constexpr std::pair<const char*, MaskUnit> kMaskUnits[] = {{"token", MaskUnit::kToken},
+                                                           {"whole-word", MaskUnit::kWord}};
 
 void add_text_field(Cli& cli, const char* group) {
   cli.text(group, "text-field", "jsonl key, csv or tsv column that holds the text", "NAME", "text");
@@ -41,7 +46,16 @@ Cli::Flag add_cache_flag(Cli& cli, const char* group) {
 void add_masking_flags(Cli& cli, const char* length_group, const char* group) {
   cli.integer(length_group, "seq-length", "longest sequence in tokens, <s> and </s> counted", 512, 8, 1 << 20);
   cli.number(group, "mlm-probability", "share of the tokens to be predicted", 0.15, 1e-6, 0.999);
-  cli.choice(group, "masking", "what is masked at a time", {"token", "whole-word"}, "token");
+  std::vector<std::string> units;
+  for (const auto& [name, unit] : kMaskUnits) units.push_back(name);
+  cli.choice(group, "masking", "what is masked at a time", units, units[0]);
+}
+
+MaskUnit mask_unit(const Cli& cli) {
+  const std::string chosen = cli.get("masking");
+  for (const auto& [name, unit] : kMaskUnits)
+    if (chosen == name) return unit;
+  fail("--masking {}: no such choice", chosen);
 }
 
 void add_eval_tokens_flag(Cli& cli, const char* group, int64_t default_value) {

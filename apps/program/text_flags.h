@@ -4,6 +4,7 @@
 #include "apps/program/cli.h"
 #include "data/sequences/dataset.h"
 #include "data/sequences/labelled.h"
+#include "data/sequences/masking.h"
 #include "optim/communicator.h"
 
 namespace encore {
@@ -19,6 +20,8 @@ CorpusOptions corpus_options(const Cli&, const std::string& files);
 Cli::Flag add_cache_flag(Cli&, const char* group);
 // Declares --seq-length, --mlm-probability and --masking.
 void add_masking_flags(Cli&, const char* length_group, const char* group);
+// The value of --masking.
+MaskUnit mask_unit(const Cli&);
 // Declares --eval-tokens.
 void add_eval_tokens_flag(Cli&, const char* group, int64_t default_value);
 

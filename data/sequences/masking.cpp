@@ -102,8 +102,11 @@ int64_t WholeWordMasking::target_bound(int64_t tokens) const {
 std::shared_ptr<const Objective> make_masking(const MaskingOptions& options, int32_t mask_id,
                                               std::vector<uint8_t> special) {
   MaskDraws draws(options, mask_id, std::move(special));
-  if (options.whole_word) return std::make_shared<WholeWordMasking>(std::move(draws));
-  return std::make_shared<TokenMasking>(std::move(draws));
+  switch (options.unit) {
+    case MaskUnit::kToken: return std::make_shared<TokenMasking>(std::move(draws));
+    case MaskUnit::kWord: return std::make_shared<WholeWordMasking>(std::move(draws));
+  }
+  fail("no objective masks unit {}", int(options.unit));
 }
 
 std::shared_ptr<const Objective> make_masking(const MaskingOptions& options, const Tokenizer& tokenizer) {

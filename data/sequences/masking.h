@@ -4,6 +4,7 @@
 // not special is a target with probability p; a target becomes <mask> (0.8), a random id (0.1) or stays (0.1).
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "data/sequences/objective.h"
@@ -12,11 +13,17 @@ namespace encore {
 
 class Tokenizer;
 
+// What is drawn at a time.
+enum class MaskUnit : uint8_t {
+  kToken,  // TokenMasking
+  kWord,   // WholeWordMasking
+};
+
 struct MaskingOptions {
   double mlm_probability = 0.15;
   double mask_share = 0.8;    // of the targets
   double random_share = 0.1;  // of the targets; the rest is kept
-  bool whole_word = false;    // WholeWordMasking instead of TokenMasking
+  MaskUnit unit = MaskUnit::kToken;
   uint64_t seed = 0;
 };
 

@@ -122,7 +122,7 @@ TEST(Masking, Pinned) {
 }
 
 TEST(Masking, WholeWords) {
-  const Shared masking = masking_with({.mlm_probability = 0.2, .whole_word = true, .seed = 11});
+  const Shared masking = masking_with({.mlm_probability = 0.2, .unit = MaskUnit::kWord, .seed = 11});
   auto ids = sequence(0);
   ids.pop_back();
   std::vector<uint8_t> words{1};
@@ -162,7 +162,7 @@ TEST(Masking, WholeWords) {
 }
 
 TEST(Masking, WordsEndAtSpecialsAndAtTheStart) {
-  const Shared masking = masking_with({.mlm_probability = 0.5, .whole_word = true});
+  const Shared masking = masking_with({.mlm_probability = 0.5, .unit = MaskUnit::kWord});
   // The second half of a word that a window cut, and a special token inside a word: three words of two tokens each.
   const std::vector<int32_t> ids{0, 10, 10, 2, 11, 11, 2, 12, 12, 2};
   const std::vector<uint8_t> words{1, 0, 0, 1, 0, 0, 1, 1, 0, 1};
@@ -183,7 +183,7 @@ TEST(Masking, Errors) {
   const Shared masking = masking_with({});
   expect_parts(error_of([&] { mask(masking, {0, kVocab, 2}, {}, 0); }), {"1000", "vocabulary"});
   expect_parts(error_of([&] { mask(masking, {-1}, {}, 0); }), {"-1"});
-  expect_parts(error_of([&] { mask(masking_with({.whole_word = true}), {0, 4, 2}, {1, 1}, 0); }), {"3", "2"});
+  expect_parts(error_of([&] { mask(masking_with({.unit = MaskUnit::kWord}), {0, 4, 2}, {1, 1}, 0); }), {"3", "2"});
 }
 
 // P(a binomial of n and p exceeds k), summed term by term.
@@ -212,7 +212,7 @@ TEST(TargetBound, OfTokensIsPassedLessThanOnceInABillionBatches) {
 TEST(TargetBound, OfWordsIsWiderThanOfTokens) {
   for (const double p : {0.01, 0.15, 0.5})
     for (const int64_t words : {100, 1000, 22528, 349525}) {
-      const Shared whole = masking_with({.mlm_probability = p, .whole_word = true});
+      const Shared whole = masking_with({.mlm_probability = p, .unit = MaskUnit::kWord});
       const Shared token = masking_with({.mlm_probability = p});
       const int64_t bound = whole->target_bound(3 * words);
       EXPECT_LE(bound, 3 * words);
@@ -224,13 +224,11 @@ TEST(TargetBound, OfWordsIsWiderThanOfTokens) {
 
 // Memory plans of token masking depend on these numbers.
 TEST(TargetBound, Pinned) {
-  const auto bound = [](bool whole_word, int64_t tokens) {
-    return masking_with({.whole_word = whole_word})->target_bound(tokens);
-  };
-  EXPECT_EQ(bound(false, 4096), 816);
-  EXPECT_EQ(bound(false, 67584), 10759);
-  EXPECT_EQ(bound(true, 4096), 916);
-  EXPECT_EQ(bound(false, 50), 50);
+  const auto bound = [](MaskUnit unit, int64_t tokens) { return masking_with({.unit = unit})->target_bound(tokens); };
+  EXPECT_EQ(bound(MaskUnit::kToken, 4096), 816);
+  EXPECT_EQ(bound(MaskUnit::kToken, 67584), 10759);
+  EXPECT_EQ(bound(MaskUnit::kWord, 4096), 916);
+  EXPECT_EQ(bound(MaskUnit::kToken, 50), 50);
 }
 
 TEST(Masking, FromATokenizer) {
