@@ -9,6 +9,6 @@ cd "$(dirname "$0")/.."
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 cmake --preset release > "$log" 2>&1 || { tail -n 30 "$log"; exit 1; }
-targets=$(ninja -C build -t targets all | sed -n 's/^\(kernels_[a-z_]*_test_simt_[a-z]*\|kernels_attention_kernels_test_[a-z]*\): phony$/\1/p')
+targets=$(ninja -C build -t targets all | sed -n 's/^\(kernels_[a-z0-9_]*_test_simt_[a-z]*\|kernels_attention_kernels_test_[a-z]*\): phony$/\1/p')
 cmake --build --preset release -j "$(nproc)" --target $targets > "$log" 2>&1 || { tail -n 30 "$log"; exit 1; }
 exec python3 tests/faults/fault_matrix.py "$@"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Compiles every .cu of kernels/cuda and its folders (or the given files) for sm_80 and sm_90a and reads ptxas's report.
-# Fails on a spill, an ignored setmaxnreg, a serialised wgmma, or more registers than bench/ptxas.json records; if there
-# is a disassembler, also on wgmma products of a loop that share registers (scripts/wgmma_operands.py).
+# Fails on a spill, an ignored setmaxnreg, a serialised wgmma, more registers than bench/ptxas.json records, or a kernel
+# that it does not record; if there is a disassembler, also on wgmma products of a loop that share registers
+# (scripts/wgmma_operands.py).
 #   scripts/ptxas_gate.sh [--record] [FILE.cu ...]     --record: rewrite bench/ptxas.json for these files
 # NVDISASM names the disassembler if it is neither on PATH nor beside nvcc (PyPI has it as nvidia-cuda-nvdisasm).
 set -euo pipefail
@@ -74,6 +75,9 @@ for log in sorted(p for p in pathlib.Path(logs).rglob("*.sm_*") if p.suffix in (
         if int(stores) or int(loads):
             bad.append(f"{source}.cu {arch}: {plain} spills {stores} bytes out, {loads} bytes in")
         before = known.get(arch, {}).get(source, {}).get(plain)
+        if before is None and not record:
+            bad.append(f"{source}.cu {arch}: {plain} is not in bench/ptxas.json: "
+                       f"scripts/ptxas_gate.sh --record kernels/cuda/{source}.cu")
         if before and int(registers) > before["registers"] and not record:
             bad.append(f"{source}.cu {arch}: {plain} uses {registers} registers, recorded {before['registers']}")
         seen += 1

@@ -163,6 +163,32 @@ TEST_F(OpChecks, Attention) {
   refuse([](auto& a) { a.out = a.q; }, {"out", "shares memory with q"});
 }
 
+TEST_F(OpChecks, AttentionBackward) {
+  const AttentionBackward good{
+      .dout = f32(4, 64),
+      .q = f32(4, 64),
+      .k = f32(4, 64),
+      .v = f32(4, 64),
+      .out = f32(4, 64),
+      .lse = f32(2, 4),
+      .dq = f32(4, 64),
+      .dk = f32(4, 64),
+      .dv = f32(4, 64),
+      .shape = {.heads = 2, .head_size = 32, .scale = 0.2f, .cu_seqlens = given(DType::kI32, 1, 2, {0, 4})}};
+  attention_backward(backend(), good);
+  const auto refuse = [&](auto change, std::initializer_list<const char*> parts) {
+    AttentionBackward a = good;
+    change(a);
+    refused([&] { attention_backward(backend(), a); }, parts);
+  };
+  refuse([](auto& a) { a.dout = {}; }, {"attention_backward", "dout is missing"});
+  refuse([&](auto& a) { a.lse = f32(2, 5); }, {"lse is fp32 [2, 5], not fp32 [2, 4]"});
+  refuse([](auto& a) { a.dk.rows = 3; }, {"dk is fp32 [3, 64], not fp32 [4, 64]"});
+  refuse([](auto& a) { a.dq = a.q; }, {"dq", "shares memory with q"});
+  refuse([](auto& a) { a.dv = a.dk; }, {"dk", "shares memory with dv"});
+  refuse([](auto& a) { a.dropout.p = 0.1f; }, {"dropout.example_keys is missing"});
+}
+
 TEST_F(OpChecks, EmbeddingAndGather) {
   const EmbeddingForward good{.ids = i32(3),
                               .position_ids = i32(3),
