@@ -43,8 +43,8 @@ if(ENCORE_TSAN)
   find_library(ENCORE_ARCHER archer PATHS /usr/lib/llvm-14/lib REQUIRED)
 endif()
 
-# What a program and the shared objects that it opens must have in common: a hash of the headers between them. CMake
-# runs again when one of them changes.
+# A hash of the headers that a program and the shared objects it opens must have in common. CMake runs again when one of
+# them changes.
 file(GLOB interface CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/kernels/*.h
      ${CMAKE_SOURCE_DIR}/kernels/base/*.h ${CMAKE_SOURCE_DIR}/kernels/ops/*.h ${CMAKE_SOURCE_DIR}/optim/communicator.h)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${interface})

@@ -29,7 +29,7 @@ std::unique_ptr<Backend> open_backend(const char* file, Place place) {
   return std::unique_ptr<Backend>(make(place.local_rank, place.local_ranks));
 }
 
-// Asked before libencore_cuda.so is opened, because opening cuBLASLt takes a tenth of a second.
+// Checked before libencore_cuda.so is opened, because opening cuBLASLt takes a tenth of a second.
 bool has_driver() {
   void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
   return driver && dlclose(driver) == 0;

@@ -69,7 +69,7 @@ class ComputeDevice {
   virtual void copy_on_device(void* to, const void* from, size_t bytes) = 0;    // REQUIRES: the ranges do not overlap
   virtual void fill_zero(void* device, size_t bytes) = 0;
 
-  // Staging memory: host memory that a device copies from and to while the host goes on (pinned, on a GPU).
+  // Staging memory: host memory that a device copies from and to asynchronously (pinned, on a GPU).
   // Throws as allocate() does.
   virtual void* allocate_staging(size_t bytes) { return ::operator new(bytes, std::align_val_t(256)); }
   virtual void free_staging(void* p) { ::operator delete(p, std::align_val_t(256)); }

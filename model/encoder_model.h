@@ -51,7 +51,7 @@ class EncoderModel : public Model {
     const BatchShape* padded = nullptr;
   };
   // One of the shapes that training batches are padded to where the backend records, and the passes recorded for it:
-  // those that nobody listens to, and those with calls of the listener in between.
+  // those without a listener, and those with calls of the listener in between.
   struct Recorded {
     BatchShape shape;
     GraphedCalls passes, told;

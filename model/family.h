@@ -47,7 +47,7 @@ struct ClassifierNames {
   std::string_view dense, output;
 };
 
-// What a stored name means: `stored` is replaced by, or is a copy of, `current`.
+// Another name of a tensor in a file: `stored` is an old name, or a copy, of `current`.
 struct NameAlias {
   std::string_view stored, current;
 };

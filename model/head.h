@@ -10,7 +10,7 @@
 
 namespace encore {
 
-// Where a head writes losses, in backend memory. The sums are added to.
+// The loss tensors of a head, in backend memory. A head overwrites row_loss and adds to the sums.
 struct LossTensors {
   Tensor row_loss;  // [1, R] fp32, nats
   Tensor loss_sum;  // [1, 1] fp64

@@ -88,7 +88,7 @@ class ParamStore {
   Tensor shadow() const;  // absent in fp32
 
   void zero_gradients();
-  // To be called when the master weights have changed: rewrites the shadow, unless the optimiser has done so, and lets
+  // Call it when the master weights have changed: rewrites the shadow, unless the optimiser has done so, and lets
   // the backend drop packed copies.
   void weights_changed(bool shadow_is_current = false);
 

@@ -25,7 +25,7 @@ TensorName tensor_name(const Family&, std::string_view stored);
 // Why a tensor that is no parameter of the model at hand is not needed.
 const char* why_unused(const Family&, std::string_view name);
 
-// Is this the name of one of the MLM head's own parameters?
+// Whether this is the name of one of the MLM head's own parameters.
 bool is_of_mlm_head(const Family&, std::string_view name);
 
 }  // namespace encore

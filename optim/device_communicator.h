@@ -9,8 +9,8 @@
 
 namespace encore {
 
-// To be called by every rank. Null on every rank: there is one rank, the ranks compute in host memory, or the backend
-// of a rank has no library for sums. `host` and the backend must outlive the result. Throws Error on every rank if some
+// Every rank calls it. Null on every rank if there is one rank, the ranks compute in host memory, or the backend of a
+// rank has no library for sums. `host` and the backend must outlive the result. Throws Error on every rank if some
 // ranks have a GPU and others have none, or if two ranks have the same GPU.
 std::unique_ptr<Communicator> over_devices(Communicator& host, Backend&);
 

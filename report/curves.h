@@ -8,7 +8,7 @@
 
 namespace encore {
 
-// Of one run the raw and the smoothed training loss with the evaluations; of several the smoothed ones, a colour a run.
+// One run: raw and smoothed training loss with the evaluations. Several: the smoothed losses, a colour a run.
 Chart loss_chart(const std::vector<ReportedRun>&);
 // Learning rate, tokens a second, norm of the gradient.
 std::vector<Chart> small_charts(const std::vector<ReportedRun>&);

@@ -18,7 +18,7 @@ std::vector<NamedFlags> named_flags(const std::vector<ReportedRun>&);
 std::string before_and_after(const std::vector<ReportedRun>&);
 // The flags whose values differ between the runs.
 std::string differing_flags(const std::vector<NamedFlags>&);
-// Where the text of each run went.
+// The ledger of each run's text.
 std::string ledgers(const std::vector<ReportedRun>&);
 // Every flag. Those at their defaults are folded away, where the defaults are known.
 std::string flags_in_force(const std::vector<NamedFlags>&);

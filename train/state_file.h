@@ -35,7 +35,7 @@ struct RunState {
   std::string events_file;     // name of the TensorBoard file
   uint64_t events_bytes = 0;
   nlohmann::json progress;  // fine-tuning only (train/finetune_results.h); null for pretraining
-  // Of the data and the model's shape: a state is valid for these alone.
+  // A state is valid only for data and a model shape with these fingerprints.
   uint64_t train_fingerprint = 0, eval_fingerprint = 0, model_fingerprint = 0;
 };
 

@@ -15,7 +15,7 @@ void add_schedule_flags(Cli&, double default_lr);
 
 // Declares --weight-decay, --clip, --adam-beta1, --adam-beta2 and --adam-eps under kFinePoints.
 void add_adamw_flags(Cli&, const AdamWOptions& defaults);
-// What these flags and those of run_flags.h ask for; the seed is --seed. Throws Error when --end-lr is above --lr.
+// The options from these flags and those of run_flags.h; the seed is --seed. Throws Error when --end-lr is above --lr.
 StepOptions step_options(const Cli&);
 
 }  // namespace encore

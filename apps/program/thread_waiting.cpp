@@ -23,7 +23,7 @@ void wait_politely() {
   self[length] = '\0';
   words.push_back(nullptr);
   ::setenv("GOMP_SPINCOUNT", "1000", 0);
-  ::execv(self, words.data());  // on failure the program goes on as it is
+  ::execv(self, words.data());  // on failure the program continues unchanged
 }
 
 }  // namespace encore

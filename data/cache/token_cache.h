@@ -62,9 +62,9 @@ class TokenCache {
   // The document that holds a token.
   int64_t document_of(int64_t token) const;
 
-  // Of a cache above TokenCacheOptions::checked_bytes, open() compares no checksums of tokens, words and lines. Callers
-  // of token(), starts_word() and starts_line() must call these first, which compare each block once. Damage throws
-  // IoError that names the file, and the file is removed, so that the next start builds it again.
+  // open() compares no checksums of tokens, words and lines if the cache is above TokenCacheOptions::checked_bytes.
+  // Callers of token(), starts_word() and starts_line() must call these first, which compare each block once. Damage
+  // throws IoError that names the file, and the file is removed, so that the next start builds it again.
   void check_tokens(int64_t begin, int64_t end) const;  // for token() and starts_word()
   void check_lines() const;                             // for starts_line(), the whole section
 

@@ -36,7 +36,7 @@ class PreTokenizer {
   // The class of the character at text[at], at < text.size(), and its size in bytes.
   Class class_at(std::string_view text, size_t at, unsigned& size) const;
 
-  // Where the white space at the end of text[begin, end) starts, and where that at its beginning ends.
+  // The start of the white space at the end of text[begin, end), and the end of that at its beginning.
   size_t trailing_space_start(std::string_view text, size_t begin, size_t end) const;
   size_t leading_space_end(std::string_view text, size_t begin, size_t end) const;
 

@@ -24,7 +24,7 @@ struct SpecialsOf {
   Single single;
   Pair pair;
 
-  // Nothing is put around a text, as with GPT-2's tokenizer.
+  // Whether no specials are put around a text, as with GPT-2's tokenizer.
   bool empty() const { return single.size() == 0; }
   bool operator==(const SpecialsOf&) const = default;
 

@@ -26,7 +26,7 @@ struct JsonFile {
     check(root.is_object(), "{}: not a JSON object", path);
   }
 
-  // Nothing for a missing key, for null, and for a parent that is no object.
+  // nullopt for a missing key, for null, and for a parent that is no object.
   static std::optional<simdjson::dom::element> member(simdjson::dom::element parent, std::string_view key) {
     simdjson::dom::element value;
     if (!parent.is_object() || parent.at_key(key).get(value) || value.is_null()) return std::nullopt;

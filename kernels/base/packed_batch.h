@@ -37,7 +37,7 @@ struct PackedBatch {
   int64_t tokens() const { return int64_t(ids.size()); }
   int64_t sequences() const { return cu_seqlens.empty() ? 0 : int64_t(cu_seqlens.size()) - 1; }
   int64_t targets() const { return int64_t(target_rows.size()); }
-  // What a loss is summed over: targets, or sequences with a class.
+  // The items of the loss: targets, or sequences with a class.
   int64_t labelled() const { return targets() + int64_t(class_labels.size()); }
 
   // Computes the second group from the first.

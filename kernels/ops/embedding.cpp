@@ -10,7 +10,7 @@
 namespace encore {
 namespace {
 
-// What forward and backward read alike: ids, tables and statistics. Every table has the dtype of y.
+// Checks the inputs of both passes: ids, tables and statistics. Every table has the dtype of y.
 void check_inputs(const Arguments& args, const EmbeddingForward& a, DType dtype, int64_t tokens, int64_t hidden) {
   args.require(a.ids, "ids", DType::kI32, 1, tokens);
   args.require(a.position_ids, "position_ids", DType::kI32, 1, tokens);

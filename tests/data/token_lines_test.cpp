@@ -81,7 +81,7 @@ TEST_F(TokenLines, NothingIsGivenForACorpusWithABadLineAtItsEnd) {
     }
 }
 
-// A reader that is asked again after it failed finds no documents; nobody may hear that.
+// A reader that is called again after an error finds no documents, which must not be reported.
 TEST_F(TokenLines, TheFirstErrorIsTheOneThatIsTold) {
   const std::string latin = folder_.file("latin.txt");
   std::ofstream(latin) << "caf\xe9\n";

@@ -72,7 +72,7 @@ class Fault:
 
 
 class Tree:
-    """What the build knows: how kernels are compiled, how test programs are linked and run."""
+    """Facts from the build: how kernels are compiled, and how test programs are linked and run."""
 
     def __init__(self):
         self.compile = {}

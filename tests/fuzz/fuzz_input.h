@@ -1,4 +1,4 @@
-// What the fuzz targets share. A target is one function over bytes, LLVMFuzzerTestOneInput; scripts/fuzz.sh links it
+// Shared by the fuzz targets. A target is one function over bytes, LLVMFuzzerTestOneInput; scripts/fuzz.sh links it
 // with libFuzzer, the ordinary tests with replay_main.cpp.
 #pragma once
 
@@ -16,7 +16,7 @@
 
 namespace encore::fuzz {
 
-// What holds whatever the input is. Not assert: a release build must stop here too.
+// Checks a property that holds for every input. Not assert: a release build must stop here too.
 inline void must(bool holds, const char* what) {
   if (holds) return;
   std::fprintf(stderr, "fuzz: does not hold: %s\n", what);

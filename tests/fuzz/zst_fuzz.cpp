@@ -8,7 +8,7 @@ using namespace encore;
 
 namespace {
 
-// Is there a frame that asks for a window which AddressSanitizer takes a second to mark? (tests/data reads one of 2
+// Whether a frame asks for a window so wide that AddressSanitizer takes a second to mark it. (tests/data reads one of 2
 // GiB.)
 bool wants_wide_window(const uint8_t* data, size_t size) {
   while (size > 0) {

@@ -121,7 +121,7 @@ TEST(Report, IsOneFileThatLoadsNothing) {
   EXPECT_EQ(std::string::npos, page.find("nan"));
 }
 
-// What stands below the summary "Flags at their defaults", and above it.
+// The flags below the summary "Flags at their defaults", and those above it.
 TEST(Report, FoldsAwayTheFlagsAtTheirDefaults) {
   const TemporaryFolder place;
   const auto flags_of = [](const std::string& folder) {

@@ -1,4 +1,4 @@
-// What both backward passes in bf16 by mma.sync share: S = Q K^T and dP = dO V^T of 16 queries x 32 keys, and from them
+// Shared by both backward passes in bf16 by mma.sync: S = Q K^T and dP = dO V^T of 16 queries x 32 keys, and from them
 // P and dS. The probabilities are computed again from lse.
 //
 // Deterministic: a pass over tiles of queries sums dq (backward_queries.cuh), then a pass over tiles of keys sums dk

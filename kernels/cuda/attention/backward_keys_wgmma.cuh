@@ -54,7 +54,7 @@ __device__ __forceinline__ void store_statistic(StageRows& rows, int stage, floa
     rows.delta[stage][threadIdx.x - kTileRows] = value;
 }
 
-// Of a lane's keys g and g + 8.
+// The masks of a lane's keys g and g + 8.
 struct KeyMasks {
   bool visible[2];
   uint32_t keep;  // of the 32 transposed scores (keep_bits.cuh)

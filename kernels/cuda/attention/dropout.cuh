@@ -9,8 +9,8 @@
 
 namespace encore::cuda {
 
-// Of two rows and 32 columns in the layout of mma.m16n8k16's accumulators: byte e of word o is drawn for element e of
-// the pair in n8 tile o.
+// The keep bits of two rows and 32 columns in the layout of mma.m16n8k16's accumulators: byte e of word o is drawn for
+// element e of the pair in n8 tile o.
 struct KeepBits {
   uint32_t top[4], bottom[4];
 };

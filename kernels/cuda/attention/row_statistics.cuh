@@ -1,5 +1,5 @@
-// What the backward passes need of each query: lse, which the forward pass has left, and delta = rowsum(dout * out)
-// (FlashAttention-2, section 3.1.2).
+// The statistics of a query for the backward passes: lse, which the forward pass has left, and delta = rowsum(dout *
+// out) (FlashAttention-2, section 3.1.2).
 #pragma once
 
 #include <cuda_bf16.h>
@@ -9,7 +9,7 @@
 
 namespace encore::cuda {
 
-// Of a lane's rows g and g + 8.
+// The statistics of a lane's rows g and g + 8.
 struct QueryRows {
   float lse2[2];   // lse * log2(e); inf for a row without a visible key or past the end, so its probabilities are 0
   float delta[2];  // rowsum(dout * out)

@@ -73,7 +73,7 @@ __device__ __forceinline__ float reduce_row_sum(float sum) {
   return sum + __shfl_xor_sync(kWholeWarp, sum, 2);
 }
 
-// What a row's output is multiplied by at the end. A row without a visible key gives 0, and a NaN stays one.
+// The factor of a row's output at the end. A row without a visible key gives 0, and a NaN stays one.
 template <bool kDropout>
 __device__ __forceinline__ float output_factor(float sum, float keep_scale) {
   return sum > 0 ? (kDropout ? keep_scale : 1.f) / sum : sum;

@@ -1,4 +1,4 @@
-// What the attention kernels in fp32 share. A block has 32 rows of one head and walks over the other side in tiles of
+// Shared by the attention kernels in fp32. A block has 32 rows of one head and walks over the other side in tiles of
 // 32, which it copies by ordinary loads. Thread (ty, tx) of 16 x 16 has the scores (ty, ty + 16) x (tx, tx + 16), and
 // two rows and every 16th column of the sums.
 #pragma once

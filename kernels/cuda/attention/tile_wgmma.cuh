@@ -1,4 +1,4 @@
-// What the attention kernels for Hopper share (wgmma, sm_90a; head size 64): products of 64 x 64 tiles, and the ring of
+// Shared by the attention kernels for Hopper (wgmma, sm_90a; head size 64): products of 64 x 64 tiles, and the ring of
 // stages that their tiles arrive in. The accumulators lie in the lanes as those of mma.m16n8k16 do, so softmax.cuh and
 // dropout.cuh serve both.
 //
@@ -23,7 +23,7 @@ constexpr int kStageBytes = 2 * kTileBytes<64>;
 static_assert(kWarpgroupRows == kTileRows);
 static_assert(kTileBytes<64> % 1024 == 0, "the 128-byte swizzle has a period of 1024 bytes");
 constexpr int kSharedMemoryOfBlock = 227 * 1024;  // sm_90
-// Of a backward pass: the block's rows of two matrices, and the stages.
+// Shared memory of a backward pass: the block's rows of two matrices, and the stages.
 template <int kWarpgroups>
 constexpr int kBackwardWgmmaSmem = 2 * kWarpgroups* kTileBytes<64> + kStages* kStageBytes;
 

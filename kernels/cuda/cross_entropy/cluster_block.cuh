@@ -107,7 +107,7 @@ struct ClusterBlock {
 #pragma unroll
     for (int i = 0; i < kUnit; ++i) u[i] = __fmaf_rn(u[i], kLog2E, b[i]);
   }
-  // That of one column of the block.
+  // The biased logit of one column of the block.
   __device__ __forceinline__ float biased_column(const __nv_bfloat16* row, int c) const {
     const auto* const four =
         reinterpret_cast<const float*>(bias_of(c / kUnit) + (c % kUnit < 4 ? 0 : kConsumerThreads));

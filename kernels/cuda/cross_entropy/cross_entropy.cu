@@ -21,8 +21,8 @@ namespace {
 constexpr int kRegisterThreads = 128, kRegisterUnits = 4;
 constexpr int64_t kRegisterColumns = int64_t(kRegisterThreads) * kRegisterUnits * cuda::kUnit;
 
-// Where a row lies while it is worked on. For the loss to be the same bits with and without gradients, this depends on
-// the logits and the device alone.
+// The memory that holds a row. It depends on the logits and the device alone, so that the loss has the same bits with
+// and without gradients.
 enum class Placement { kRegisters, kCluster, kBlock };
 
 // The smallest cluster that has room for enough rows, or else the largest.

@@ -46,7 +46,7 @@ __device__ __forceinline__ void set_up(const ClusterBlock& b) {
 //   waits for it, stores its block's partial to every block of the cluster, which completes their `blocks_full`, waits
 //   for its own, and completes `norm_full`. Consumers wait for that kLookAhead rows later, so that the exchange
 //   overlaps the rows between, and arrive at `empty`.
-// Invariants: kSlots >= kLookAhead + 2 (static_assert in cluster_block.cuh, with its derivation). Nobody falls a whole
+// Invariants: kSlots >= kLookAhead + 2 (static_assert in cluster_block.cuh, with its derivation). No warp lags a whole
 //   phase behind a barrier: consumers wait for `full` of rows without a label too. A block is written to by others only
 //   after the cluster's barrier below, and no block ends before its blocks_full of the last row, the others' last
 //   store.

@@ -1,6 +1,6 @@
 // wgmma m64nNk16 (sm_90a), N = 64, 128 or 256: a warpgroup of 128 threads multiplies bf16 tiles held in shared memory
 // (A also in registers) into fp32 accumulators, asynchronously. The order is wgmma_fence, products, wgmma_commit,
-// wgmma_wait; between a product and its wait nobody touches its accumulators, its A registers or its tiles.
+// wgmma_wait; between a product and its wait, its accumulators, its A registers and its tiles must not be touched.
 #pragma once
 
 #include <cuda_runtime.h>
