@@ -1,6 +1,5 @@
 // Elementwise work with column sums: dx = f(dy, other + bias) over [rows, cols], and the sums of dx over the rows of
-// each block. GELU and tanh backward and the bias gradient are its uses; each gives its f as a struct with a static
-// gradient<T>(dy, other).
+// each block. An op (tanh.cuh, for instance) gives its f as a struct with a static gradient<T>(dy, other).
 #pragma once
 
 #include <device/early_launch.cuh>

@@ -1,5 +1,5 @@
-// Elementwise work over rows without sums: y = f(x + bias), with dropout, and with rows picked out or put back. GELU
-// and tanh forward, dropout, gather and scatter are its uses; each gives its f as a struct with a static value<T>(x).
+// Elementwise work over rows without sums: y = f(x + bias), with dropout, and with rows picked out or put back. An op
+// (tanh.cuh, for instance) gives its f as a struct with a static value<T>(x).
 #pragma once
 
 #include "kernels/cuda/rows/draws.cuh"
