@@ -74,7 +74,9 @@ int run_over_ranks(const char* name, const std::function<int(Communicator&)>& bo
       if (comm->size() == 1) throw;
       let_rank_0_go_first(comm->rank());
       // A return would leave the others waiting for this rank in a sum.
-      comm->abort(report_error(comm->root() ? name : fmt::format("{} (rank {})", name, comm->rank()), e));
+      const int code = report_error(comm->root() ? name : fmt::format("{} (rank {})", name, comm->rank()), e);
+      comm->abort(code);
+      return code;
     }
   });
 }
