@@ -43,6 +43,11 @@ report() {
     failed=$((failed + 1))
     failures="$failures $name"
     printf 'FAIL  %-44s %4d s\n' "$name" "$seconds"
+    # What failed comes first and once more at the end: whoever reads the output of a long run sees its two ends.
+    {
+      echo "$name:"
+      grep -aE -A 3 '^WRONG|\*\*\*(Failed|Timeout|Exception)|^\[  FAILED  \]|(error|Error|ERROR): ' "$log" | cut -c -400 | head -n 40
+    } | sed 's/^/      /' | tee -a "$work/wrong"
     tail -n 80 "$log" | sed 's/^/      /'
   fi
 }
@@ -162,6 +167,6 @@ if [ "$nightly" = yes ]; then
   part "CUDA kernels: planted faults are caught" scripts/fault_matrix.sh
 fi
 table
-[ -z "$failures" ] || echo "failed:$failures"
+[ -z "$failures" ] || { echo "failed:$failures"; cat "$work/wrong"; }
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -8,6 +8,9 @@ set -u
 bin=$(cd "$1" && pwd)
 root=$(cd "$(dirname "$0")/.." && pwd)
 go=$root/examples/gene_ontology
+# Makes chosen system calls fail, or sends a signal there (tests/support/failing_calls.cpp).
+failing=$(dirname "$bin")/tests/libfailing_calls.so
+[ -f "$failing" ] || { echo "$failing: build the release preset first" >&2; exit 2; }
 work=$(mktemp -d "${TMPDIR:-/tmp}/encore_e2e.XXXXXX")
 mounted=
 cleanup() {
