@@ -24,6 +24,8 @@ done
 root=$(cd "$(dirname "$0")/.." && pwd)
 bin=$(cd "${1:-$root/build/bin}" && pwd) || exit 2
 [ -x "$bin/dapt_train" ] || { echo "$bin: no dapt_train: build the release preset first" >&2; exit 2; }
+failing=$(dirname "$bin")/tests/libfailing_calls.so
+[ -f "$failing" ] || { echo "$failing: build the release preset first" >&2; exit 2; }
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/encore_big.XXXXXX")
 group=
@@ -89,18 +91,13 @@ now() { date +%s.%N; }
 since() { echo "$(now) $1" | awk '{printf "%.1f", $1 - $2}'; }
 documents() { grep -ao '"documents":[0-9]*' "$work"/cache/*.building/journal 2>/dev/null | head -n 1 | cut -d: -f2; }
 
-"${limited[@]}" "${train[@]}" --cache-dir "$work/cache" --output "$work/killed" >"$work/out" 2>"$work/err" &
-pid=$!
-saved=0
-for ((i = 0; i < 60000; ++i)); do
-  kill -0 $pid 2>/dev/null || break
-  saved=$(documents)
-  # Kills in the middle, by the number of documents; a small text is done before.
-  [ "${saved:-0}" -gt $(($(wc -l <"$work/one") * bytes * times / one / 3)) ] && break
-  sleep 0.05
-done
-kill -9 $pid 2>/dev/null
-wait $pid 2>/dev/null
+# Killed at a write that comes half-way (a file grows by about 1.7 MB of text at a time). A build saves where it stands once
+# a second, and a fast one takes little longer: a pause before makes sure that something was saved.
+writes=$((memory * times * 3 / 10))
+ENCORE_FAIL="pwrite:$((writes / 3)):PAUSE:.building,pwrite:$writes:SIGKILL:.building" "${limited[@]}" env \
+  LD_PRELOAD="$failing" "${train[@]}" --cache-dir "$work/cache" --output "$work/killed" >"$work/out" 2>"$work/err" &
+wait $! 2>/dev/null
+[ $? -eq 137 ] || fail "the first run was not killed: $(cat "$work/err")"
 saved=$(documents)
 [ "${saved:-0}" -gt 0 ] || fail "nothing was saved by the run that was killed: $(cat "$work/err")"
 

@@ -6,7 +6,7 @@
 //   CALL    open, write, pwrite, fsync, fdatasync, ftruncate, rename, unlink or mmap
 //   N       the N-th matching call, counted from 1 over all threads; "N+": that one and all after it
 //   ACTION  the error it fails with (EIO, ENOSPC, ENOMEM, EACCES, EMFILE, EDQUOT), or a signal that the process sends itself
-//           before the call is made (SIGTERM, SIGUSR1, SIGHUP, SIGKILL)
+//           before the call is made (SIGTERM, SIGUSR1, SIGHUP, SIGKILL), or PAUSE: it waits for 1.2 seconds
 //   TEXT    only calls on a path that holds this text: open and rename see their arguments (rename the new name), the
 //           others the path of their descriptor
 // A rule that cannot be read ends the program with 99: a test that injects nothing must not pass.
@@ -35,6 +35,7 @@ struct Rule {
   long first = 1;
   bool and_after = false;
   int error = 0, signal = 0;
+  bool pause = false;
   std::atomic<long> seen{0};
 };
 
@@ -77,11 +78,12 @@ void read_rule(const std::string& written, std::deque<Rule>& rules) {
   rule.and_after = *end == '+';
   rule.error = value_of(kErrors, action);
   rule.signal = value_of(kSignals, action);
+  rule.pause = action == "PAUSE";
   constexpr const char* calls[] = {"open",      "write",  "pwrite", "fsync", "fdatasync",
                                    "ftruncate", "rename", "unlink", "mmap"};
   bool known = false;
   for (const char* call : calls) known |= rule.call == call;
-  if (!known || rule.first < 1 || (rule.error == 0 && rule.signal == 0)) unreadable(written);
+  if (!known || rule.first < 1 || (rule.error == 0 && rule.signal == 0 && !rule.pause)) unreadable(written);
 }
 
 // A deque: rules hold atomics and stay where they are.
@@ -106,10 +108,9 @@ bool fails(const char* call, const std::string& path) {
     if (rule.call != call || path.find(rule.text) == std::string::npos) continue;
     const long seen = ++rule.seen;
     if (seen != rule.first && !(rule.and_after && seen > rule.first)) continue;
-    if (rule.signal != 0) {
-      ::kill(::getpid(), rule.signal);
-      continue;
-    }
+    if (rule.pause) ::usleep(1'200'000);
+    if (rule.signal != 0) ::kill(::getpid(), rule.signal);
+    if (rule.error == 0) continue;
     errno = rule.error;
     return true;
   }
