@@ -135,7 +135,7 @@ std::string shortest_sequence(const SpecialsTemplate::Single& around, const Toke
 
 void check_layout_options(const LayoutOptions& o, const Tokenizer& tokenizer) {
   const SpecialsTemplate::Single& around = tokenizer.specials().single;
-  check(!tokenizer.specials().empty(), "the tokenizer has no <s> and </s>; sequences cannot be made with it");
+  check(!tokenizer.specials().empty(), "{}", kNoSpecials);
   const int64_t specials = int64_t(around.size());
   check(o.seq_length > specials && o.seq_length < (int64_t(1) << TokenRun::kLengthBits),
         "sequences of {} tokens: the length must be at least {} ({}) and below {}", o.seq_length, specials + 1,
