@@ -56,6 +56,7 @@ class Pretraining {
 RunEnd Pretraining::run() {
   opening_.say("{}; {}", device_.description(), comm_.description());
   spool_streams(spec_.text, comm_);
+  spec_.text.target_share = spec_.eval_masking.mlm_probability;
   const RunData data = open_data(spec_.text, tokenizer_, comm_, device_.threads, opening_);
   spec_.batches.total_examples = total_examples(spec_.length, data.train->examples(), spec_.batches.batch_sequences);
   const std::shared_ptr<const Objective> objective = make_masking(spec_.masking, tokenizer_);
