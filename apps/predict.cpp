@@ -31,10 +31,14 @@ void print_rows(const std::vector<std::string>& ids, const std::vector<std::stri
                 const std::vector<int32_t>& predicted, const std::vector<float>& probabilities) {
   for (size_t i = 0; i < predicted.size(); ++i) {
     nlohmann::ordered_json out;
-    if (!ids[i].empty()) out["id"] = nlohmann::json::parse(ids[i]);
     out["label"] = labels[size_t(predicted[i])];
     for (size_t c = 0; c < labels.size(); ++c) out["probabilities"][labels[c]] = probabilities[i * labels.size() + c];
-    std::cout << out.dump() << '\n';
+    const std::string line = out.dump();
+    // The id goes out as it came in: a parser would round a long number and drop the blanks of an object.
+    if (ids[i].empty())
+      std::cout << line << '\n';
+    else
+      std::cout << "{\"id\":" << ids[i] << ',' << std::string_view(line).substr(1) << '\n';
   }
   std::cout.flush();
   if (!std::cout) fail_io("standard output cannot be written");

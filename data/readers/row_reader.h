@@ -47,7 +47,8 @@ class LineReader {
 struct Field {
   enum Kind { kMissing, kString, kNumber, kBool, kNull, kNested };
   Kind kind = kMissing;
-  std::string text;  // a string's characters; the JSON text of anything else
+  std::string text;  // a string's characters; the JSON text of a number, true, false, null; "[...]" or "{...}"
+  std::string json;  // the value as it stands in a jsonl file; empty for other files
 };
 
 enum class FileKind { kText, kJsonl, kCsv, kTsv };

@@ -111,6 +111,33 @@ TEST(CorpusReader, JsonlErrors) {
                  {"a.jsonl", "line 2", "not a JSON object"});
 }
 
+TEST(CorpusReader, JsonOfPython) {
+  TempDir dir;
+  const auto message = [&](std::string_view bytes) { return error_of([&] { read({dir.write("a.jsonl", bytes)}); }); };
+  expect_parts(message("{\"text\": \"a\", \"score\": NaN}\n"), {"line 1", "\"score\" is NaN", "byte 23", "null"});
+  expect_parts(message("{\"text\": \"a\"}\n{\"x\": [1, -Infinity], \"text\": \"a\"}\n"),
+               {"line 2", "\"x\" is -Infinity"});
+  expect_parts(message("{\"text\": \"NaN \\ud83d\\ude00 \\ude00\"}\n"), {"\"text\" holds \\ude00", "surrogate"});
+  expect_parts(message("{\"a\\ud83d\": 1, \"text\": \"\"}\n"), {"a key holds \\ud83d"});
+  EXPECT_EQ(read({dir.write("b.jsonl", "{\"text\": \"NaN, Infinity\", \"x\": \"\\\\ud83d\"}\n")}),
+            (Texts{"NaN, Infinity"}));
+}
+
+// Depth is bounded, also under a key that nobody asked for: without a bound the stack ends first.
+TEST(CorpusReader, DeepJson) {
+  TempDir dir;
+  const auto nested = [](int depth, const char* open, const char* close) {
+    std::string text = "{\"text\": \"a\", \"other\": ";
+    for (int i = 0; i < depth; ++i) text += open;
+    text += "1";
+    for (int i = 0; i < depth; ++i) text += close;
+    return text + "}\n";
+  };
+  EXPECT_EQ(read({dir.write("a.jsonl", nested(900, "[", "]"))}), (Texts{"a"}));
+  for (const auto& text : {nested(100000, "[", "]"), nested(100000, "{\"k\":", "}")})
+    expect_parts(error_of([&] { read({dir.write("a.jsonl", text)}); }), {"a.jsonl", "line 1", "nested more than 1000"});
+}
+
 TEST(CorpusReader, Csv) {
   TempDir dir;
   EXPECT_EQ(read({dir.write("a.csv",
