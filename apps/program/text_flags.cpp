@@ -12,6 +12,7 @@ constexpr std::pair<const char*, MaskUnit> kMaskUnits[] = {{"token", MaskUnit::k
 
 void add_text_field(Cli& cli, const char* group) {
   cli.text(group, "text-field", "jsonl key, csv or tsv column that holds the text", "NAME", "text");
+  cli.flag(group, "quote-none", "in .csv and .tsv, quotes are ordinary characters (csv.QUOTE_NONE)");
 }
 
 }  // namespace
@@ -34,7 +35,8 @@ CorpusOptions corpus_options(const Cli& cli, const std::string& files) {
   cli.required(files);
   return {.files = cli.get_list(files),
           .text_field = cli.get("text-field"),
-          .blank_line_documents = cli.get_flag("blank-line-documents")};
+          .blank_line_documents = cli.get_flag("blank-line-documents"),
+          .quote_none = cli.get_flag("quote-none")};
 }
 
 Cli::Flag add_cache_flag(Cli& cli, const char* group) {
@@ -76,7 +78,8 @@ LabelledOptions row_options(const Cli& cli) {
   const auto field = [&](const char* flag) { return cli.declares(flag) ? cli.get(flag) : ""; };
   return {.text_field = field("text-field"),
           .text_pair_field = field("text-pair-field"),
-          .label_field = field("label-field")};
+          .label_field = field("label-field"),
+          .quote_none = cli.get_flag("quote-none")};
 }
 
 std::string rows_path(const Cli& cli, const std::string& flag, const Communicator& comm) {

@@ -28,6 +28,7 @@ uint64_t options_fingerprint(const TokenCacheOptions& options, const Tokenizer& 
   Hasher hash;
   hash.add(kReadingVersion).add(tokenizer.fingerprint()).add(uint64_t(tokenizer.vocab_size()));
   hash.add_text(options.corpus.text_field).add(uint64_t(options.corpus.blank_line_documents));
+  if (options.corpus.quote_none) hash.add_text("quote-none");
   return hash.digest();
 }
 

@@ -14,6 +14,7 @@ struct CorpusOptions {
   std::vector<std::string> files;     // paths and globs; "-" is standard input (copied to the cache folder)
   std::string text_field = "text";    // jsonl key, csv/tsv column name
   bool blank_line_documents = false;  // txt: documents end at a blank line (default: each line is one)
+  bool quote_none = false;            // csv, tsv: quotes are ordinary characters
 };
 
 // Paths and globs as plain paths: in the order given, the matches of a glob sorted by bytes. A name that exists is

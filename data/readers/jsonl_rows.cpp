@@ -146,6 +146,8 @@ void JsonlRows::parse(std::vector<Field>& row) {
 bool JsonlRows::next(std::vector<Field>& row) {
   do {
     if (!lines_.next(text_)) return false;
+    // Where files were joined, byte order marks stand at the start of lines.
+    if (text_.starts_with("\xef\xbb\xbf")) text_.erase(0, 3);
   } while (trimmed(text_).empty());
   // simdjson may read past the end of the text, so it needs padding.
   text_.append(simdjson::SIMDJSON_PADDING, '\0');

@@ -55,7 +55,7 @@ class RowMaker {
     check(kind_ != FileKind::kText || (options.text_pair_field.empty() && options.label_field.empty()),
           "{}: a .txt file has no columns for labels or pairs; give .jsonl, .csv or .tsv", path);
     if (kind_ == FileKind::kText) fields_[0] = "text";
-    rows_ = open_rows(path, {.fields = fields_});
+    rows_ = open_rows(path, {.fields = fields_, .quote_none = options.quote_none});
   }
 
   bool next(LabelledRow& row) {

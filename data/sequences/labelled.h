@@ -19,6 +19,7 @@ struct LabelledOptions {
   std::string text_pair_field;        // empty: single texts
   std::string label_field = "label";  // empty: rows need no label (predict)
   std::string id_field = "id";
+  bool quote_none = false;  // csv, tsv: quotes are ordinary characters
 };
 
 struct LabelledRow {
