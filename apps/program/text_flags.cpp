@@ -1,7 +1,8 @@
 #include "apps/program/text_flags.h"
 
-#include <filesystem>
 #include <utility>
+
+#include "train/shared_text.h"
 
 namespace encore {
 namespace {
@@ -82,16 +83,12 @@ LabelledOptions row_options(const Cli& cli) {
           .quote_none = cli.get_flag("quote-none")};
 }
 
-std::string rows_path(const Cli& cli, const std::string& flag, const Communicator& comm) {
+std::string rows_path(const Cli& cli, const std::string& flag, Communicator& comm) {
   const std::string path = cli.get(flag);
-  std::error_code ignored;
-  check(comm.size() == 1 || !std::filesystem::exists(path, ignored) || std::filesystem::is_regular_file(path, ignored),
-        "--{} {}: a pipe can be read by one process alone: put the rows into a file, or start without mpirun", flag,
-        path);
-  return path;
+  return path.empty() ? path : spool_streams({path}, "", comm, cli.get("text-field")).front();
 }
 
-std::vector<LabelledRow> read_rows(const Cli& cli, const Communicator& comm) {
+std::vector<LabelledRow> read_rows(const Cli& cli, Communicator& comm) {
   cli.required("data");
   return read_labelled(rows_path(cli, "data", comm), row_options(cli));
 }

@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "data/readers/row_reader.h"
+#include "data/readers/corpus_reader.h"
 #include "data/tokenizer/tokenizer.h"
 #include "kernels/base/check.h"
 #include "kernels/base/rng.h"
@@ -113,19 +113,22 @@ std::vector<int32_t> labels_of(const std::vector<LabelledRow>& rows, const std::
   for (const LabelledRow& row : rows) {
     labels.push_back(row.label.empty() ? -1 : map.find(row.label));
     check(row.label.empty() || labels.back() >= 0, "{}: line {}: label '{}' is unseen in training; the model knows: {}",
-          path, row.line, row.label, fmt::join(map.names(), ", "));
+          row.file ? *row.file : path, row.line, row.label, fmt::join(map.names(), ", "));
   }
   return labels;
 }
 
 }  // namespace
 
-std::vector<LabelledRow> read_labelled(const std::string& path, const LabelledOptions& options) {
-  RowMaker maker(path, options);
+std::vector<LabelledRow> read_labelled(const std::string& pattern, const LabelledOptions& options) {
   std::vector<LabelledRow> rows;
-  LabelledRow row;
-  while (maker.next(row)) rows.push_back(std::move(row));
-  check(!rows.empty(), "{}: no rows in the file", path);
+  for (const std::string& path : resolve_files({pattern}, "", options.text_field)) {
+    RowMaker maker(path, options);
+    const auto file = std::make_shared<const std::string>(path);
+    const size_t before = rows.size();
+    for (LabelledRow row; maker.next(row); rows.push_back(std::move(row))) row.file = file;
+    check(rows.size() > before, "{}: no rows in the file", path);
+  }
   return rows;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,11 +27,13 @@ struct LabelledRow {
   std::string text, text_pair;
   std::string label;  // as text: "BACKGROUND", "1", "true"; numbers as number_label writes them
   std::string id;     // empty when the row has none; else the JSON value as it came ("17", "\"a\"", "{\"$oid\": 1}")
+  std::shared_ptr<const std::string> file;  // that the row is from; shared by its rows
   int64_t line = 0;
   bool pair = false;  // the row has a text_pair, which may be empty
 };
 
-// Reads a whole labelled file. Throws Error naming file, line and key.
+// Reads whole labelled files: one, those of a glob, standard input or a pipe (data/readers/corpus_reader.h). Throws
+// Error naming file, line and key.
 std::vector<LabelledRow> read_labelled(const std::string& path, const LabelledOptions&);
 
 // One text for each number that JSON can write: 1, 1.0, 1e0 -> "1"; -0 -> "0"; 5e-1 -> "0.5"; exact, however long.
