@@ -41,7 +41,8 @@ Cli embed_cli() {
   Cli cli("embed", "writes one vector a text, taken from the last layer, as a NumPy array [texts, hidden].",
           "embed --model models/encore-mini --data texts.jsonl --output vectors.npy --pooling mean");
   cli.text("Input", "model", "Hugging Face folder", "DIR").path();
-  cli.text("Input", "data", "rows: jsonl, csv or tsv, also .gz or .zst", "FILE").path();
+  cli.text("Input", "data", "rows: jsonl, csv or tsv, also .gz or .zst; a glob, or - for standard input", "FILE")
+      .path();
   add_row_flags(cli, "Input", {});
   cli.text("Output", "output", "the array", "FILE.npy").path();
   cli.choice("Output", "pooling", "first: the vector of <s>; mean: over all tokens", {"first", "mean"}, "mean");

@@ -65,7 +65,7 @@ Cli finetune_cli() {
 }
 
 // Absent: --help was printed.
-std::optional<FinetuneSpec> read_finetune_spec(int argc, char** argv, const Communicator& comm) {
+std::optional<FinetuneSpec> read_finetune_spec(int argc, char** argv, Communicator& comm) {
   Cli cli = finetune_cli();
   if (!parse_run_flags(finetune_cli, argc, argv, cli)) return std::nullopt;
   FinetuneSpec spec{.model_dir = cli.required("model")};

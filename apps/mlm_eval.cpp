@@ -41,6 +41,10 @@ void print_result(const EvalResult& r, bool json) {
     fmt::print("{}\n", out.dump());
     return;
   }
+  if (!r.measured()) {
+    fmt::print("loss           none: no target in {} tokens\n", with_commas(r.tokens));
+    return;
+  }
   fmt::print("loss           {:.6f} nats a target ({:.6f} bits)\n", r.loss, bits);
   fmt::print("perplexity     {:.4f}\n", perplexity);
   fmt::print("document loss  {:.6f} nats, mean over documents\n", r.document_loss);
@@ -83,7 +87,10 @@ int mlm_eval(int argc, char** argv, Communicator& comm) {
     fmt::print(stderr, "note: {} has no MLM head: the loss is that of a freshly initialised one\n", report.file);
   Reservation reservation(*model, plan_capacity(tokens_per_batch, *objective), Mode::kInference);
   const Evaluator evaluator(set, objective, tokens_per_batch);
-  print_result(evaluator.run(reservation, comm, /*per_document=*/true), cli.get_flag("json"));
+  const EvalResult result = evaluator.run(reservation, comm, /*per_document=*/true);
+  if (const std::string doubt = result.doubt(); !doubt.empty() && comm.root())
+    fmt::print(stderr, "warning: {}\n", doubt);
+  print_result(result, cli.get_flag("json"));
   if (!cli.get_flag("json")) fmt::print("computed by    {}\n", open.device.description());
   return 0;
 }

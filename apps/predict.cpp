@@ -17,7 +17,8 @@ Cli predict_cli() {
   Cli cli("predict", "classifies texts with a fine-tuned model; one JSON object a row on standard output.",
           "predict --model runs/task/model --data new.jsonl > predictions.jsonl");
   cli.text("Input", "model", "Hugging Face folder of a sequence classifier", "DIR").path();
-  cli.text("Input", "data", "rows: jsonl, csv or tsv, also .gz or .zst", "FILE").path();
+  cli.text("Input", "data", "rows: jsonl, csv or tsv, also .gz or .zst; a glob, or - for standard input", "FILE")
+      .path();
   add_row_flags(cli, "Input", {.pair = true});
   add_tokens_per_batch_flag(cli, 8192);
   add_device_flags(cli);
@@ -31,10 +32,14 @@ void print_rows(const std::vector<std::string>& ids, const std::vector<std::stri
                 const std::vector<int32_t>& predicted, const std::vector<float>& probabilities) {
   for (size_t i = 0; i < predicted.size(); ++i) {
     nlohmann::ordered_json out;
-    if (!ids[i].empty()) out["id"] = nlohmann::json::parse(ids[i]);
     out["label"] = labels[size_t(predicted[i])];
     for (size_t c = 0; c < labels.size(); ++c) out["probabilities"][labels[c]] = probabilities[i * labels.size() + c];
-    std::cout << out.dump() << '\n';
+    const std::string line = out.dump();
+    // The id goes out as it came in: a parser would round a long number and drop the blanks of an object.
+    if (ids[i].empty())
+      std::cout << line << '\n';
+    else
+      std::cout << "{\"id\":" << ids[i] << ',' << std::string_view(line).substr(1) << '\n';
   }
   std::cout.flush();
   if (!std::cout) fail_io("standard output cannot be written");

@@ -27,6 +27,7 @@ int run(int argc, char** argv) {
   add_threads_flag(cli);
   if (!cli.parse(argc, argv)) return 0;
   const auto tokenizer = Tokenizer::load(cli.required("model"));
+  for (const std::string& note : tokenizer.notes()) fmt::print(stderr, "note: {}\n", note);
   const CorpusOptions corpus = corpus_options(cli, "data");
   TokenLinesOptions options;
   options.special = !cli.get_flag("no-special");

@@ -24,10 +24,14 @@ void add_evaluation(const simdjson::dom::object& line, double step, RunLog& log)
                         .loss = number(line, "eval_loss"),
                         .accuracy = number(line, "eval_accuracy"),
                         .targets = std::isfinite(targets) ? int64_t(targets) : 0};
-  log.eval_loss.add(step, point.loss);
-  if (!log.first_eval) log.first_eval = point;
-  log.last_eval = point;
-  if (point.step > 0 && (!log.best_eval || point.loss < log.best_eval->loss)) log.best_eval = point;
+  // An evaluation without targets has a loss of null and is no point.
+  if (std::isfinite(point.loss)) {
+    log.eval_loss.add(step, point.loss);
+    if (!log.first_eval) log.first_eval = point;
+    log.last_eval = point;
+  }
+  if (std::isfinite(point.loss) && point.step > 0 && (!log.best_eval || point.loss < log.best_eval->loss))
+    log.best_eval = point;
   std::string_view name;
   if (line["eval_name"].get(name) == simdjson::SUCCESS) log.eval_name = name;
   if (const double seconds = number(line, "eval_seconds"); std::isfinite(seconds)) log.eval_seconds += seconds;

@@ -10,9 +10,9 @@
 set -eu
 
 build="g++ cmake ninja-build ccache pkg-config libdnnl-dev libcxxopts-dev libspdlog-dev libfmt-dev
-nlohmann-json3-dev libsimdjson-dev libpcre2-dev libzstd-dev zlib1g-dev libboost-context-dev
+nlohmann-json3-dev libsimdjson-dev libxxhash-dev libzstd-dev zlib1g-dev libboost-context-dev
 libopenmpi-dev openmpi-bin"
-test="libgtest-dev libbenchmark-dev python3 zstd gzip git"
+test="libgtest-dev libbenchmark-dev libpcre2-dev python3 zstd gzip git"
 demo="sqlite3 ca-certificates"
 # The pinned formatter and linter: optional, since no build needs them.
 lint="clang-format-14 clang-tidy-14"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <limits>
 #include <map>
 
 namespace encore {
@@ -55,11 +56,18 @@ void add_document_loss(const Documents& mine, Communicator& comm, EvalResult& re
   // Only rank 0 has the gathered sums; the others add zeros.
   comm.all_reduce_sum(std::span<double>(loss));
   comm.all_reduce_sum(std::span<int64_t>(documents));
-  result.document_loss = loss[0];
+  result.document_loss = documents[0] > 0 ? loss[0] : std::numeric_limits<double>::quiet_NaN();
   result.documents = documents[0];
 }
 
 }  // namespace
+
+std::string EvalResult::doubt() const {
+  if (targets >= kFewTargets) return "";
+  if (targets == 0)
+    return fmt::format("the {} tokens of the evaluation text hold no target: there is no loss; give more text", tokens);
+  return fmt::format("the loss is that of {} targets, and so mostly chance: give more text", targets);
+}
 
 Evaluator::Evaluator(std::shared_ptr<const SequenceSet> set, std::shared_ptr<const Objective> fixed,
                      int64_t tokens_per_batch)
@@ -89,7 +97,7 @@ EvalResult Evaluator::run(Reservation& reservation, Communicator& comm, bool per
   std::array<int64_t, 3> counts{totals.targets, totals.correct, tokens};
   comm.all_reduce_sum(std::span<double>(loss));
   comm.all_reduce_sum(std::span<int64_t>(counts));
-  const double targets = double(std::max<int64_t>(1, counts[0]));
+  const double targets = double(counts[0]);  // 0 / 0 is NaN: no figure
   EvalResult result{
       .loss = loss[0] / targets, .accuracy = double(counts[1]) / targets, .targets = counts[0], .tokens = counts[2]};
   if (per_document) add_document_loss(documents, comm, result);

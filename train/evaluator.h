@@ -13,6 +13,10 @@ namespace encore {
 
 inline constexpr uint64_t kEvalSeed = 20200710;  // of the evaluation masks, unless a flag overrides it
 
+// Fewer targets than this give a figure that is mostly chance: its standard error is above a quarter of a nat.
+inline constexpr int64_t kFewTargets = 100;
+
+// Without a target there is no figure: loss, accuracy and document_loss are NaN then.
 struct EvalResult {
   double loss = 0;      // nats a target, token-weighted
   double accuracy = 0;  // share of the targets whose largest logit is the label
@@ -20,6 +24,10 @@ struct EvalResult {
   // Filled only with per_document:
   double document_loss = 0;  // mean over documents of the document's mean loss
   int64_t documents = 0;     // with at least one target
+
+  bool measured() const { return targets > 0; }
+  // "", or a line for the user: no target, or so few that the figure is chance.
+  std::string doubt() const;
 };
 
 class Evaluator {

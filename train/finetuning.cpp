@@ -47,6 +47,8 @@ class Finetuning {
 
  private:
   Device open(Communicator& processes) {
+    for (const std::string& note : tokenizer_.notes())
+      if (processes.root()) fmt::print(stderr, "note: {}\n", note);
     check_vocabulary(spec_.model, tokenizer_, spec_.model_dir);
     return open_device(spec_.device, threads_for_rank(processes), processes.local_rank(), processes.local_size());
   }

@@ -32,6 +32,7 @@ class Pretraining {
  private:
   Device open(Communicator& processes) {
     for (const std::string& note : spec_.notes) opening_.say("{}", note);
+    for (const std::string& note : tokenizer_.notes()) opening_.say("note: {}", note);
     check_vocabulary(spec_.model, tokenizer_, spec_.model_dir);
     return open_device(spec_.device, threads_for_rank(processes), processes.local_rank(), processes.local_size());
   }
@@ -55,6 +56,7 @@ class Pretraining {
 RunEnd Pretraining::run() {
   opening_.say("{}; {}", device_.description(), comm_.description());
   spool_streams(spec_.text, comm_);
+  spec_.text.target_share = spec_.eval_masking.mlm_probability;
   const RunData data = open_data(spec_.text, tokenizer_, comm_, device_.threads, opening_);
   spec_.batches.total_examples = total_examples(spec_.length, data.train->examples(), spec_.batches.batch_sequences);
   const std::shared_ptr<const Objective> objective = make_masking(spec_.masking, tokenizer_);

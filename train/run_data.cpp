@@ -1,11 +1,13 @@
 #include "train/run_data.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "data/sequences/ledger_json.h"
 #include "data/sequences/sequence_sample.h"
 #include "kernels/base/check.h"
 #include "kernels/base/human.h"
+#include "train/evaluator.h"
 #include "train/progress.h"
 #include "train/shared_text.h"
 
@@ -29,6 +31,31 @@ void sample_eval(int64_t tokens, RunData& data, Opening& opening) {
               with_commas(all_tokens));
 }
 
+// Raises the share that is held out until its loss is more than chance, but not above a quarter: the rest is what the
+// run is for. The documents that were held out stay so.
+Dataset hold_out_enough(const Dataset& train, DatasetOptions& options, const TextSpec& text, const Tokenizer& tokenizer,
+                        Communicator& comm, Opening& opening) {
+  constexpr double kMostHeldOut = 0.25;
+  const auto targets = [&](const Dataset& data) {
+    return int64_t(double(data.ledger().tokens_held_out) * text.target_share);
+  };
+  double& share = options.layout.held_out;
+  const double asked = share;
+  if (asked <= 0 || asked >= kMostHeldOut || targets(train) >= kFewTargets) return train;
+  Dataset more = train;
+  while (targets(more) < kFewTargets && share < kMostHeldOut) {
+    share = std::min(2 * share, kMostHeldOut);
+    more = open_dataset(options, tokenizer, comm);
+  }
+  opening.say(
+      "note: {:g} % of the text would give an evaluation about {} targets, a figure of chance: {:g} % are held out, "
+      "for "
+      "about {}{}",
+      100 * asked, targets(train), 100 * share, targets(more),
+      targets(more) < kFewTargets ? "; still too few for a sound figure: give --eval" : "");
+  return more;
+}
+
 }  // namespace
 
 void spool_streams(TextSpec& text, Communicator& comm) {
@@ -41,7 +68,11 @@ RunData open_data(const TextSpec& text, const Tokenizer& tokenizer, Communicator
   DatasetOptions train_options = text.train, eval_options = text.eval;
   train_options.cache.threads = eval_options.cache.threads = threads;
   if (!text.own_eval()) eval_options.cache.corpus.files = text.train.cache.corpus.files;
-  const Dataset train = open_dataset(train_options, tokenizer, comm);
+  Dataset train = open_dataset(train_options, tokenizer, comm);
+  if (!text.own_eval()) {
+    train = hold_out_enough(train, train_options, text, tokenizer, comm, opening);
+    eval_options.layout.held_out = train_options.layout.held_out;
+  }
   opening.say("\nTraining text\n{}", trimmed(train.ledger().str()));
   data.train = train.train();
   data.train_ledger = train.ledger();
@@ -58,7 +89,7 @@ RunData open_data(const TextSpec& text, const Tokenizer& tokenizer, Communicator
     opening.say("\nEvaluation text\n{}", trimmed(eval.ledger().str()));
   else if (text.train.layout.held_out > 0)
     opening.say("No --eval: {} of {} documents ({:g} %) are held out, chosen by hash of their text",
-                train.ledger().documents_held_out, train.ledger().documents_in, 100 * text.train.layout.held_out);
+                train.ledger().documents_held_out, train.ledger().documents_in, 100 * train_options.layout.held_out);
   sample_eval(text.eval_tokens, data, opening);
   if (!data.eval || data.eval->examples() == 0)
     opening.say("note: nothing is held out: the loss is measured on training text alone");

@@ -13,9 +13,10 @@ namespace encore {
 
 // The files of both texts, and how they are read and cut.
 struct TextSpec {
-  DatasetOptions train;     // layout.held_out: share of the documents held out, if `eval` names no files
-  DatasetOptions eval;      // files empty: the held-out documents of `train`
-  int64_t eval_tokens = 0;  // longer text is evaluated in windows spread over it; 0: all of it
+  DatasetOptions train;        // layout.held_out: share of the documents held out, if `eval` names no files
+  DatasetOptions eval;         // files empty: the held-out documents of `train`
+  int64_t eval_tokens = 0;     // longer text is evaluated in windows spread over it; 0: all of it
+  double target_share = 0.15;  // of the tokens of an evaluation
 
   bool own_eval() const { return !eval.cache.corpus.files.empty(); }
 };
@@ -33,8 +34,9 @@ struct RunData {
 // copies: a stream can be read once, and by one rank.
 void spool_streams(TextSpec&, Communicator&);
 
-// Opens both texts and prints the ledger. Throws Error as Dataset::open does, and when no training text is left.
-// threads: of this rank.
+// Opens both texts and prints the ledger. Where the held-out documents are so few that their loss would be chance
+// (kFewTargets), more are held out, up to a quarter of all, and a note says so. Throws Error as Dataset::open does, and
+// when no training text is left. threads: of this rank.
 RunData open_data(const TextSpec&, const Tokenizer&, Communicator&, int threads, Opening&);
 
 // ledger.json of a run folder, which reports read: {"program", "steps", "device", "processes", "eval_name",

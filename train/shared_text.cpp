@@ -4,30 +4,19 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "data/readers/corpus_reader.h"
 #include "train/signals.h"
 
 namespace encore {
-namespace {
-
-bool is_stream(const std::string& file) {
-  std::error_code error;
-  const auto type = std::filesystem::status(file, error).type();
-  return file == "-" || type == std::filesystem::file_type::fifo;
-}
-
-}  // namespace
-
 std::vector<std::string> spool_streams(const std::vector<std::string>& files, const std::string& cache_dir,
-                                       Communicator& comm) {
+                                       Communicator& comm, const std::string& column) {
   if (std::none_of(files.begin(), files.end(), is_stream)) return files;
   nlohmann::json copies = nlohmann::json::array();
   if (comm.root())
     for (const std::string& file : files)
-      copies.push_back(is_stream(file) ? resolve_files({file}, cache_dir).front() : file);
+      copies.push_back(is_stream(file) ? resolve_files({file}, cache_dir, column).front() : file);
   std::string text = copies.dump();
   std::array<int64_t, 1> length{comm.root() ? int64_t(text.size()) : 0};
   comm.all_reduce_max(std::span<int64_t>(length));

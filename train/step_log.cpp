@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 
 #include "kernels/base/atomic_file.h"
@@ -96,7 +97,8 @@ void StepLog::write_event(const nlohmann::ordered_json& scalars, const std::stri
 void StepLog::append_event(const nlohmann::ordered_json& line, const std::string& prefix, int64_t step) {
   std::vector<std::pair<std::string, double>> scalars;
   for (const auto& [key, value] : line.items())
-    if (value.is_number() && key != "step") scalars.emplace_back(prefix + "/" + key, value.get<double>());
+    if (value.is_number() && key != "step" && std::isfinite(value.get<double>()))
+      scalars.emplace_back(prefix + "/" + key, value.get<double>());
   events_.append(tf_record(scalar_event(wall_time(), step, scalars)));
 }
 

@@ -177,12 +177,15 @@ void TrainingRun::evaluate() {
              "eval");
   // The initial weights are no candidate, since this run did not make them. Weights that could not be written do not
   // count as best either, so a later evaluation that beats the model on disk is tried again.
-  bool best = state_.step > 0 && result.loss < state_.best_loss;
+  bool best = state_.step > 0 && result.measured() && result.loss < state_.best_loss;
   if (best && folder_) best = policy_.attempt("model/best", [&] { folder_->write([&] { save_hf("best"); }); });
   if (best) {
     state_.best_loss = result.loss;
     state_.best_step = state_.step;
   }
+  if (state_.step == 0 && !result.doubt().empty())
+    progress_.message(fmt::format("warning: {}: {}", options_.eval_name, result.doubt()));
+  if (!result.measured()) return;
   progress_.message(fmt::format("{}: step {}  loss {:.4f}  perplexity {:.2f}  accuracy {:.1f} %  ({} targets){}",
                                 options_.eval_name, state_.step, result.loss, std::exp(result.loss),
                                 100 * result.accuracy, with_commas(result.targets), best ? "  best so far" : ""));

@@ -41,6 +41,7 @@ LoadedModel load_model(const OpenModel& open, Head head, Mode mode) {
   if (!open.root) return loaded;
   std::vector<std::string> notes = open.config.notes;
   notes.insert(notes.end(), loaded.report.notes.begin(), loaded.report.notes.end());
+  if (open.tokenizer) notes.insert(notes.end(), open.tokenizer->notes().begin(), open.tokenizer->notes().end());
   for (const std::string& note : notes) fmt::print(stderr, "note: {}\n", note);
   return loaded;
 }

@@ -1,7 +1,8 @@
 #include "apps/program/text_flags.h"
 
-#include <filesystem>
 #include <utility>
+
+#include "train/shared_text.h"
 
 namespace encore {
 namespace {
@@ -12,6 +13,7 @@ constexpr std::pair<const char*, MaskUnit> kMaskUnits[] = {{"token", MaskUnit::k
 
 void add_text_field(Cli& cli, const char* group) {
   cli.text(group, "text-field", "jsonl key, csv or tsv column that holds the text", "NAME", "text");
+  cli.flag(group, "quote-none", "in .csv and .tsv, quotes are ordinary characters (csv.QUOTE_NONE)");
 }
 
 }  // namespace
@@ -34,7 +36,8 @@ CorpusOptions corpus_options(const Cli& cli, const std::string& files) {
   cli.required(files);
   return {.files = cli.get_list(files),
           .text_field = cli.get("text-field"),
-          .blank_line_documents = cli.get_flag("blank-line-documents")};
+          .blank_line_documents = cli.get_flag("blank-line-documents"),
+          .quote_none = cli.get_flag("quote-none")};
 }
 
 Cli::Flag add_cache_flag(Cli& cli, const char* group) {
@@ -76,19 +79,16 @@ LabelledOptions row_options(const Cli& cli) {
   const auto field = [&](const char* flag) { return cli.declares(flag) ? cli.get(flag) : ""; };
   return {.text_field = field("text-field"),
           .text_pair_field = field("text-pair-field"),
-          .label_field = field("label-field")};
+          .label_field = field("label-field"),
+          .quote_none = cli.get_flag("quote-none")};
 }
 
-std::string rows_path(const Cli& cli, const std::string& flag, const Communicator& comm) {
+std::string rows_path(const Cli& cli, const std::string& flag, Communicator& comm) {
   const std::string path = cli.get(flag);
-  std::error_code ignored;
-  check(comm.size() == 1 || !std::filesystem::exists(path, ignored) || std::filesystem::is_regular_file(path, ignored),
-        "--{} {}: a pipe can be read by one process alone: put the rows into a file, or start without mpirun", flag,
-        path);
-  return path;
+  return path.empty() ? path : spool_streams({path}, "", comm, cli.get("text-field")).front();
 }
 
-std::vector<LabelledRow> read_rows(const Cli& cli, const Communicator& comm) {
+std::vector<LabelledRow> read_rows(const Cli& cli, Communicator& comm) {
   cli.required("data");
   return read_labelled(rows_path(cli, "data", comm), row_options(cli));
 }

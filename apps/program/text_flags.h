@@ -32,11 +32,10 @@ struct RowFields {
 void add_row_flags(Cli&, const char* group, RowFields);
 // A field is empty where the program does not declare its flag.
 LabelledOptions row_options(const Cli&);
-// The file of rows that a flag names, to be read by every rank; "" where it is not given. Throws Error for a pipe that
-// several ranks would have to read.
-std::string rows_path(const Cli&, const std::string& flag, const Communicator&);
-// The rows of --data, read by every rank. Throws Error as read_labelled does, and for a pipe that several ranks would
-// have to read.
-std::vector<LabelledRow> read_rows(const Cli&, const Communicator&);
+// The file of rows that a flag names, to be read by every rank; "" where it is not given. Standard input and pipes are
+// copied to a file first, by rank 0.
+std::string rows_path(const Cli&, const std::string& flag, Communicator&);
+// The rows of --data, read by every rank. Throws Error as read_labelled does.
+std::vector<LabelledRow> read_rows(const Cli&, Communicator&);
 
 }  // namespace encore

@@ -50,22 +50,4 @@ const std::vector<uint64_t>& BlockSums::finish() {
   return sums_;
 }
 
-BlockCheck::BlockCheck(std::string_view body, const uint64_t* sums)
-    : body_(body), sums_(sums), seen_(new std::atomic<bool>[cache_blocks(body.size())]()) {}
-
-bool BlockCheck::good(uint64_t begin, uint64_t end) const {
-  if (begin >= end) return true;
-  for (uint64_t block = begin / kBlockBytes; block <= (end - 1) / kBlockBytes; ++block)
-    if (!good_block(block)) return false;
-  return true;
-}
-
-bool BlockCheck::good_block(uint64_t block) const {
-  // Two threads may check a block at the same time: both get the same answer.
-  if (seen_[block].load(std::memory_order_relaxed)) return true;
-  if (hash_bytes(body_.substr(block * kBlockBytes, kBlockBytes)) != sums_[block]) return false;
-  seen_[block].store(true, std::memory_order_relaxed);
-  return true;
-}
-
 }  // namespace encore

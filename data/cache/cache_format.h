@@ -11,9 +11,7 @@
 //   sums           u64 [blocks], XXH64 of each kBlockBytes from the header's end to here; the last one is shorter
 #pragma once
 
-#include <atomic>
 #include <cstdint>
-#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -24,7 +22,7 @@ namespace encore {
 struct CacheHeader {
   char magic[8];
   uint32_t version, token_bytes;
-  uint64_t key;  // hash of paths, tokenizer and reader options
+  uint64_t key;  // hash of paths, tokenizer, Unicode version and reader options
   uint64_t documents, tokens;
   uint64_t at_tokens, at_words, at_lines, at_offsets, at_hashes, at_files, at_sums, file_size;
   uint64_t sums_checksum;  // XXH64 of the section `sums`
@@ -32,8 +30,8 @@ struct CacheHeader {
 };
 
 inline constexpr char kCacheMagic[8] = {'E', 'N', 'C', 'T', 'O', 'K', 'E', 'N'};
-inline constexpr uint32_t kCacheVersion = 2;
-inline constexpr uint64_t kBlockBytes = uint64_t(1) << 20;
+inline constexpr uint32_t kCacheVersion = 3;
+inline constexpr uint64_t kBlockBytes = uint64_t(1) << 16;
 
 inline uint64_t cache_blocks(uint64_t body_bytes) {
   return (body_bytes + kBlockBytes - 1) / kBlockBytes;
@@ -56,22 +54,6 @@ class BlockSums {
   std::vector<uint64_t> sums_;
   Hasher block_;
   uint64_t in_block_ = 0;
-};
-
-// Compares a body with its checksums, each block once, at its first use. Any thread may call it.
-class BlockCheck {
- public:
-  BlockCheck() = default;
-  BlockCheck(std::string_view body, const uint64_t* sums);
-  // True if every block that bytes [begin, end) of the body touch is as it was written.
-  bool good(uint64_t begin, uint64_t end) const;
-
- private:
-  bool good_block(uint64_t block) const;
-
-  std::string_view body_;
-  const uint64_t* sums_ = nullptr;
-  std::unique_ptr<std::atomic<bool>[]> seen_;
 };
 
 }  // namespace encore

@@ -1,9 +1,6 @@
 #include "data/cache/token_cache.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -13,6 +10,7 @@
 
 #include "data/cache/cache_lock.h"
 #include "data/readers/byte_stream.h"
+#include "data/tokenizer/unicode_ranges.h"
 #include "kernels/base/cache_folder.h"
 #include "kernels/base/check.h"
 #include "kernels/base/hash.h"
@@ -24,10 +22,13 @@ namespace {
 // of it: a resumed run compares the content that it trains on.
 constexpr uint64_t kReadingVersion = 1;
 
+constexpr int64_t kGuideStep = 8192;  // documents: the offsets of a block
+
 uint64_t options_fingerprint(const TokenCacheOptions& options, const Tokenizer& tokenizer) {
   Hasher hash;
   hash.add(kReadingVersion).add(tokenizer.fingerprint()).add(uint64_t(tokenizer.vocab_size()));
   hash.add_text(options.corpus.text_field).add(uint64_t(options.corpus.blank_line_documents));
+  if (options.corpus.quote_none) hash.add_text("quote-none");
   return hash.digest();
 }
 
@@ -77,91 +78,47 @@ std::vector<CachedFile> parse_cached_files(std::string_view json) {
   return files;
 }
 
-TokenCache::~TokenCache() {
-  if (memory_) ::munmap(memory_, size_);
-}
-
-std::string TokenCache::map(const std::string& path) {
+std::string TokenCache::load(const std::string& path) {
   path_ = path;
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return "is not there";
-  struct stat info {};
-  const bool known = ::fstat(fd, &info) == 0;
-  if (!known || uint64_t(info.st_size) < sizeof(CacheHeader)) {
-    ::close(fd);
-    return "is too short";
-  }
-  size_ = size_t(info.st_size);
-  device_ = uint64_t(info.st_dev);
-  inode_ = uint64_t(info.st_ino);
-  memory_ = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, fd, 0);
-  const int error = errno;
-  ::close(fd);
-  if (memory_ == MAP_FAILED) {
-    memory_ = nullptr;
-    fail_io("{}: cannot map the token cache: {}", path, std::strerror(error));
-  }
-  const char* base = static_cast<const char*>(memory_);
-  header_ = reinterpret_cast<const CacheHeader*>(base);
-  if (std::memcmp(header_->magic, kCacheMagic, sizeof kCacheMagic) != 0 || header_->version != kCacheVersion)
-    return "is of another version";
-  if (!sound(*header_, size_)) return "is torn";
-  (header_->token_bytes == 2 ? reinterpret_cast<const void*&>(narrow_) : reinterpret_cast<const void*&>(wide_)) =
-      base + header_->at_tokens;
-  const auto section = [&](uint64_t at) { return reinterpret_cast<const uint64_t*>(base + at); };
-  words_ = section(header_->at_words);
-  lines_ = section(header_->at_lines);
-  offsets_ = section(header_->at_offsets);
-  hashes_ = section(header_->at_hashes);
-  const uint64_t sums_bytes = size_ - header_->at_sums;
-  if (hash_bytes({base + header_->at_sums, sums_bytes}) != header_->sums_checksum) return "is damaged";
-  blocks_ = BlockCheck({base + sizeof(CacheHeader), header_->at_sums - sizeof(CacheHeader)}, section(header_->at_sums));
+  if (std::string fault = file_.open(path); !fault.empty()) return fault;
+  const CacheHeader& header = file_.header();
   // Offsets, hashes and files are needed at once, and are small beside the tokens.
-  if (!blocks_.good(header_->at_offsets - sizeof(CacheHeader), header_->at_sums - sizeof(CacheHeader)))
-    return "is damaged";
-  if (offsets_[0] != 0 || offsets_[header_->documents] != header_->tokens ||
-      !std::is_sorted(offsets_, offsets_ + header_->documents + 1))
-    return "is torn";
+  if (!file_.good(header.at_offsets, header.at_sums)) return "is damaged";
+  if (!read_offsets()) return "is torn";
+  std::string json;
+  CacheWindow window(file_);
+  while (header.at_files + json.size() < header.at_sums)
+    json += window.bytes(header.at_files + json.size(), header.at_sums - header.at_files - json.size());
   try {
-    files_ = parse_cached_files({base + header_->at_files, header_->at_sums - header_->at_files});
+    files_ = parse_cached_files(json);
   } catch (const nlohmann::json::exception&) {
     return "is torn";
   }
   return "";
 }
 
+bool TokenCache::read_offsets() {
+  const CacheHeader& header = file_.header();
+  CacheWindow window(file_);
+  uint64_t before = 0;
+  for (uint64_t d = 0; d <= header.documents; ++d) {
+    const uint64_t offset = window.at<uint64_t>(header.at_offsets + 8 * d);
+    if (offset < before || (d == 0 && offset != 0)) return false;
+    if (d % kGuideStep == 0) guide_.push_back(offset);
+    before = offset;
+  }
+  return before == header.tokens;
+}
+
 std::string TokenCache::outdated(const std::vector<CachedFile>& now, bool verify, uint64_t checked_bytes) const {
   if (files_.size() != now.size()) return "has other files";
   for (size_t i = 0; i < now.size(); ++i)
     if (!files_[i].untouched(now[i])) return "is stale";
-  if ((verify || size_ <= checked_bytes) && !blocks_.good(0, header_->at_sums - sizeof(CacheHeader)))
+  if ((verify || file_.size() <= checked_bytes) && !file_.good(sizeof(CacheHeader), file_.header().at_sums))
     return "is damaged";
   for (size_t i = 0; verify && i < now.size(); ++i)
     if (hash_file(now[i].path) != files_[i].hash) return "is stale";
   return "";
-}
-
-void TokenCache::check_bytes(uint64_t begin, uint64_t end) const {
-  if (blocks_.good(begin - sizeof(CacheHeader), end - sizeof(CacheHeader))) return;
-  // The file is removed, unless another process has replaced it meanwhile.
-  struct stat info {};
-  const bool same = ::stat(path_.c_str(), &info) == 0 && info.st_ino == inode_ && info.st_dev == device_;
-  const bool removed = same && ::unlink(path_.c_str()) == 0;
-  fail_io(
-      "{}: the token cache is damaged (checksum of bytes {} to {}); {}start again (a run with --resume), and it is "
-      "made anew",
-      path_, begin, end, removed || !same ? "" : "remove it and ");
-}
-
-void TokenCache::check_tokens(int64_t begin, int64_t end) const {
-  if (begin >= end) return;
-  const uint64_t first = uint64_t(begin), last = uint64_t(end);
-  check_bytes(header_->at_tokens + first * header_->token_bytes, header_->at_tokens + last * header_->token_bytes);
-  check_bytes(header_->at_words + first / 64 * 8, header_->at_words + (last + 63) / 64 * 8);
-}
-
-void TokenCache::check_lines() const {
-  check_bytes(header_->at_lines, header_->at_offsets);
 }
 
 std::shared_ptr<const TokenCache> TokenCache::open(const TokenCacheOptions& options, const Tokenizer& tokenizer) {
@@ -169,7 +126,7 @@ std::shared_ptr<const TokenCache> TokenCache::open(const TokenCacheOptions& opti
   const std::vector<CachedFile> files = stat_files(resolve_files(options.corpus.files, folder));
   const uint64_t fingerprint = options_fingerprint(options, tokenizer);
   Hasher hash;
-  hash.add(fingerprint);
+  hash.add(fingerprint).add_text(unicode_version());
   for (const CachedFile& file : files) hash.add_text(file.path);
   const uint64_t key = hash.digest();
   const std::string path = fmt::format("{}/{:016x}.tokens", folder, key);
@@ -177,8 +134,8 @@ std::shared_ptr<const TokenCache> TokenCache::open(const TokenCacheOptions& opti
   int64_t continued = 0;
   const auto usable = [&](bool fresh) -> std::shared_ptr<const TokenCache> {
     std::shared_ptr<TokenCache> cache(new TokenCache);
-    std::string fault = cache->map(path);
-    if (fault.empty() && cache->header_->key != key) fault = "belongs to other files";
+    std::string fault = cache->load(path);
+    if (fault.empty() && cache->file_.header().key != key) fault = "belongs to other files";
     if (fault.empty()) fault = cache->outdated(files, options.verify && !fresh, options.checked_bytes);
     if (fresh && !fault.empty()) fail_io("{}: the token cache {} right after it was written", path, fault);
     if (!fault.empty()) return nullptr;
@@ -195,17 +152,53 @@ std::shared_ptr<const TokenCache> TokenCache::open(const TokenCacheOptions& opti
   return usable(true);
 }
 
-int64_t TokenCache::document_of(int64_t token) const {
-  // Empty documents share their start with the one that follows: the last of them holds the token.
-  const uint64_t* end = offsets_ + documents() + 1;
-  return std::upper_bound(offsets_, end, uint64_t(token)) - offsets_ - 1;
-}
-
 uint64_t TokenCache::content_fingerprint() const {
   Hasher hash;
-  hash.add(options_fingerprint_).add(header_->documents).add(header_->tokens);
+  hash.add(options_fingerprint_).add(file_.header().documents).add(file_.header().tokens);
   for (const CachedFile& file : files_) hash.add(file.hash);
   return hash.digest();
+}
+
+TokenCacheReader::TokenCacheReader(const TokenCache& cache)
+    : cache_(cache),
+      header_(cache.file_.header()),
+      tokens_(cache.file_),
+      words_(cache.file_),
+      lines_(cache.file_),
+      offsets_(cache.file_),
+      hashes_(cache.file_) {}
+
+int64_t TokenCacheReader::document_start(int64_t document) {
+  return int64_t(offsets_.at<uint64_t>(header_.at_offsets + 8 * uint64_t(document)));
+}
+
+uint64_t TokenCacheReader::document_hash(int64_t document) {
+  return hashes_.at<uint64_t>(header_.at_hashes + 8 * uint64_t(document));
+}
+
+int64_t TokenCacheReader::document_of(int64_t token) {
+  // Empty documents share their start with the one that follows: the last of them holds the token.
+  const auto after = std::upper_bound(cache_.guide_.begin(), cache_.guide_.end(), uint64_t(token));
+  int64_t first = (after - cache_.guide_.begin() - 1) * kGuideStep;  // starts at or before the token
+  int64_t last = std::min(first + kGuideStep, cache_.documents());   // starts after it
+  while (last - first > 1) {
+    const int64_t middle = first + (last - first) / 2;
+    (document_start(middle) <= token ? first : last) = middle;
+  }
+  return first;
+}
+
+int32_t TokenCacheReader::token(int64_t i) {
+  const uint64_t at = header_.at_tokens + uint64_t(i) * header_.token_bytes;
+  return header_.token_bytes == 2 ? int32_t(tokens_.at<uint16_t>(at)) : int32_t(tokens_.at<uint32_t>(at));
+}
+
+void TokenCacheReader::append(int64_t begin, int64_t end, std::vector<int32_t>& ids,
+                              std::vector<uint8_t>& word_starts) {
+  for (int64_t i = begin; i < end; ++i) {
+    ids.push_back(token(i));
+    word_starts.push_back(starts_word(i));
+  }
 }
 
 }  // namespace encore

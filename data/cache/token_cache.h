@@ -1,4 +1,4 @@
-// The tokens of a corpus in one memory-mapped file, so that a second start is instant and no corpus is too large.
+// The tokens of a corpus in one file, so that a second start is instant and no corpus is too large.
 //
 // Its name is the hash of paths, tokenizer and reader options, with ".tokens". The file is used while each source file
 // has the path, size, time and inode that it had when the cache was made. Otherwise, or when it is damaged, the cache
@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "data/cache/cache_format.h"
+#include "data/cache/cache_file.h"
 #include "data/readers/corpus_reader.h"
 #include "data/tokenizer/tokenizer.h"
 
@@ -30,8 +30,8 @@ struct TokenCacheOptions {
   // Called while a cache is built. True: the finished part is saved, and Error with exit code 75 is thrown.
   std::function<bool()> stop;
   double save_seconds = 1;  // least time between two savings of a build
-  // Caches up to this size are compared with their checksums at every start (a quarter of a second at most), larger
-  // ones a block at a time when the block is first used.
+  // Caches up to this size are also compared with their checksums at every start (a quarter of a second at most), so
+  // that a damaged one is made anew then and there.
   uint64_t checked_bytes = uint64_t(256) << 20;
 };
 
@@ -51,26 +51,11 @@ class TokenCache {
   // Opens the cache of these files, or builds it. Throws Error for bad input as CorpusReader does, and for files that
   // change while they are read; IoError when the cache cannot be written.
   static std::shared_ptr<const TokenCache> open(const TokenCacheOptions&, const Tokenizer&);
-  ~TokenCache();
   TokenCache(const TokenCache&) = delete;
   TokenCache& operator=(const TokenCache&) = delete;
 
-  int64_t documents() const { return int64_t(header_->documents); }
-  int64_t tokens() const { return int64_t(header_->tokens); }
-  int64_t document_start(int64_t document) const { return int64_t(offsets_[document]); }  // documents() + 1 of them
-  uint64_t document_hash(int64_t document) const { return hashes_[document]; }
-  // The document that holds a token.
-  int64_t document_of(int64_t token) const;
-
-  // open() compares no checksums of tokens, words and lines if the cache is above TokenCacheOptions::checked_bytes.
-  // Callers of token(), starts_word() and starts_line() must call these first, which compare each block once. Damage
-  // throws IoError that names the file, and the file is removed, so that the next start builds it again.
-  void check_tokens(int64_t begin, int64_t end) const;  // for token() and starts_word()
-  void check_lines() const;                             // for starts_line(), the whole section
-
-  int32_t token(int64_t i) const { return wide_ ? int32_t(wide_[i]) : int32_t(narrow_[i]); }
-  bool starts_word(int64_t i) const { return words_[i / 64] >> (i % 64) & 1; }
-  bool starts_line(int64_t i) const { return lines_[i / 64] >> (i % 64) & 1; }
+  int64_t documents() const { return int64_t(file_.header().documents); }
+  int64_t tokens() const { return int64_t(file_.header().tokens); }
 
   const std::vector<CachedFile>& files() const { return files_; }
   const std::string& path() const { return path_; }
@@ -81,25 +66,47 @@ class TokenCache {
   uint64_t content_fingerprint() const;
 
  private:
+  friend class TokenCacheReader;
   TokenCache() = default;
   // Returns an empty string if the cache is usable, else the reason why it is not.
-  std::string map(const std::string& path);
+  std::string load(const std::string& path);
   std::string outdated(const std::vector<CachedFile>& now, bool verify, uint64_t checked_bytes) const;
-  void check_bytes(uint64_t begin, uint64_t end) const;
+  bool read_offsets();  // false: they do not rise from 0 to the number of tokens
 
   std::string path_;
-  void* memory_ = nullptr;
-  size_t size_ = 0;
-  uint64_t device_ = 0, inode_ = 0;
-  const CacheHeader* header_ = nullptr;
-  const uint16_t* narrow_ = nullptr;
-  const uint32_t* wide_ = nullptr;
-  const uint64_t *words_ = nullptr, *lines_ = nullptr, *offsets_ = nullptr, *hashes_ = nullptr;
-  BlockCheck blocks_;
+  CacheFile file_;
+  std::vector<uint64_t> guide_;  // every kGuideStep-th offset, to find documents by
   std::vector<CachedFile> files_;
   uint64_t options_fingerprint_ = 0;
   int64_t continued_documents_ = 0;
   bool reused_ = false;
+};
+
+// The content of a cache. Every block is compared with its checksum when it is read, so every member throws IoError
+// that names the file where it was damaged or cut meanwhile; the file is removed then, and the next start builds it
+// again. Neighbouring values are cheap; a reader holds a block of each section that it reads. For one thread at a time.
+class TokenCacheReader {
+ public:
+  explicit TokenCacheReader(const TokenCache&);
+
+  int64_t document_start(int64_t document);  // documents() + 1 of them
+  uint64_t document_hash(int64_t document);
+  // The document that holds a token.
+  int64_t document_of(int64_t token);
+  int32_t token(int64_t i);
+  bool starts_word(int64_t i) { return bit(words_, header_.at_words, i); }
+  bool starts_line(int64_t i) { return bit(lines_, header_.at_lines, i); }
+  // Appends tokens [begin, end), and for each 1 if it starts a word, else 0.
+  void append(int64_t begin, int64_t end, std::vector<int32_t>& ids, std::vector<uint8_t>& word_starts);
+
+ private:
+  static bool bit(CacheWindow& window, uint64_t section, int64_t i) {
+    return window.at<uint64_t>(section + uint64_t(i) / 64 * 8) >> (i % 64) & 1;
+  }
+
+  const TokenCache& cache_;
+  const CacheHeader& header_;
+  CacheWindow tokens_, words_, lines_, offsets_, hashes_;
 };
 
 // Tokenizes the files into a new cache file at `path`. key: for the header. shared: this process holds the cache's

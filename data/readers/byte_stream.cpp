@@ -66,6 +66,11 @@ class PackedFile : public ByteStream {
     end_ = raw_.read(input_.data(), input_.size());
     return end_ > 0;
   }
+  // Skips padding in the buffer, which starts no member: true if the buffer is empty then.
+  bool skip_zeros() {
+    while (begin_ < end_ && input_[begin_] == '\0') ++begin_;
+    return begin_ == end_;
+  }
   [[noreturn]] void truncated() const {
     fail("{}: the archive ends too early (truncated); fetch or pack it again", path_);
   }
@@ -95,8 +100,9 @@ class GzipFile final : public PackedFile {
         if (inside_) truncated();
         break;
       }
-      // gzip files may be several members end to end (RFC 1952, 2.2).
-      if (!inside_) inflateReset(&z_);
+      // gzip files may be several members end to end (RFC 1952, 2.2), and zeros may fill the last block of a tape.
+      if (!inside_ && members_ > 0 && skip_zeros()) continue;
+      if (!inside_) inflateReset(&z_), ++members_;
       inside_ = true;
       z_.next_in = reinterpret_cast<Bytef*>(input_.data() + begin_);
       z_.avail_in = uInt(end_ - begin_);
@@ -113,6 +119,7 @@ class GzipFile final : public PackedFile {
  private:
   z_stream z_{};
   bool inside_ = false;
+  uint64_t members_ = 0;
 };
 
 class ZstdFile final : public PackedFile {
@@ -132,6 +139,8 @@ class ZstdFile final : public PackedFile {
         if (inside_) truncated();
         break;
       }
+      if (!inside_ && frames_ > 0 && skip_zeros()) continue;
+      if (!inside_) ++frames_;
       ZSTD_inBuffer from{input_.data(), end_, begin_};
       const size_t rc = ZSTD_decompressStream(d_, &to, &from);
       if (ZSTD_isError(rc)) damaged(ZSTD_getErrorName(rc));
@@ -144,6 +153,7 @@ class ZstdFile final : public PackedFile {
  private:
   ZSTD_DCtx* d_;
   bool inside_ = false;
+  uint64_t frames_ = 0;
 };
 
 }  // namespace

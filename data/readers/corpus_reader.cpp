@@ -10,7 +10,9 @@ CorpusReader::CorpusReader(std::vector<std::string> paths, const CorpusOptions& 
 bool CorpusReader::open_next() {
   if (opened_ == paths_.size()) return false;
   file_ = opened_++;
-  RowOptions rows{.fields = {options_.text_field}, .blank_line_documents = options_.blank_line_documents};
+  RowOptions rows{.fields = {options_.text_field},
+                  .blank_line_documents = options_.blank_line_documents,
+                  .quote_none = options_.quote_none};
   // Plain text has one field, whatever the option says.
   if (file_kind(path()) == FileKind::kText) rows.fields = {"text"};
   rows_ = open_rows(path(), rows);

@@ -14,14 +14,19 @@ struct CorpusOptions {
   std::vector<std::string> files;     // paths and globs; "-" is standard input (copied to the cache folder)
   std::string text_field = "text";    // jsonl key, csv/tsv column name
   bool blank_line_documents = false;  // txt: documents end at a blank line (default: each line is one)
+  bool quote_none = false;            // csv, tsv: quotes are ordinary characters
 };
 
 // Paths and globs as plain paths: in the order given, the matches of a glob sorted by bytes. A name that exists is
 // no glob, even with a "*" in it. "-" and pipes are copied to cache_folder(cache_dir) under a name made from their
 // content, so that the same input gives the same file; their first bytes tell whether they are packed, and jsonl or
-// txt. Throws Error for no files, a missing file, a glob without a match, a file given twice, an unknown ending, a
-// folder.
-std::vector<std::string> resolve_files(const std::vector<std::string>& patterns, const std::string& cache_dir);
+// txt; or csv or tsv, if the first line names the column `column` (empty: not looked for). Throws Error for no files, a
+// missing file, a glob without a match, a file given twice, an unknown ending, a folder.
+std::vector<std::string> resolve_files(const std::vector<std::string>& patterns, const std::string& cache_dir,
+                                       const std::string& column = "");
+
+// Whether a name stands for input that can be read once and has no ending: "-", a pipe, /dev/stdin, /dev/fd/3.
+bool is_stream(const std::string& name);
 
 struct FileTotals {
   int64_t documents = 0;

@@ -19,12 +19,17 @@ class CsvRows final : public RowReader {
 
  private:
   bool next_record();
+  void split_record();  // text_, and the lines that follow in a quoted field, into cells_
+  void read_header();
+  int column_of(const std::string& name) const;  // -1: none
+  bool at_line_end(size_t at) const;
   // Reads the quoted field that starts at text_[at], over as many lines as it spans. Returns the place after it.
   size_t take_quoted(size_t at, std::string& out);
   bool read_line();
 
   LineReader lines_;
   char separator_;
+  bool quotes_;
   std::vector<std::string> columns_;
   std::vector<int> wanted_;  // column of each wanted field, -1: none
   std::string text_;         // the current line

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include <algorithm>
 #include <cctype>
 
 #include "kernels/base/check.h"
+#include "kernels/base/json_text.h"
 
 namespace encore {
 namespace {
@@ -51,38 +53,51 @@ std::string_view trimmed(std::string_view s) {
   return end == std::string_view::npos ? std::string_view() : s.substr(0, end + 1);
 }
 
-// Reads the whole value. simdjson checks only what is read, and a damaged row must not pass because the damage is in a
-// field that is not wanted.
+// As deep as Python's json module reads by default, about. The parser itself has no bound, and each level takes stack.
+constexpr int kMaxDepth = 1000;
+
 template <class Value>
-Field read_value(Value& value) {
-  switch (take<od::json_type>(value.type())) {
-    case od::json_type::string: return {Field::kString, std::string(take<std::string_view>(value.get_string()))};
-    case od::json_type::boolean: return {Field::kBool, take<bool>(value.get_bool()) ? "true" : "false"};
-    case od::json_type::number: {
-      const std::string_view raw = trimmed(value.raw_json_token());
-      if (!is_number(raw)) throw Malformed{fmt::format("'{}' is no number", raw)};
-      return {Field::kNumber, std::string(raw)};
+Field read_value(Value& value, int depth);
+
+// Reads the elements of an array or the members of an object.
+template <class Value>
+void read_nested(Value& value, bool array, int depth) {
+  if (depth >= kMaxDepth) throw Malformed{fmt::format("nested more than {} levels deep", kMaxDepth)};
+  if (array) {
+    for (auto element : take<od::array>(value.get_array())) {
+      od::value inner = take<od::value>(std::move(element));
+      read_value(inner, depth + 1);
     }
-    case od::json_type::null: {
-      const std::string_view raw = trimmed(value.raw_json_token());
-      if (raw != "null") throw Malformed{fmt::format("'{}' is no value", raw)};
-      return {Field::kNull, "null"};
-    }
-    case od::json_type::array: {
-      std::string text = "[";
-      for (auto element : take<od::array>(value.get_array())) {
-        od::value inner = take<od::value>(std::move(element));
-        read_value(inner);
-      }
-      return {Field::kNested, text + "...]"};
-    }
-    case od::json_type::object: break;
+    return;
   }
   for (auto member : take<od::object>(value.get_object())) {
     od::field field = take<od::field>(std::move(member));
     take<std::string_view>(field.unescaped_key());
-    read_value(field.value());
+    read_value(field.value(), depth + 1);
   }
+}
+
+// Reads the whole value. simdjson checks only what is read, and a damaged row must not pass because the damage is in a
+// field that is not wanted. The text of a value inside of another is not kept.
+template <class Value>
+Field read_value(Value& value, int depth) {
+  const std::string_view raw = trimmed(value.raw_json_token());
+  switch (take<od::json_type>(value.type())) {
+    case od::json_type::string: {
+      const std::string_view text = take<std::string_view>(value.get_string());
+      return depth > 0 ? Field() : Field{Field::kString, std::string(text)};
+    }
+    case od::json_type::boolean: return {Field::kBool, take<bool>(value.get_bool()) ? "true" : "false"};
+    case od::json_type::number:
+      if (!is_number(raw)) throw Malformed{fmt::format("'{}' is no number", raw)};
+      return {Field::kNumber, std::string(raw)};
+    case od::json_type::null:
+      if (raw != "null") throw Malformed{fmt::format("'{}' is no value", raw)};
+      return {Field::kNull, "null"};
+    case od::json_type::array: read_nested(value, true, depth); return {Field::kNested, "[...]"};
+    case od::json_type::object: break;
+  }
+  read_nested(value, false, depth);
   return {Field::kNested, "{...}"};
 }
 
@@ -109,8 +124,18 @@ void JsonlRows::parse(std::vector<Field>& row) {
   for (auto member : take<od::object>(document.get_object())) {
     od::field field = take<od::field>(std::move(member));
     const std::string key(take<std::string_view>(field.unescaped_key()));
-    Field value = read_value(field.value());
+    const char* const begin = field.value().raw_json_token().data();
+    Field value = read_value(field.value(), 0);
     parser_->keys.push_back(key);
+    const auto wanted = std::find(wanted_.begin(), wanted_.end(), key);
+    if (wanted == wanted_.end()) continue;
+    // A number and null are read as tokens, which does not move the parser on. Behind anything else it stands at the
+    // comma, or at the brace that ends the row.
+    const char* end = nullptr;
+    if (value.kind == Field::kNumber || value.kind == Field::kNull)
+      value.json = value.text;
+    else if (!document.current_location().get(end))
+      value.json = trimmed(std::string_view(begin, size_t(end - begin)));
     for (size_t i = 0; i < wanted_.size(); ++i)
       if (wanted_[i] == key) row[i] = value;
   }
@@ -121,6 +146,8 @@ void JsonlRows::parse(std::vector<Field>& row) {
 bool JsonlRows::next(std::vector<Field>& row) {
   do {
     if (!lines_.next(text_)) return false;
+    // Where files were joined, byte order marks stand at the start of lines.
+    if (text_.starts_with("\xef\xbb\xbf")) text_.erase(0, 3);
   } while (trimmed(text_).empty());
   // simdjson may read past the end of the text, so it needs padding.
   text_.append(simdjson::SIMDJSON_PADDING, '\0');
@@ -130,7 +157,8 @@ bool JsonlRows::next(std::vector<Field>& row) {
   try {
     parse(row);
   } catch (const Malformed& error) {
-    fail("{}: line {}: not a JSON object: {}", lines_.path(), lines_.line(), error.why);
+    const std::string fault = python_json_fault(text_);
+    fail("{}: line {}: not a JSON object: {}", lines_.path(), lines_.line(), fault.empty() ? error.why : fault);
   }
   return true;
 }

@@ -35,16 +35,32 @@ std::vector<std::string> matches(const std::string& pattern) {
   return paths;
 }
 
+// Whether a line of csv or tsv names the column.
+bool names_column(std::string_view line, char separator, std::string_view column) {
+  while (!column.empty()) {
+    const size_t end = std::min(line.find(separator), line.size());
+    std::string_view name = line.substr(0, end);
+    if (name.size() >= 2 && name.front() == '"' && name.back() == '"') name = name.substr(1, name.size() - 2);
+    if (name == column) return true;
+    if (end == line.size()) return false;
+    line.remove_prefix(end + 1);
+  }
+  return false;
+}
+
 // The ending for a stream, from its first bytes.
-std::string sniffed_ending(std::string_view head) {
+std::string sniffed_ending(std::string_view head, const std::string& column) {
   if (head.starts_with("\x1f\x8b")) return ".gz";
   if (head.starts_with("\x28\xb5\x2f\xfd")) return ".zst";
   if (head.starts_with("\xef\xbb\xbf")) head.remove_prefix(3);
   const size_t first = head.find_first_not_of(" \t\r\n");
-  return first != std::string_view::npos && head[first] == '{' ? ".jsonl" : ".txt";
+  if (first != std::string_view::npos && head[first] == '{') return ".jsonl";
+  const std::string_view line = head.substr(0, head.find_first_of("\r\n"));
+  if (names_column(line, ',', column) || names_column(line, ';', column)) return ".csv";
+  return names_column(line, '\t', column) ? ".tsv" : ".txt";
 }
 
-std::string inner_ending(const std::string& packed) {
+std::string inner_ending(const std::string& packed, const std::string& column) {
   const auto stream = open_byte_stream(packed);
   std::string head(4096, '\0');
   size_t size = 0;
@@ -54,7 +70,7 @@ std::string inner_ending(const std::string& packed) {
     size += n;
   }
   head.resize(size);
-  return sniffed_ending(head);
+  return sniffed_ending(head, column);
 }
 
 class TemporaryFile {
@@ -67,7 +83,7 @@ class TemporaryFile {
   std::string path_;
 };
 
-std::string spool(const std::string& name, const std::string& cache_dir) {
+std::string spool(const std::string& name, const std::string& cache_dir, const std::string& column) {
   const std::string dir = cache_folder(cache_dir);
   const int fd = name == "-" ? ::dup(STDIN_FILENO) : ::open(name.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) fail("{}: cannot open the input: {}", name, std::strerror(errno));
@@ -87,13 +103,13 @@ std::string spool(const std::string& name, const std::string& cache_dir) {
     copy.write(buffer.data(), size_t(n));
   }
   check(copy.size() > 0, "{}: the input is empty", name == "-" ? "standard input" : name);
-  std::string ending = sniffed_ending(head);
+  std::string ending = sniffed_ending(head, column);
   copy.commit();
   if (ending == ".gz" || ending == ".zst") {
     // The readers go by names, so the content is read under a name with the ending of the packing.
     const TemporaryFile packed(stem + ending);
     std::filesystem::rename(stem, packed.path());
-    ending = inner_ending(packed.path()) + ending;
+    ending = inner_ending(packed.path(), column) + ending;
     std::filesystem::rename(packed.path(), stem);
   }
   const std::string path = fmt::format("{}/stdin-{:016x}{}", dir, hash.digest(), ending);
@@ -108,7 +124,16 @@ std::string spool(const std::string& name, const std::string& cache_dir) {
 
 }  // namespace
 
-std::vector<std::string> resolve_files(const std::vector<std::string>& patterns, const std::string& cache_dir) {
+bool is_stream(const std::string& name) {
+  // These may be a file that was redirected: it has no ending.
+  if (name == "-" || name == "/dev/stdin" || name.starts_with("/dev/fd/") || name.starts_with("/proc/self/fd/"))
+    return true;
+  struct stat info {};
+  return ::stat(name.c_str(), &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+}
+
+std::vector<std::string> resolve_files(const std::vector<std::string>& patterns, const std::string& cache_dir,
+                                       const std::string& column) {
   check(!patterns.empty(), "no data files were given");
   std::vector<std::string> paths;
   std::set<std::pair<dev_t, ino_t>> seen;
@@ -118,14 +143,15 @@ std::vector<std::string> resolve_files(const std::vector<std::string>& patterns,
       fail("{}: cannot open the file: {}; check the path", path, std::strerror(errno));
     check(!S_ISDIR(info.st_mode), "{}: is a folder; name files, or a glob such as '{}/*.jsonl'", path, path);
     check(seen.insert({info.st_dev, info.st_ino}).second, "{}: the file is given twice", path);
-    if (S_ISREG(info.st_mode)) file_kind(path);
-    paths.push_back(S_ISREG(info.st_mode) ? path : spool(path, cache_dir));
+    const bool stream = is_stream(path);
+    if (!stream) file_kind(path);
+    paths.push_back(stream ? spool(path, cache_dir, column) : path);
   };
   for (const std::string& pattern : patterns) {
     check(!pattern.empty(), "an empty file name was given");
     struct stat info {};
     if (pattern == "-")
-      paths.push_back(spool(pattern, cache_dir));
+      paths.push_back(spool(pattern, cache_dir, column));
     else if (::stat(pattern.c_str(), &info) == 0 || !is_glob(pattern))
       add(pattern);
     else

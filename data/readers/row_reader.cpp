@@ -61,7 +61,7 @@ class TextRows final : public RowReader {
       found = true;
       text_ += buffer_;
       check(text_.size() <= LineReader::kMaxLine,
-            "{}: line {}: a document of more than 1 GiB; are its documents separated by blank lines?", lines_.path(),
+            "{}: line {}: a document of more than 64 MiB; are its documents separated by blank lines?", lines_.path(),
             line_);
     }
     return found;
@@ -73,23 +73,22 @@ class TextRows final : public RowReader {
   int64_t line_ = 0;
 };
 
-std::string_view without_packing(std::string_view path) {
-  for (std::string_view ending : {".gz", ".zst"})
-    if (path.ends_with(ending)) return path.substr(0, path.size() - ending.size());
-  return path;
-}
-
 }  // namespace
 
 LineReader::LineReader(const std::string& path) : path_(path), stream_(open_byte_stream(path)), buffer_(kReadBuffer) {
-  if (!refill()) fail("{}: the file is empty; remove it from the list", path_);
-  // The mark may arrive in pieces from an archive.
-  while (end_ < 3 && end_ > 0) {
+  // The start of the text decides what it is; it may arrive in pieces from an archive.
+  while (end_ < buffer_.size()) {
     const size_t n = stream_->read(buffer_.data() + end_, buffer_.size() - end_);
     if (n == 0) break;
     end_ += n;
   }
-  if (end_ >= 3 && std::memcmp(buffer_.data(), "\xef\xbb\xbf", 3) == 0) begin_ = next_offset_ = 3;
+  if (end_ == 0) fail("{}: the file is empty; remove it from the list", path_);
+  const std::string_view head(buffer_.data(), end_);
+  if (const std::string foreign = foreign_content(head.substr(0, 4096)); !foreign.empty())
+    fail("{}: line 1, byte 0: not UTF-8 text, but {}", path_, foreign);
+  while (head.substr(begin_).starts_with("\xef\xbb\xbf")) begin_ += 3;
+  next_offset_ = begin_;
+  if (head.find('\n') == std::string_view::npos && head.find('\r') != std::string_view::npos) line_end_ = '\r';
 }
 
 bool LineReader::refill() {
@@ -105,40 +104,33 @@ bool LineReader::next(std::string& line) {
   while (!ended_) {
     if (begin_ == end_ && !refill()) break;
     const char* from = buffer_.data() + begin_;
-    const char* newline = static_cast<const char*>(std::memchr(from, '\n', end_ - begin_));
+    const char* newline = static_cast<const char*>(std::memchr(from, line_end_, end_ - begin_));
     const size_t n = newline ? size_t(newline - from) : end_ - begin_;
     line.append(from, n);
     begin_ += n + (newline != nullptr);
     next_offset_ += n + (newline != nullptr);
     ended_ = newline != nullptr;
     check(line.size() <= kMaxLine,
-          "{}: line {}: longer than 1 GiB; is this a text file of the kind that its name says?", path_, line_ + 1);
+          "{}: line {}: longer than 64 MiB; cut it into documents (is it a file of the kind that its name says?)",
+          path_, line_ + 1);
   }
-  if (next_offset_ == offset_) return false;
+  // DOS ends a text with Ctrl-Z.
+  if (next_offset_ == offset_ || (!ended_ && line == "\x1a")) return false;
   ++line_;
   check_utf8(line);
   return true;
 }
 
-void LineReader::check_utf8(const std::string& line) const {
-  if (simdjson::validate_utf8(line.data(), line.size())) return;
+void LineReader::check_utf8(const std::string& line) {
   size_t bad = 0;
-  valid_utf8(line, &bad);
-  const char* encoding = line.starts_with("\xff\xfe") || line.starts_with("\xfe\xff") ? "UTF-16" : "LATIN1";
-  fail("{}: line {}, byte {}: not UTF-8 (byte 0x{:02x}); convert the file, e.g. with 'iconv -f {} -t UTF-8'", path_,
-       line_, offset_ + bad, unsigned(static_cast<unsigned char>(line[bad])), encoding);
-}
-
-FileKind file_kind(const std::string& path) {
-  const std::string_view name = without_packing(path);
-  if (name.ends_with(".txt")) return FileKind::kText;
-  if (name.ends_with(".jsonl") || name.ends_with(".json") || name.ends_with(".ndjson")) return FileKind::kJsonl;
-  if (name.ends_with(".csv")) return FileKind::kCsv;
-  if (name.ends_with(".tsv")) return FileKind::kTsv;
-  fail(
-      "{}: unknown kind of file; its name must end in .txt, .jsonl, .json, .ndjson, .csv or .tsv, optionally .gz or "
-      ".zst after it",
-      path);
+  const bool good = simdjson::validate_utf8(line.data(), line.size());
+  if (!good) valid_utf8(line, &bad);
+  const auto high = [](char c) { return static_cast<unsigned char>(c) >= 0x80; };
+  // Only the first such letter of a file is looked for.
+  if (!utf8_seen_) utf8_seen_ = std::any_of(line.begin(), good ? line.end() : line.begin() + long(bad), high);
+  if (good) return;
+  fail("{}: line {}, byte {}: not UTF-8 (byte 0x{:02x}); {}", path_, line_, offset_ + bad,
+       unsigned(static_cast<unsigned char>(line[bad])), encoding_advice(line, bad, utf8_seen_));
 }
 
 std::unique_ptr<RowReader> open_rows(const std::string& path, const RowOptions& options) {

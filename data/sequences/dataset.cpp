@@ -31,7 +31,7 @@ class CachedSequences final : public SequenceSet {
     return first_sequence(example + 1) - first_sequence(example);
   }
   int64_t document_of(int64_t sequence) const override {
-    return cache_->document_of(int64_t(layout_.sequences[sequence].start));
+    return TokenCacheReader(*cache_).document_of(int64_t(layout_.sequences[sequence].start));
   }
 
   int64_t example_tokens(int64_t example) const override {
@@ -42,7 +42,8 @@ class CachedSequences final : public SequenceSet {
       const int64_t after = int64_t(around_.after.size());
       tokens += int64_t(around_.before.size() + run.length);
       if (!across_) tokens += after;
-      if (across_) for_pieces(run, [&](int64_t, int64_t) { tokens += after; });
+      TokenCacheReader reader(*cache_);
+      if (across_) for_pieces(reader, run, [&](int64_t, int64_t) { tokens += after; });
     }
     return tokens;
   }
@@ -56,12 +57,12 @@ class CachedSequences final : public SequenceSet {
  private:
   // Calls visit(begin, end) for each stretch of the run that lies in one document.
   template <class Visit>
-  void for_pieces(TokenRun run, Visit&& visit) const {
+  void for_pieces(TokenCacheReader& reader, TokenRun run, Visit&& visit) const {
     int64_t begin = int64_t(run.start), left = int64_t(run.length);
-    for (int64_t d = cache_->document_of(begin); left > 0; ++d) {
-      if (choice_(d) != held_out_) continue;
-      begin = std::max(begin, cache_->document_start(d));
-      const int64_t end = std::min(cache_->document_start(d + 1), begin + left);
+    for (int64_t d = reader.document_of(begin); left > 0; ++d) {
+      if (choice_(reader, d) != held_out_) continue;
+      begin = std::max(begin, reader.document_start(d));
+      const int64_t end = std::min(reader.document_start(d + 1), begin + left);
       if (end > begin) visit(begin, end);
       left -= end - begin;
     }
@@ -71,22 +72,19 @@ class CachedSequences final : public SequenceSet {
     if (batch.cu_seqlens.empty()) batch.cu_seqlens.push_back(0);
     const size_t row0 = batch.ids.size(), target0 = batch.target_rows.size();
     std::vector<uint8_t> word_start;
+    TokenCacheReader reader(*cache_);
     const auto add_specials = [&](const std::vector<int32_t>& ids) {
       batch.ids.insert(batch.ids.end(), ids.begin(), ids.end());
       word_start.resize(word_start.size() + ids.size(), 1);
     };
     add_specials(around_.before);
     const auto add_piece = [&](int64_t begin, int64_t end) {
-      cache_->check_tokens(begin, end);
-      for (int64_t i = begin; i < end; ++i) {
-        batch.ids.push_back(cache_->token(i));
-        word_start.push_back(cache_->starts_word(i));
-      }
+      reader.append(begin, end, batch.ids, word_start);
       add_specials(around_.after);
     };
     const TokenRun run = layout_.sequences[sequence];
     if (across_)
-      for_pieces(run, add_piece);
+      for_pieces(reader, run, add_piece);
     else
       add_piece(int64_t(run.start), int64_t(run.start + run.length));
     objective.apply({.ids = std::span(batch.ids).subspan(row0), .word_starts = word_start, .key = key},
@@ -109,8 +107,9 @@ Ledger make_ledger(const TokenCache& cache, const SequenceLayout& train, const S
   Ledger ledger;
   for (const CachedFile& file : cache.files()) ledger.files.push_back({file.path, file.documents, file.text_bytes});
   ledger.documents_in = cache.documents();
+  TokenCacheReader reader(cache);
   for (int64_t d = 0; d < cache.documents(); ++d)
-    ledger.documents_empty += cache.document_start(d) == cache.document_start(d + 1);
+    ledger.documents_empty += reader.document_start(d) == reader.document_start(d + 1);
   ledger.documents_train = train.documents;
   ledger.documents_held_out = held_out.documents;
   ledger.tokens_in = cache.tokens();

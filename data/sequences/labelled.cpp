@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "data/readers/row_reader.h"
+#include "data/readers/corpus_reader.h"
 #include "data/tokenizer/tokenizer.h"
 #include "kernels/base/check.h"
 #include "kernels/base/rng.h"
@@ -33,6 +33,19 @@ bool is_json_integer(const std::string& s) {
   return s.find_first_not_of("0123456789", from) == std::string::npos;
 }
 
+// The number as a text without type holds it: "1.0" -> "1" where a spreadsheet has made floats of whole numbers. Empty
+// for anything else, such as "01", "1.10" or "1e5", which may be names.
+std::string whole_number(const std::string& s) {
+  const size_t point = s.find('.');
+  const std::string integer = s.substr(0, point);
+  const size_t from = integer.starts_with('-');
+  if (integer.size() == from || (integer[from] == '0' && integer.size() > from + 1)) return "";
+  if (integer.find_first_not_of("0123456789", from) != std::string::npos) return "";
+  if (point != std::string::npos && (point + 1 == s.size() || s.find_first_not_of('0', point + 1) != std::string::npos))
+    return "";
+  return integer == "-0" ? "0" : integer;
+}
+
 // Turns the fields of a row into a LabelledRow, with errors that name file, line and key.
 class RowMaker {
  public:
@@ -42,7 +55,7 @@ class RowMaker {
     check(kind_ != FileKind::kText || (options.text_pair_field.empty() && options.label_field.empty()),
           "{}: a .txt file has no columns for labels or pairs; give .jsonl, .csv or .tsv", path);
     if (kind_ == FileKind::kText) fields_[0] = "text";
-    rows_ = open_rows(path, {.fields = fields_});
+    rows_ = open_rows(path, {.fields = fields_, .quote_none = options.quote_none});
   }
 
   bool next(LabelledRow& row) {
@@ -74,15 +87,15 @@ class RowMaker {
           "{}: line {}: label '{}' must be a string, a number or a boolean, but is {}", path_, rows_->line(),
           options_.label_field, field.text);
     check(!field.text.empty(), "{}: line {}: label '{}' is empty", path_, rows_->line(), options_.label_field);
-    return field.text;
+    if (field.kind == Field::kNumber) return number_label(field.text);
+    const std::string whole = kind_ == FileKind::kJsonl ? "" : whole_number(field.text);
+    return whole.empty() ? field.text : whole;
   }
   std::string id_of(const Field& field) const {
-    if (field.kind == Field::kMissing || field.kind == Field::kNull) return "";
-    check(field.kind != Field::kNested, "{}: line {}: field '{}' must be a string or a number, but is {}", path_,
-          rows_->line(), options_.id_field, field.text);
-    if (field.kind != Field::kString) return field.text;
+    if (field.kind == Field::kMissing) return "";
+    if (kind_ == FileKind::kJsonl) return field.json;
     // A csv cell has no type: what looks like an integer is one.
-    if (kind_ != FileKind::kJsonl && is_json_integer(field.text)) return field.text;
+    if (is_json_integer(field.text)) return field.text;
     return nlohmann::json(field.text).dump();
   }
 
@@ -100,25 +113,55 @@ std::vector<int32_t> labels_of(const std::vector<LabelledRow>& rows, const std::
   for (const LabelledRow& row : rows) {
     labels.push_back(row.label.empty() ? -1 : map.find(row.label));
     check(row.label.empty() || labels.back() >= 0, "{}: line {}: label '{}' is unseen in training; the model knows: {}",
-          path, row.line, row.label, fmt::join(map.names(), ", "));
+          row.file ? *row.file : path, row.line, row.label, fmt::join(map.names(), ", "));
   }
   return labels;
 }
 
 }  // namespace
 
-std::vector<LabelledRow> read_labelled(const std::string& path, const LabelledOptions& options) {
-  RowMaker maker(path, options);
+std::vector<LabelledRow> read_labelled(const std::string& pattern, const LabelledOptions& options) {
   std::vector<LabelledRow> rows;
-  LabelledRow row;
-  while (maker.next(row)) rows.push_back(std::move(row));
-  check(!rows.empty(), "{}: no rows in the file", path);
+  for (const std::string& path : resolve_files({pattern}, "", options.text_field)) {
+    RowMaker maker(path, options);
+    const auto file = std::make_shared<const std::string>(path);
+    const size_t before = rows.size();
+    for (LabelledRow row; maker.next(row); rows.push_back(std::move(row))) row.file = file;
+    check(rows.size() > before, "{}: no rows in the file", path);
+  }
   return rows;
 }
 
+std::string number_label(std::string_view number) {
+  const bool negative = number.starts_with('-');
+  if (negative) number.remove_prefix(1);
+  const size_t e = std::min(number.find_first_of("eE"), number.size());
+  // An exponent beyond 18 digits is cut: no such number can be told from zero or infinity anyway.
+  const std::string exponent(number.substr(std::min(e + 1, number.size())).substr(0, 18));
+  int64_t scale = exponent.empty() ? 0 : std::strtoll(exponent.c_str(), nullptr, 10);
+  std::string digits;
+  const std::string_view mantissa = number.substr(0, e);
+  for (size_t i = 0; i < mantissa.size(); ++i)
+    if (mantissa[i] != '.') digits += mantissa[i];
+  if (const size_t point = mantissa.find('.'); point != std::string_view::npos)
+    scale -= int64_t(mantissa.size() - point - 1);
+  digits.erase(0, digits.find_first_not_of('0'));
+  while (digits.ends_with('0')) digits.pop_back(), ++scale;
+  if (digits.empty()) return "0";
+  const std::string sign = negative ? "-" : "";
+  const int64_t length = int64_t(digits.size());
+  constexpr int64_t kPlain = 40;  // digits of a number that is written out
+  if (scale >= 0 && length + scale <= std::max(kPlain, length)) return sign + digits + std::string(size_t(scale), '0');
+  if (scale < 0 && length + scale > 0) return sign + digits.insert(size_t(length + scale), ".");
+  if (scale < 0 && -scale <= kPlain) return sign + "0." + std::string(size_t(-scale - length), '0') + digits;
+  return fmt::format("{}{}e{}", sign, digits, scale);
+}
+
 LabelMap::LabelMap(std::vector<std::string> names) : names_(std::move(names)) {
-  for (size_t i = 0; i < names_.size(); ++i)
+  for (size_t i = 0; i < names_.size(); ++i) {
     check(index_.emplace(names_[i], int(i)).second, "label '{}' is named twice", names_[i]);
+    if (const std::string whole = whole_number(names_[i]); !whole.empty()) whole_numbers_.emplace(whole, int(i));
+  }
 }
 
 LabelMap LabelMap::from_rows(const std::vector<LabelledRow>& rows) {
@@ -133,8 +176,10 @@ LabelMap LabelMap::from_rows(const std::vector<LabelledRow>& rows) {
 }
 
 int LabelMap::find(const std::string& name) const {
-  const auto it = index_.find(name);
-  return it == index_.end() ? -1 : it->second;
+  if (const auto it = index_.find(name); it != index_.end()) return it->second;
+  // A model may name its labels "0.0" and "1.0" where the rows say 0 and 1.
+  const auto whole = whole_numbers_.find(whole_number(name));
+  return whole == whole_numbers_.end() ? -1 : whole->second;
 }
 
 ClassificationSet tokenize_rows(const std::vector<LabelledRow>& rows, const std::string& path,

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kernels/base/packed_batch.h"
@@ -18,18 +20,25 @@ struct LabelledOptions {
   std::string text_pair_field;        // empty: single texts
   std::string label_field = "label";  // empty: rows need no label (predict)
   std::string id_field = "id";
+  bool quote_none = false;  // csv, tsv: quotes are ordinary characters
 };
 
 struct LabelledRow {
   std::string text, text_pair;
-  std::string label;  // as text: "BACKGROUND", "1", "true"
-  std::string id;     // empty when the row has none; JSON text of the value otherwise ("17" or "\"a\"")
+  std::string label;  // as text: "BACKGROUND", "1", "true"; numbers as number_label writes them
+  std::string id;     // empty when the row has none; else the JSON value as it came ("17", "\"a\"", "{\"$oid\": 1}")
+  std::shared_ptr<const std::string> file;  // that the row is from; shared by its rows
   int64_t line = 0;
   bool pair = false;  // the row has a text_pair, which may be empty
 };
 
-// Reads a whole labelled file. Throws Error naming file, line and key.
+// Reads whole labelled files: one, those of a glob, standard input or a pipe (data/readers/corpus_reader.h). Throws
+// Error naming file, line and key.
 std::vector<LabelledRow> read_labelled(const std::string& path, const LabelledOptions&);
+
+// One text for each number that JSON can write: 1, 1.0, 1e0 -> "1"; -0 -> "0"; 5e-1 -> "0.5"; exact, however long.
+// REQUIRES: a number by RFC 8259.
+std::string number_label(std::string_view json_number);
 
 // Labels numbered in the order of their text, or of their value when all are numbers.
 class LabelMap {
@@ -39,11 +48,12 @@ class LabelMap {
   static LabelMap from_rows(const std::vector<LabelledRow>&);
   int size() const { return int(names_.size()); }
   const std::vector<std::string>& names() const { return names_; }
-  int find(const std::string& name) const;  // -1: unknown
+  // -1: unknown. A name that is a whole number is also found as another spelling of it ("1.0").
+  int find(const std::string& name) const;
 
  private:
   std::vector<std::string> names_;
-  std::map<std::string, int> index_;
+  std::map<std::string, int> index_, whole_numbers_;
 };
 
 // Tokenized rows, ready to be batched.

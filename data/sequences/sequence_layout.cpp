@@ -22,9 +22,9 @@ class Layouter {
         options_(options),
         before_(int64_t(around.before.size())),
         after_(int64_t(around.after.size())),
-        room_(options.seq_length - before_ - after_) {
-    if (options.mode == SequenceMode::kPack) cache.check_lines();
-  }
+        room_(options.seq_length - before_ - after_) {}
+
+  TokenCacheReader& reader() { return cache_; }
 
   void add(int64_t document) {
     const int64_t begin = cache_.document_start(document), end = cache_.document_start(document + 1);
@@ -114,7 +114,7 @@ class Layouter {
     }
   }
 
-  const TokenCache& cache_;
+  TokenCacheReader cache_;
   const LayoutOptions& options_;
   int64_t before_, after_;  // special tokens of a sequence
   int64_t room_;            // for tokens of the text
@@ -135,7 +135,7 @@ std::string shortest_sequence(const SpecialsTemplate::Single& around, const Toke
 
 void check_layout_options(const LayoutOptions& o, const Tokenizer& tokenizer) {
   const SpecialsTemplate::Single& around = tokenizer.specials().single;
-  check(!tokenizer.specials().empty(), "the tokenizer has no <s> and </s>; sequences cannot be made with it");
+  check(!tokenizer.specials().empty(), "{}", kNoSpecials);
   const int64_t specials = int64_t(around.size());
   check(o.seq_length > specials && o.seq_length < (int64_t(1) << TokenRun::kLengthBits),
         "sequences of {} tokens: the length must be at least {} ({}) and below {}", o.seq_length, specials + 1,
@@ -150,12 +150,13 @@ void check_layout_options(const LayoutOptions& o, const Tokenizer& tokenizer) {
   check(o.held_out >= 0 && o.held_out < 1, "held-out share {}: must be at least 0 and less than 1", o.held_out);
 }
 
-HeldOutChoice::HeldOutChoice(const TokenCache& cache, double share) : cache_(&cache), threshold_(share) {
+HeldOutChoice::HeldOutChoice(const TokenCache& cache, double share) : threshold_(share) {
   if (share <= 0) return;
+  TokenCacheReader reader(cache);
   double least = 2, greatest = -1;
   for (int64_t d = 0; d < cache.documents(); ++d) {
-    if (cache.document_start(d) == cache.document_start(d + 1)) continue;
-    const double u = held_out_draw(cache.document_hash(d));
+    if (reader.document_start(d) == reader.document_start(d + 1)) continue;
+    const double u = held_out_draw(reader.document_hash(d));
     least = std::min(least, u);
     greatest = std::max(greatest, u);
   }
@@ -167,8 +168,8 @@ HeldOutChoice::HeldOutChoice(const TokenCache& cache, double share) : cache_(&ca
   threshold_ = std::min(threshold_, greatest);
 }
 
-bool HeldOutChoice::operator()(int64_t document) const {
-  return threshold_ > 0 && held_out_draw(cache_->document_hash(document)) < threshold_;
+bool HeldOutChoice::operator()(TokenCacheReader& reader, int64_t document) const {
+  return threshold_ > 0 && held_out_draw(reader.document_hash(document)) < threshold_;
 }
 
 SequenceLayout lay_out(const TokenCache& cache, const HeldOutChoice& choice, bool held_out,
@@ -176,7 +177,7 @@ SequenceLayout lay_out(const TokenCache& cache, const HeldOutChoice& choice, boo
   Layouter layouter(cache, options, around);
   if (held_out && !choice.any()) return layouter.finish();
   for (int64_t d = 0; d < cache.documents(); ++d)
-    if (choice(d) == held_out) layouter.add(d);
+    if (choice(layouter.reader(), d) == held_out) layouter.add(d);
   return layouter.finish();
 }
 

@@ -55,11 +55,10 @@ class HeldOutChoice {
  public:
   // Throws Error where one side would have no text.
   HeldOutChoice(const TokenCache&, double share);
-  bool operator()(int64_t document) const;
+  bool operator()(TokenCacheReader&, int64_t document) const;  // a reader of the same cache
   bool any() const { return threshold_ > 0; }
 
  private:
-  const TokenCache* cache_;
   double threshold_;  // held out: draws below it
 };
 

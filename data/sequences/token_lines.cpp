@@ -25,9 +25,7 @@ class Pass {
   Pass(CorpusReader& reader, const Tokenizer& tokenizer, const IdListWriter& writer, const TokenLinesOptions& options,
        const std::function<bool(std::string&&)>& take)
       : reader_(reader), tokenizer_(tokenizer), writer_(writer), options_(options), take_(take) {
-    if (!options.special) return;
-    check(!tokenizer.specials().empty(), "the tokenizer has no <s> and </s>");
-    around_ = tokenizer.specials().single;
+    if (options.special) around_ = tokenizer.specials().single;
   }
 
   // Runs until the corpus ends or `take` returns false. `take` still gets the pieces that were read before that.

@@ -25,8 +25,9 @@ ordered_json vocabulary_json(const Vocabulary& vocabulary) {
 
 }  // namespace
 
-ByteLevelBpe::ByteLevelBpe(const Vocabulary& vocabulary, const Merges& merges, int32_t unk, const std::string& source)
-    : vocabulary_(vocabulary), merge_table_(merges.size()) {
+ByteLevelBpe::ByteLevelBpe(const Vocabulary& vocabulary, const Merges& merges, MissingBytes missing,
+                           const std::string& source)
+    : vocabulary_(vocabulary), merge_table_(merges.size()), missing_(missing) {
   merges_.reserve(merges.size());
   std::string joined;
   for (size_t rank = 0; rank < merges.size(); ++rank) {
@@ -44,8 +45,7 @@ ByteLevelBpe::ByteLevelBpe(const Vocabulary& vocabulary, const Merges& merges, i
   }
   for (unsigned b = 0; b < 256; ++b) {
     const char byte = char(b);
-    const int32_t id = vocabulary.find(letters_of_bytes({&byte, 1}));
-    byte_ids_[b] = id < 0 ? unk : id;
+    byte_ids_[b] = vocabulary.find(letters_of_bytes({&byte, 1}));
   }
   static std::atomic<uint64_t> serial{0};
   serial_ = ++serial;
@@ -70,6 +70,25 @@ void ByteLevelBpe::add_to(Fingerprint& fingerprint) const {
     fingerprint.add_number(uint64_t(left));
     fingerprint.add_number(uint64_t(right));
   }
+  if (absent_bytes() == 0) return;
+  fingerprint.add_string("absent bytes");
+  fingerprint.add_number(uint64_t(int64_t(missing_.unk)));
+  fingerprint.add_number(missing_.fuse);
+}
+
+int ByteLevelBpe::absent_bytes() const {
+  int absent = 0;
+  for (int b = 0; b < 256; ++b) absent += byte_ids_[size_t(b)] < 0 && b != 0xc0 && b != 0xc1 && b < 0xf5;
+  return absent;
+}
+
+std::vector<std::string> ByteLevelBpe::notes() const {
+  const int absent = absent_bytes();
+  if (absent == 0) return {};
+  const std::string read_as =
+      missing_.unk < 0 ? "left out of a text" : fmt::format("read as {}", vocabulary_.tokens[size_t(missing_.unk)]);
+  return {fmt::format("the vocabulary has no token for {} of the bytes of UTF-8: they are {}, as by transformers",
+                      absent, read_as)};
 }
 
 std::vector<std::string> ByteLevelBpe::merge_lines() const {
@@ -91,12 +110,13 @@ void ByteLevelBpe::describe(ordered_json& tokenizer_json, bool add_prefix_space)
       {"type", "ByteLevel"}, {"add_prefix_space", add_prefix_space}, {"trim_offsets", true}, {"use_regex", true}};
   tokenizer_json["pre_tokenizer"] = byte_level;
   tokenizer_json["decoder"] = byte_level;
+  const ordered_json unk = missing_.unk < 0 ? ordered_json() : ordered_json(vocabulary_.tokens[size_t(missing_.unk)]);
   tokenizer_json["model"] = {{"type", "BPE"},
                              {"dropout", nullptr},
-                             {"unk_token", nullptr},
+                             {"unk_token", unk},
                              {"continuing_subword_prefix", ""},
                              {"end_of_word_suffix", ""},
-                             {"fuse_unk", false},
+                             {"fuse_unk", missing_.fuse},
                              {"byte_fallback", false},
                              {"vocab", vocabulary_json(vocabulary_)},
                              {"merges", merge_lines()}};

@@ -1,12 +1,9 @@
 #include "data/tokenizer/pretokenizer.h"
 
-#include <string>
+#include <algorithm>
 
-#include "kernels/base/check.h"
+#include "data/tokenizer/unicode_ranges.h"
 #include "kernels/base/utf8.h"
-
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
 
 namespace encore {
 namespace {
@@ -14,41 +11,10 @@ namespace {
 constexpr uint8_t kNonAscii = 0xff;
 constexpr char32_t kCodePoints = 0x110000;
 
-// Every code point but the surrogates, in order.
-std::string all_code_points() {
-  std::string text(size_t(4) * kCodePoints, '\0');
-  struct Cursor {
-    char* at;
-    void push_back(char c) { *at++ = c; }
-  } cursor{text.data()};
-  for (char32_t c = 0; c < kCodePoints; ++c)
-    if (c < 0xd800 || c > 0xdfff) append_utf8(cursor, c);
-  text.resize(size_t(cursor.at - text.data()));
-  return text;
-}
-
-// Marks with `value` the code points of every run that matches `pattern`.
-void mark_runs(const std::string& pattern, const std::string& text, uint8_t value, std::vector<uint8_t>& classes) {
-  int error = 0;
-  PCRE2_SIZE error_at = 0;
-  pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-                                   PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK, &error, &error_at, nullptr);
-  check(code != nullptr, "PCRE2 lacks Unicode support: error {} at {} of {}", error, error_at, pattern);
-  pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // may fail: matching is then slower
-  pcre2_match_data* match = pcre2_match_data_create(1, nullptr);
-  const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
-  size_t at = 0;
-  while (pcre2_match(code, subject, text.size(), at, PCRE2_NO_UTF_CHECK, match, nullptr) > 0) {
-    const PCRE2_SIZE* span = pcre2_get_ovector_pointer(match);
-    for (at = span[0]; at < span[1];) {
-      const CodePoint c = decode_utf8(text, at);
-      classes[c.value] = value;
-      at += c.size;
-    }
-  }
-  pcre2_match_data_free(match);
-  pcre2_code_free(code);
-}
+// Unicode's White_Space, which no version since 6.3 has changed.
+constexpr char32_t kWhiteSpace[][2] = {{0x9, 0xd},       {0x20, 0x20},     {0x85, 0x85},     {0xa0, 0xa0},
+                                       {0x1680, 0x1680}, {0x2000, 0x200a}, {0x2028, 0x2029}, {0x202f, 0x202f},
+                                       {0x205f, 0x205f}, {0x3000, 0x3000}};
 
 }  // namespace
 
@@ -58,12 +24,19 @@ const PreTokenizer& PreTokenizer::instance() {
 }
 
 PreTokenizer::PreTokenizer() : classes_(kCodePoints, uint8_t(kOther)) {
-  const std::string text = all_code_points();
-  mark_runs("\\p{L}+", text, kLetter, classes_);
-  mark_runs("\\p{N}+", text, kNumber, classes_);
-  mark_runs(std::string(kWhiteSpaceClass) + "+", text, kSpace, classes_);
+  for (const UnicodeRange& range : unicode_ranges()) {
+    uint8_t value = kOther;
+    switch (range.kind) {
+      case UnicodeKind::kLetter: value = kLetter | kWordBit; break;
+      case UnicodeKind::kWordNumber: value = kNumber | kWordBit; break;
+      case UnicodeKind::kOtherNumber: value = kNumber; break;
+      case UnicodeKind::kOtherWord: value = kOther | kWordBit; break;
+    }
+    std::fill(&classes_[range.first], &classes_[range.last] + 1, value);
+  }
+  for (const auto& [first, last] : kWhiteSpace) std::fill(&classes_[first], &classes_[last] + 1, uint8_t(kSpace));
   ascii_.fill(kNonAscii);
-  for (size_t c = 0; c < 0x80; ++c) ascii_[c] = classes_[c];
+  for (size_t c = 0; c < 0x80; ++c) ascii_[c] = classes_[c] & kClassBits;
 }
 
 PreTokenizer::Class PreTokenizer::class_at(std::string_view text, size_t at, unsigned& size) const {
@@ -72,7 +45,7 @@ PreTokenizer::Class PreTokenizer::class_at(std::string_view text, size_t at, uns
   if (ascii != kNonAscii) return Class(ascii);
   const CodePoint c = decode_utf8(text, at);
   size = c.size;
-  return c.valid ? Class(classes_[c.value]) : kOther;
+  return c.valid ? class_of(c.value) : kOther;
 }
 
 inline size_t PreTokenizer::run_end(std::string_view text, size_t at, Class wanted) const {
@@ -110,6 +83,19 @@ size_t PreTokenizer::word_end(std::string_view text, size_t at) const {
     end += size;
   }
   return end == text.size() || last == at ? end : last;
+}
+
+bool PreTokenizer::starts_in_word(std::string_view text) const {
+  if (text.empty()) return false;
+  const CodePoint c = decode_utf8(text, 0);
+  return c.valid && (classes_[c.value] & kWordBit) != 0;
+}
+
+bool PreTokenizer::ends_in_word(std::string_view text) const {
+  size_t at = text.size();
+  while (at > 0 && text.size() - at < 4 && (static_cast<unsigned char>(text[--at]) & 0xc0) == 0x80) {
+  }
+  return at < text.size() && at + decode_utf8(text, at).size == text.size() && starts_in_word(text.substr(at));
 }
 
 size_t PreTokenizer::trailing_space_start(std::string_view text, size_t begin, size_t end) const {

@@ -34,6 +34,9 @@ class SubwordModel {
   // Rules that join two tokens; 0 for a kind without them.
   virtual size_t merge_count() const = 0;
 
+  // Lines for the user: what of a text this vocabulary cannot say.
+  virtual std::vector<std::string> notes() const { return {}; }
+
   // Name -> bytes of the kind's own files (vocab.json, merges.txt).
   virtual std::map<std::string, std::string> files() const = 0;
   // Fills in "pre_tokenizer", "decoder" and "model" of a tokenizer.json.

@@ -3,34 +3,13 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "data/tokenizer/byte_level_bpe.h"
-#include "data/tokenizer/pretokenizer.h"
 #include "data/tokenizer/tokenizer_data.h"
 #include "kernels/base/check.h"
 
 namespace encore {
 namespace {
-
-// The added token that starts at text[at], longest first; nullptr if none.
-const AddedToken* added_token_at(const TokenizerData& data, std::string_view text, size_t at, SpecialText special) {
-  const std::string_view rest = text.substr(at);
-  for (const AddedToken& token : data.added)
-    if (rest.starts_with(token.content) && !(token.special && special == SpecialText::kAsText)) return &token;
-  return nullptr;
-}
-
-// The next byte from `at` on with which some added token starts, or text.size().
-size_t next_candidate(const TokenizerData& data, std::string_view text, size_t at) {
-  if (data.added.empty()) return text.size();
-  if (data.added_start >= 0) {
-    const size_t found = text.find(char(data.added_start), at);
-    return found == std::string_view::npos ? text.size() : found;
-  }
-  while (at < text.size() && !data.starts_added[static_cast<unsigned char>(text[at])]) ++at;
-  return at;
-}
 
 // The text between two added tokens.
 void encode_stretch(const TokenizerData& data, std::string_view text, std::vector<int32_t>& ids,
@@ -44,23 +23,16 @@ void encode_stretch(const TokenizerData& data, std::string_view text, std::vecto
 
 void encode_text(const TokenizerData& data, std::string_view text, std::vector<int32_t>& ids,
                  std::vector<uint8_t>* word_starts, SpecialText special) {
-  size_t done = 0;
-  for (size_t at = next_candidate(data, text, 0); at < text.size(); at = next_candidate(data, text, at)) {
-    const AddedToken* token = added_token_at(data, text, at, special);
-    if (!token) {
-      ++at;
+  std::vector<AddedTokens::Piece> pieces;
+  data.added.split(text, special, pieces);
+  for (const AddedTokens::Piece& piece : pieces) {
+    if (!piece.token) {
+      encode_stretch(data, piece.text, ids, word_starts);
       continue;
     }
-    const PreTokenizer& pre = PreTokenizer::instance();
-    const size_t begin = token->lstrip ? pre.trailing_space_start(text, done, at) : at;
-    encode_stretch(data, text.substr(done, begin - done), ids, word_starts);
-    ids.push_back(token->id);
+    ids.push_back(piece.token->id);
     if (word_starts) word_starts->push_back(1);
-    done = at + token->content.size();
-    if (token->rstrip) done = pre.leading_space_end(text, done, text.size());
-    at = done;
   }
-  encode_stretch(data, text.substr(done), ids, word_starts);
 }
 
 void append(std::vector<int32_t>& ids, std::span<const int32_t> more) {
@@ -79,11 +51,11 @@ Tokenizer Tokenizer::from_parts(std::vector<std::string> tokens,
   parts.source = "tokenizer";
   for (size_t id = 0; id < tokens.size(); ++id) parts.vocab.emplace_back(std::move(tokens[id]), int32_t(id));
   parts.make_model = [&merges](const Vocabulary& vocabulary, int32_t unk) {
-    return std::make_unique<ByteLevelBpe>(vocabulary, merges, unk, "tokenizer");
+    return std::make_unique<ByteLevelBpe>(vocabulary, merges, ByteLevelBpe::MissingBytes{.unk = unk}, "tokenizer");
   };
   parts.bos = "<s>", parts.pad = "<pad>", parts.eos = "</s>", parts.unk = "<unk>", parts.mask = "<mask>";
   for (const std::string& name : {parts.bos, parts.pad, parts.eos, parts.unk, parts.mask})
-    parts.added.push_back({-1, name, true, name == parts.mask, false});
+    parts.added.push_back({.content = name, .special = true, .lstrip = name == parts.mask});
   const size_t count = parts.vocab.size();
   auto data = make_tokenizer_data(std::move(parts));
   check(data->vocabulary.tokens.size() == count,
@@ -117,7 +89,7 @@ std::vector<std::vector<int32_t>> Tokenizer::encode_batch(std::span<const std::s
 }
 
 std::vector<int32_t> Tokenizer::build_inputs(std::span<const int32_t> a, size_t max_length) const {
-  check(!specials().empty(), "the tokenizer has no <s> and </s>");
+  check(!specials().empty(), "{}", kNoSpecials);
   const SpecialsTemplate::Single& around = specials().single;
   check(max_length >= around.size(), "a maximal length of {} has no room for the {} special tokens of a text",
         max_length, around.size());
@@ -132,7 +104,7 @@ std::vector<int32_t> Tokenizer::build_inputs(std::span<const int32_t> a, size_t 
 
 std::vector<int32_t> Tokenizer::build_inputs(std::span<const int32_t> a, std::span<const int32_t> b,
                                              size_t max_length) const {
-  check(!specials().empty(), "the tokenizer has no <s> and </s>");
+  check(!specials().empty(), "{}", kNoSpecials);
   const SpecialsTemplate::Pair& around = specials().pair;
   check(max_length >= around.size(), "a maximal length of {} has no room for the {} special tokens of a pair",
         max_length, around.size());
@@ -184,6 +156,9 @@ const SpecialsTemplate& Tokenizer::specials() const {
 }
 bool Tokenizer::add_prefix_space() const {
   return data_->add_prefix_space;
+}
+const std::vector<std::string>& Tokenizer::notes() const {
+  return data_->notes;
 }
 uint64_t Tokenizer::fingerprint() const {
   return data_->fingerprint;

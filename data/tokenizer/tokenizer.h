@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/tokenizer/added_tokens.h"
 #include "data/tokenizer/specials_template.h"
 #include "kernels/base/utf8.h"
 
@@ -22,22 +23,22 @@ namespace encore {
 
 struct TokenizerData;  // data/tokenizer/tokenizer_data.h
 
-// How "<mask>", "</s>", ... are read where they stand in the text itself.
-enum class SpecialText {
-  kRecognise,  // as transformers does: one id; a token with lstrip takes the blanks before it
-  kAsText,     // letters like any other
-};
+// Of a tokenizer whose template is empty, where sequences need one.
+inline constexpr const char* kNoSpecials =
+    "the tokenizer puts no special tokens (<s>, </s>) around a text, by its class and its post-processor; if the model "
+    "was trained with them, name RobertaTokenizer as \"tokenizer_class\" in tokenizer_config.json";
 
 class Tokenizer {
  public:
   static constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
 
-  // From a folder that holds tokenizer.json (used first, as transformers does) or vocab.json + merges.txt;
-  // added_tokens.json, special_tokens_map.json and tokenizer_config.json are read if present. The template of special
+  // From a folder that holds tokenizer.json (used first, as transformers does) or vocab.json + merges.txt; tokens of
+  // added_tokens.json, special_tokens_map.json and tokenizer_config.json are added to it. The template of special
   // tokens is the post-processor's of tokenizer.json, else cls_token and sep_token in RoBERTa's form, else <s> and
-  // </s>.
-  // Error (exit 2) names file and key or line: nothing to load, not JSON, a BERT (WordPiece) or other tokenizer, ids
-  // that clash, a merge of tokens or a template of special tokens that the vocabulary lacks.
+  // </s>; for a class that frames nothing (GPT2Tokenizer, PreTrainedTokenizerFast) it is the post-processor's or empty.
+  // A role whose token the vocabulary lacks is left out, with a note. Error (exit 2) names file and key or line:
+  // nothing to load, not JSON, a BERT (WordPiece) or other tokenizer, ids that clash, a merge of tokens or a template
+  // of special tokens that the vocabulary lacks.
   static Tokenizer load(const std::string& dir);
 
   // RoBERTa's kind from its parts: tokens in id order (with <s>, <pad>, </s>, <unk>, <mask> among them) and merges in
@@ -85,14 +86,17 @@ class Tokenizer {
   // The text of ids. Bytes that are not UTF-8 (a token may hold part of a letter) stay as they are.
   std::string decode(std::span<const int32_t> ids, bool skip_special = false) const;
 
+  const std::vector<std::string>& notes() const;  // lines for the user, of load()
+
   // Hash of all that ids depend on (vocabulary, merges, special tokens and their template, prefix space), wherever the
   // folder lies. Key of the token cache.
   uint64_t fingerprint() const;
 
   // Writes vocab.json, merges.txt, tokenizer.json, tokenizer_config.json and special_tokens_map.json, which
   // transformers' AutoTokenizer loads. Files of the folder that this tokenizer was loaded from are written byte for
-  // byte (added_tokens.json too), missing ones are made. model_max_length goes into a tokenizer_config.json that is
-  // made. Creates the folder; each file appears whole or not at all; IoError on failure.
+  // byte (added_tokens.json too), missing ones are made; so is a tokenizer.json that alone does not say what was used.
+  // model_max_length goes into a tokenizer_config.json that is made. Creates the folder; each file appears whole or not
+  // at all; IoError on failure.
   void save(const std::string& dir, int model_max_length = 512) const;
 
   const TokenizerData& data() const { return *data_; }

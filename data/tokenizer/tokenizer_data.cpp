@@ -9,30 +9,32 @@ namespace encore {
 namespace {
 
 void place_added(TokenizerData& data, const TokenizerParts& parts) {
-  for (AddedToken added : parts.added) {
+  std::vector<AddedToken> placed;
+  std::vector<AddedToken> by_id = parts.added;
+  // Those without an id come last, in their order.
+  std::stable_sort(by_id.begin(), by_id.end(),
+                   [](const AddedToken& a, const AddedToken& b) { return uint32_t(a.id) < uint32_t(b.id); });
+  for (AddedToken added : by_id) {
     const int32_t known = data.vocabulary.find(added.content);
     if (known >= 0) {
       check(added.id < 0 || added.id == known, "{}: added token \"{}\" has id {}, the vocabulary says {}", parts.source,
             added.content, added.id, known);
       added.id = known;
     } else {
-      if (added.id < 0) added.id = int32_t(data.vocabulary.tokens.size());
+      const int32_t next = int32_t(data.vocabulary.tokens.size());
+      if (added.id < 0) added.id = next;
+      if (added.id > next)
+        data.notes.push_back(
+            fmt::format("{}: added token \"{}\" has id {} by its file; transformers would number on from "
+                        "{}",
+                        parts.source, added.content, added.id, next));
       data.vocabulary.place(parts.source, added.content, added.id);
     }
-    data.added.push_back(added);
+    placed.push_back(added);
   }
-  std::stable_sort(data.added.begin(), data.added.end(),
-                   [](const AddedToken& a, const AddedToken& b) { return a.content.size() > b.content.size(); });
   data.special.assign(data.vocabulary.tokens.size(), 0);
-  int first_bytes = 0;
-  for (const AddedToken& added : data.added) {
-    data.special[size_t(added.id)] = added.special;
-    const auto first = static_cast<unsigned char>(added.content[0]);
-    first_bytes += !data.starts_added[first];
-    data.starts_added[first] = true;
-    data.added_start = first;
-  }
-  if (first_bytes != 1) data.added_start = -1;
+  for (const AddedToken& added : placed) data.special[size_t(added.id)] = added.special;
+  data.added = AddedTokens(std::move(placed));
 }
 
 class SpecialIds {
@@ -82,12 +84,16 @@ uint64_t fingerprint_of(const TokenizerData& data) {
   hash.add_number(data.vocabulary.tokens.size());
   for (const std::string& token : data.vocabulary.tokens) hash.add_string(token);
   data.model->add_to(hash);
-  std::vector<AddedToken> added = data.added;
+  std::vector<AddedToken> added = data.added.all();
   std::sort(added.begin(), added.end(), [](const AddedToken& a, const AddedToken& b) { return a.id < b.id; });
   hash.add_number(added.size());
   for (const AddedToken& a : added) {
     hash.add_number(uint64_t(a.id));
-    hash.add_number(uint64_t(a.special) | uint64_t(a.lstrip) << 1 | uint64_t(a.rstrip) << 2);
+    // The order of the passes is left out where it cannot matter, so that fingerprints of before they were told apart
+    // stay valid.
+    const bool second = a.normalized && data.added.in_two_passes();
+    hash.add_number(uint64_t(a.special) | uint64_t(a.lstrip) << 1 | uint64_t(a.rstrip) << 2 |
+                    uint64_t(a.single_word) << 3 | uint64_t(second) << 4);
   }
   for (const int32_t id : {data.bos, data.eos, data.pad, data.unk, data.mask}) hash.add_number(uint64_t(int64_t(id)));
   hash.add_number(data.add_prefix_space);
@@ -107,7 +113,7 @@ std::shared_ptr<const TokenizerData> make_tokenizer_data(TokenizerParts parts) {
   place_added(*data, parts);
   const SpecialIds ids(*data, parts.source);
   data->unk = ids.of(parts.unk);
-  data->model = parts.make_model(data->vocabulary, data->unk);
+  data->model = parts.make_model(data->vocabulary, ids.of(parts.byte_unk));
   data->bos = ids.of(parts.bos);
   data->eos = ids.of(parts.eos);
   data->pad = ids.of(parts.pad);
@@ -115,6 +121,8 @@ std::shared_ptr<const TokenizerData> make_tokenizer_data(TokenizerParts parts) {
   data->specials = parts.specials ? ids.of(*parts.specials) : default_specials(*data);
   data->add_prefix_space = parts.add_prefix_space;
   data->files = std::move(parts.files);
+  data->notes.insert(data->notes.end(), parts.notes.begin(), parts.notes.end());
+  for (std::string& note : data->model->notes()) data->notes.push_back(fmt::format("{}: {}", parts.source, note));
   data->fingerprint = fingerprint_of(*data);
   return data;
 }

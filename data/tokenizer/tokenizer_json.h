@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "kernels/base/check.h"
+#include "kernels/base/json_text.h"
 
 namespace encore {
 
@@ -21,9 +22,13 @@ struct JsonFile {
 
   JsonFile(std::string file, const std::string& bytes) : path(std::move(file)) {
     check(!bytes.empty(), "{}: the file is empty", path);
-    const auto error = parser.parse(bytes.data(), bytes.size()).get(root);
-    check(!error, "{}: not valid JSON: {}", path, simdjson::error_message(error));
-    check(root.is_object(), "{}: not a JSON object", path);
+    auto error = parser.parse(bytes.data(), bytes.size()).get(root);
+    // simdjson's code for a number out of range depends on its version.
+    if (error) error = parser.parse(with_numbers_in_range(bytes)).get(root);
+    if (!error) check(root.is_object(), "{}: not a JSON object", path);
+    if (!error) return;
+    const std::string fault = python_json_fault(bytes);
+    fail("{}: not valid JSON: {}", path, fault.empty() ? simdjson::error_message(error) : fault);
   }
 
   // nullopt for a missing key, for null, and for a parent that is no object.

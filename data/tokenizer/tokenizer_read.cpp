@@ -7,20 +7,19 @@
 #include <cstring>
 #include <fstream>
 #include <optional>
+#include <set>
 
+#include "data/tokenizer/added_token_files.h"
 #include "data/tokenizer/bpe_files.h"
 #include "data/tokenizer/byte_level_bpe.h"
 #include "data/tokenizer/post_processor.h"
+#include "data/tokenizer/tokenizer_class.h"
 #include "data/tokenizer/tokenizer_data.h"
 #include "data/tokenizer/tokenizer_json.h"
 #include "kernels/base/check.h"
 
 namespace encore {
 namespace {
-
-using simdjson::dom::array;
-using simdjson::dom::element;
-using simdjson::dom::object;
 
 constexpr const char* kKnownFiles[] = {
     "vocab.json",       "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
@@ -41,38 +40,6 @@ std::string read_whole(const std::string& path) {
   return bytes;
 }
 
-AddedToken read_added_token(const JsonFile& file, element value, std::string_view key) {
-  AddedToken token;
-  if (value.is_string()) {
-    token.content = file.text(value, key);
-  } else {
-    const auto content = JsonFile::member(value, "content");
-    check(content.has_value(), "{}: \"{}\" has no \"content\"", file.path, key);
-    token.content = file.text(*content, "content");
-    token.lstrip = file.flag(value, "lstrip", false);
-    token.rstrip = file.flag(value, "rstrip", false);
-    token.special = file.flag(value, "special", false);
-    check(!file.flag(value, "single_word", false), "{}: token \"{}\": single_word true is not served", file.path,
-          token.content);
-  }
-  check(!token.content.empty(), "{}: \"{}\" is an empty token", file.path, key);
-  return token;
-}
-
-// Adds the token; of one that is there already, it replaces the flags.
-void merge_added(TokenizerParts& parts, const AddedToken& token) {
-  for (AddedToken& known : parts.added) {
-    if (known.content != token.content) continue;
-    const int32_t id = token.id >= 0 ? token.id : known.id;
-    const bool special = known.special || token.special;
-    known = token;
-    known.id = id;
-    known.special = special;
-    return;
-  }
-  parts.added.push_back(token);
-}
-
 class FolderReader {
  public:
   explicit FolderReader(const std::string& dir) : dir_(dir) {
@@ -85,6 +52,7 @@ class FolderReader {
   }
 
   TokenizerParts read() {
+    read_class();
     if (has("tokenizer.json")) {
       read_tokenizer_json();
     } else {
@@ -95,12 +63,18 @@ class FolderReader {
       const JsonFile file(path("vocab.json"), parts_.files["vocab.json"]);
       parts_.vocab = read_vocab(file, file.root);
       use_bpe(read_merges_txt(path("merges.txt"), parts_.files["merges.txt"]));
+      if (class_ == TokenizerClass::kAsFile) class_ = TokenizerClass::kUnnamed;
     }
+    const TokenizerParts as_filed{
+        .added = parts_.added, .specials = parts_.specials, .add_prefix_space = parts_.add_prefix_space};
+    read_added_beside();
     set_defaults();
-    if (has("added_tokens.json") && !has("tokenizer.json")) read_added_tokens_json();
-    if (has("special_tokens_map.json")) read_names("special_tokens_map.json");
-    if (has("tokenizer_config.json")) read_config();
-    if (!parts_.specials) use_cls_and_sep();
+    read_roles("special_tokens_map.json");
+    read_roles("tokenizer_config.json");
+    read_prefix_space();
+    drop_unknown_roles();
+    if (!parts_.specials) put_cls_and_sep_around();
+    if (!reads_alike(as_filed)) parts_.files.erase("tokenizer.json");
     add_named_specials();
     return std::move(parts_);
   }
@@ -109,9 +83,10 @@ class FolderReader {
   std::string path(std::string_view name) const { return fmt::format("{}/{}", dir_, name); }
   bool has(const std::string& name) const { return parts_.files.count(name) > 0; }
 
-  void use_bpe(ByteLevelBpe::Merges merges) {
-    parts_.make_model = [merges = std::move(merges), source = dir_](const Vocabulary& vocabulary, int32_t unk) {
-      return std::make_unique<ByteLevelBpe>(vocabulary, merges, unk, source);
+  void use_bpe(ByteLevelBpe::Merges merges, bool fuse_unk = false) {
+    parts_.make_model = [merges = std::move(merges), fuse_unk, source = dir_](const Vocabulary& vocabulary,
+                                                                              int32_t unk) {
+      return std::make_unique<ByteLevelBpe>(vocabulary, merges, ByteLevelBpe::MissingBytes{unk, fuse_unk}, source);
     };
   }
 
@@ -127,6 +102,10 @@ class FolderReader {
       check(!value || file.text(*value, key).empty(), "{}: \"model.{}\" is not empty: not byte-level BPE", file.path,
             key);
     }
+    double dropout = 0;
+    if (const auto value = JsonFile::member(*model, "dropout"))
+      check(!value->get(dropout) && dropout == 0, "{}: \"model.dropout\" is not served: it draws ids at random",
+            file.path);
     for (const char* key : {"byte_fallback", "ignore_merges"})
       check(!file.flag(*model, key, false), "{}: \"model.{}\" true is not served", file.path, key);
     check(!JsonFile::member(file.root, "normalizer"), "{}: a \"normalizer\" is not served", file.path);
@@ -134,23 +113,10 @@ class FolderReader {
     const auto vocab = JsonFile::member(*model, "vocab"), merges = JsonFile::member(*model, "merges");
     check(vocab && merges, "{}: \"model\" lacks \"vocab\" or \"merges\"", file.path);
     parts_.vocab = read_vocab(file, *vocab);
-    use_bpe(read_merges_json(file, *merges));
-    read_added_tokens(file);
+    use_bpe(read_merges_json(file, *merges), file.flag(*model, "fuse_unk", false));
+    if (const auto unk = JsonFile::member(*model, "unk_token")) parts_.byte_unk = file.text(*unk, "model.unk_token");
+    read_added_list(file, parts_.added);
     parts_.specials = read_post_processor(file, [this](std::string_view token) { return id_of(token); });
-  }
-
-  void read_added_tokens(const JsonFile& file) {
-    const auto added = JsonFile::member(file.root, "added_tokens");
-    if (!added) return;
-    array entries;
-    check(!added->get(entries), "{}: \"added_tokens\" is not a list", file.path);
-    for (const element entry : entries) {
-      AddedToken token = read_added_token(file, entry, "added_tokens");
-      const auto id = JsonFile::member(entry, "id");
-      check(id.has_value(), "{}: added token \"{}\" has no \"id\"", file.path, token.content);
-      token.id = file.id(*id, token.content);
-      parts_.added.push_back(token);
-    }
   }
 
   void read_pre_tokenizer(const JsonFile& file) {
@@ -189,66 +155,120 @@ class FolderReader {
     }
   }
 
-  void read_added_tokens_json() {
-    const JsonFile file(path("added_tokens.json"), parts_.files["added_tokens.json"]);
-    for (const auto& [token, id] : read_vocab(file, file.root)) {
-      AddedToken added;
-      added.id = id;
-      added.content = token;
-      merge_added(parts_, added);
-    }
+  // Whether tokenizer.json alone says what is used; else it is written anew.
+  bool reads_alike(const TokenizerParts& as_filed) const {
+    const SpecialNames none;
+    if (parts_.specials.value_or(none) != as_filed.specials.value_or(none)) return false;
+    if (parts_.add_prefix_space != as_filed.add_prefix_space) return false;
+    // Whether a token is `normalized` mostly differs between the files, and matters in rare cases alone.
+    return std::equal(parts_.added.begin(), parts_.added.end(), as_filed.added.begin(), as_filed.added.end(),
+                      [](AddedToken a, const AddedToken& b) {
+                        a.normalized = b.normalized;
+                        return a == b;
+                      });
   }
 
-  void read_name(const JsonFile& file, const char* key, std::string& name) {
-    const auto value = JsonFile::member(file.root, key);
-    if (!value) return;
-    AddedToken token = read_added_token(file, *value, key);
-    token.special = true;
-    name = token.content;
-    if (value->is_object()) merge_added(parts_, token);
-  }
-
-  void read_names(const char* name) {
-    const JsonFile file(path(name), parts_.files[name]);
-    read_name(file, "bos_token", parts_.bos);
-    read_name(file, "eos_token", parts_.eos);
-    read_name(file, "pad_token", parts_.pad);
-    read_name(file, "unk_token", parts_.unk);
-    read_name(file, "mask_token", parts_.mask);
-    read_content(file, "cls_token", cls_);
-    read_content(file, "sep_token", sep_);
-  }
-
-  // The name alone: these two are mostly <s> and </s> again, whose flags stand under bos_token and eos_token.
-  static void read_content(const JsonFile& file, const char* key, std::string& name) {
-    auto value = JsonFile::member(file.root, key);
-    if (value && value->is_object()) value = JsonFile::member(*value, "content");
-    std::string_view content;
-    if (value && !value->get(content)) name = content;
-  }
-
-  // cls_token and sep_token are put around a text in RoBERTa's form. GPT-2's folders may name tokens that their
-  // vocabulary lacks.
-  void use_cls_and_sep() {
-    if (cls_.empty() || sep_.empty() || cls_ == sep_ || !in_vocabulary(cls_) || !in_vocabulary(sep_)) return;
-    parts_.specials = SpecialNames::roberta(cls_, sep_);
-  }
-
-  void read_config() {
-    read_names("tokenizer_config.json");
+  // The class of tokenizer_config.json, else of config.json, else the one of its model_type.
+  void read_class() {
+    if (!has("tokenizer_config.json")) return read_class_of_model();
     const JsonFile file(path("tokenizer_config.json"), parts_.files["tokenizer_config.json"]);
-    parts_.add_prefix_space = file.flag(file.root, "add_prefix_space", parts_.add_prefix_space);
-    const auto decoder = JsonFile::member(file.root, "added_tokens_decoder");
-    if (!decoder || has("tokenizer.json")) return;
-    object entries;
-    check(!decoder->get(entries), "{}: \"added_tokens_decoder\" is not an object", file.path);
-    for (const auto [key, value] : entries) {
-      AddedToken token = read_added_token(file, value, key);
-      const bool digits = !key.empty() && key.size() < 9 && key.find_first_not_of("0123456789") == key.npos;
-      check(digits, "{}: \"added_tokens_decoder\": \"{}\" is not an id", file.path, key);
-      token.id = std::stoi(std::string(key));
-      merge_added(parts_, token);
+    const auto name = JsonFile::member(file.root, "tokenizer_class");
+    if (!name) return read_class_of_model();
+    class_name_ = file.text(*name, "tokenizer_class");
+    class_ = class_of_name(class_name_);
+  }
+  void read_class_of_model() {
+    if (!exists(path("config.json"))) return;
+    const JsonFile file(path("config.json"), read_whole(path("config.json")));
+    std::string_view name, type;
+    if (const auto value = JsonFile::member(file.root, "tokenizer_class"); value && !value->get(name))
+      class_ = class_of_name(class_name_ = name);
+    else if (const auto model = JsonFile::member(file.root, "model_type"); model && !model->get(type))
+      class_ = type == "roberta" ? TokenizerClass::kRoberta : TokenizerClass::kUnnamed;
+  }
+
+  // Added tokens of the other files: they hold beside a tokenizer.json too.
+  void read_added_beside() {
+    if (has("added_tokens.json")) {
+      const JsonFile file(path("added_tokens.json"), parts_.files["added_tokens.json"]);
+      for (const auto& [token, id] : read_vocab(file, file.root)) {
+        const auto known =
+            std::find_if(parts_.added.begin(), parts_.added.end(),
+                         [&, &token = token](const AddedToken& added) { return added.content == token; });
+        if (known != parts_.added.end()) continue;
+        parts_.added.push_back({.id = id, .content = token});
+        flagless_.insert(token);
+      }
     }
+    if (has("tokenizer_config.json")) {
+      const JsonFile file(path("tokenizer_config.json"), parts_.files["tokenizer_config.json"]);
+      read_added_decoder(file, parts_.added);
+    }
+    for (const char* name : {"special_tokens_map.json", "tokenizer_config.json"}) {
+      if (!has(name)) continue;
+      const JsonFile file(path(name), parts_.files[name]);
+      read_special_list(file, "additional_special_tokens", parts_.added);
+      read_special_list(file, "extra_special_tokens", parts_.added);
+    }
+  }
+
+  void read_roles(const char* name) {
+    if (!has(name)) return;
+    const JsonFile file(path(name), parts_.files[name]);
+    for (const auto& [key, role] : roles()) {
+      const auto value = JsonFile::member(file.root, key);
+      if (!value) continue;
+      const AddedToken token = read_added_token(file, *value, key);
+      *role = token.content;
+      named_in_[key] = name;
+      // The flags of cls_token and sep_token are not read: mostly these are <s> and </s> again.
+      if (value->is_object() && role != &cls_ && role != &sep_) flagged_.push_back(token);
+    }
+  }
+
+  std::vector<std::pair<const char*, std::string*>> roles() {
+    return {{"bos_token", &parts_.bos}, {"eos_token", &parts_.eos},   {"pad_token", &parts_.pad},
+            {"unk_token", &parts_.unk}, {"mask_token", &parts_.mask}, {"cls_token", &cls_},
+            {"sep_token", &sep_}};
+  }
+
+  void read_prefix_space() {
+    if (class_ == TokenizerClass::kAsFile) return;
+    const bool by_file = class_ == TokenizerClass::kUnnamed && parts_.add_prefix_space;
+    parts_.add_prefix_space = by_file;
+    if (!has("tokenizer_config.json")) return;
+    const JsonFile file(path("tokenizer_config.json"), parts_.files["tokenizer_config.json"]);
+    parts_.add_prefix_space = file.flag(file.root, "add_prefix_space", by_file);
+  }
+
+  // transformers gives a named token that the vocabulary lacks the next free id, for which the model has no row.
+  void drop_unknown_roles() {
+    for (const auto& [key, role] : roles()) {
+      if (role->empty() || in_vocabulary(*role)) continue;
+      parts_.notes.push_back(
+          fmt::format("{}: {} \"{}\" is not in the vocabulary: there is none", path(named_in_[key]), key, *role));
+      role->clear();
+      // One of the two alone would make a frame that no program has used.
+      if (role == &cls_ || role == &sep_) cls_.clear(), sep_.clear();
+    }
+    for (AddedToken& token : flagged_) {
+      if (!in_vocabulary(token.content)) continue;
+      token.special = true;
+      merge_added(parts_.added, token);
+    }
+  }
+
+  // In RoBERTa's form. A class that frames nothing itself leaves a text bare where no post-processor does.
+  void put_cls_and_sep_around() {
+    if (class_ == TokenizerClass::kGpt2 || class_ == TokenizerClass::kAsFile) {
+      parts_.specials = SpecialNames();
+      return;
+    }
+    const bool named = !cls_.empty() && !sep_.empty();
+    if (named && (cls_ != sep_ || class_ == TokenizerClass::kRoberta))
+      parts_.specials = SpecialNames::roberta(cls_, sep_);
+    else if (in_vocabulary("<s>") && in_vocabulary("</s>"))
+      parts_.specials = SpecialNames::roberta(cls_.empty() ? "<s>" : cls_, sep_.empty() ? "</s>" : sep_);
   }
 
   // Special tokens of which no flags are given: RoBERTa's <mask> takes the blank before it.
@@ -260,21 +280,22 @@ class FolderReader {
       for (const std::string& name : *part) names.push_back(&name);
     for (const std::string* name : names) {
       if (name->empty()) continue;
-      AddedToken token;
-      token.content = *name;
       const auto known = std::find_if(parts_.added.begin(), parts_.added.end(),
                                       [&](const AddedToken& added) { return added.content == *name; });
       if (known != parts_.added.end()) {
         known->special = true;
-        continue;
+        known->lstrip |= name == &parts_.mask && flagless_.contains(*name);
+      } else {
+        parts_.added.push_back({.content = *name, .special = true, .lstrip = name == &parts_.mask});
       }
-      token.special = true;
-      token.lstrip = name == &parts_.mask;
-      parts_.added.push_back(token);
     }
   }
 
-  std::string dir_, cls_, sep_;
+  std::string dir_, cls_, sep_, class_name_;
+  TokenizerClass class_ = TokenizerClass::kUnnamed;
+  std::map<std::string, std::string> named_in_;  // role -> the file that names its token last
+  std::set<std::string> flagless_;               // tokens of added_tokens.json alone
+  std::vector<AddedToken> flagged_;              // roles given with flags
   TokenizerParts parts_;
 };
 

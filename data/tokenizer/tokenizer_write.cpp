@@ -26,7 +26,7 @@ bool has_roberta_form(const SpecialsTemplate& specials) {
 
 std::vector<const AddedToken*> added_by_id(const TokenizerData& data) {
   std::vector<const AddedToken*> added;
-  for (const AddedToken& token : data.added) added.push_back(&token);
+  for (const AddedToken& token : data.added.all()) added.push_back(&token);
   std::sort(added.begin(), added.end(), [](const AddedToken* a, const AddedToken* b) { return a->id < b->id; });
   return added;
 }
@@ -34,9 +34,9 @@ std::vector<const AddedToken*> added_by_id(const TokenizerData& data) {
 ordered_json added_json(const AddedToken& token) {
   return {{"content", token.content},
           {"lstrip", token.lstrip},
-          {"normalized", false},
+          {"normalized", token.normalized},
           {"rstrip", token.rstrip},
-          {"single_word", false}};
+          {"single_word", token.single_word}};
 }
 
 ordered_json special_map_json(const TokenizerData& data) {
@@ -45,7 +45,7 @@ ordered_json special_map_json(const TokenizerData& data) {
   const auto put = [&](const char* key, int32_t id) {
     if (id < 0) return;
     map[key] = name_of_id(data, id);
-    for (const AddedToken& token : data.added)
+    for (const AddedToken& token : data.added.all())
       if (token.id == id && token.lstrip) map[key] = added_json(token);
   };
   put("bos_token", data.bos);
@@ -135,10 +135,10 @@ ordered_json tokenizer_json(const TokenizerData& data) {
   for (const AddedToken* token : added_by_id(data)) {
     added.push_back({{"id", token->id},
                      {"content", token->content},
-                     {"single_word", false},
+                     {"single_word", token->single_word},
                      {"lstrip", token->lstrip},
                      {"rstrip", token->rstrip},
-                     {"normalized", false},
+                     {"normalized", token->normalized},
                      {"special", token->special}});
   }
   // The keys in transformers' order; the subword model fills in its own.

@@ -86,9 +86,13 @@ void WordEncoder::add_word(const char* word, size_t size) {
 
 void WordEncoder::merge_word(const char* word, size_t size) {
   symbols_.clear();
+  const ByteLevelBpe::MissingBytes missing = bpe_.missing_bytes();
   for (size_t i = 0; i < size; ++i) {
     const int32_t id = bpe_.byte_id(uint8_t(word[i]));
-    if (id >= 0) symbols_.push_back(id);
+    if (id >= 0)
+      symbols_.push_back(id);
+    else if (missing.unk >= 0 && !(missing.fuse && i > 0 && bpe_.byte_id(uint8_t(word[i - 1])) < 0))
+      symbols_.push_back(missing.unk);
   }
   symbols_.resize(merge_symbols(bpe_.merge_table(), symbols_.data(), symbols_.size()));
 }

@@ -111,6 +111,33 @@ TEST(CorpusReader, JsonlErrors) {
                  {"a.jsonl", "line 2", "not a JSON object"});
 }
 
+TEST(CorpusReader, JsonOfPython) {
+  TempDir dir;
+  const auto message = [&](std::string_view bytes) { return error_of([&] { read({dir.write("a.jsonl", bytes)}); }); };
+  expect_parts(message("{\"text\": \"a\", \"score\": NaN}\n"), {"line 1", "\"score\" is NaN", "byte 23", "null"});
+  expect_parts(message("{\"text\": \"a\"}\n{\"x\": [1, -Infinity], \"text\": \"a\"}\n"),
+               {"line 2", "\"x\" is -Infinity"});
+  expect_parts(message("{\"text\": \"NaN \\ud83d\\ude00 \\ude00\"}\n"), {"\"text\" holds \\ude00", "surrogate"});
+  expect_parts(message("{\"a\\ud83d\": 1, \"text\": \"\"}\n"), {"a key holds \\ud83d"});
+  EXPECT_EQ(read({dir.write("b.jsonl", "{\"text\": \"NaN, Infinity\", \"x\": \"\\\\ud83d\"}\n")}),
+            (Texts{"NaN, Infinity"}));
+}
+
+// Depth is bounded, also under a key that nobody asked for: without a bound the stack ends first.
+TEST(CorpusReader, DeepJson) {
+  TempDir dir;
+  const auto nested = [](int depth, const char* open, const char* close) {
+    std::string text = "{\"text\": \"a\", \"other\": ";
+    for (int i = 0; i < depth; ++i) text += open;
+    text += "1";
+    for (int i = 0; i < depth; ++i) text += close;
+    return text + "}\n";
+  };
+  EXPECT_EQ(read({dir.write("a.jsonl", nested(900, "[", "]"))}), (Texts{"a"}));
+  for (const auto& text : {nested(100000, "[", "]"), nested(100000, "{\"k\":", "}")})
+    expect_parts(error_of([&] { read({dir.write("a.jsonl", text)}); }), {"a.jsonl", "line 1", "nested more than 1000"});
+}
+
 TEST(CorpusReader, Csv) {
   TempDir dir;
   EXPECT_EQ(read({dir.write("a.csv",
@@ -185,6 +212,89 @@ TEST(CorpusReader, Archives) {
   expect_parts(error_of([&] { read({dir.write("w.txt.zst", window('\xb0'))}); }), {"w.txt.zst", "damaged"});
   expect_parts(error_of([&] { read({dir.write("e.txt.gz", gzip(""))}); }), {"e.txt.gz", "empty"});
   expect_parts(error_of([&] { read({dir.write("e.txt.zst", zstd(""))}); }), {"e.txt.zst", "empty"});
+}
+
+// tar and tape programs fill the last block with zeros.
+TEST(CorpusReader, PaddedArchives) {
+  TempDir dir;
+  const std::string zeros(70000, '\0'), text = "one\ntwo\n";
+  EXPECT_EQ(read({dir.write("a.txt.gz", gzip(text) + zeros)}), (Texts{"one", "two"}));
+  EXPECT_EQ(read({dir.write("a.txt.zst", zstd(text) + zeros)}), (Texts{"one", "two"}));
+  EXPECT_EQ(read({dir.write("b.txt.gz", gzip(text) + "\0\0" + gzip("three\n"))}), (Texts{"one", "two", "three"}));
+  for (const std::string name : {"c.txt.gz", "c.txt.zst"}) {
+    const std::string packed = name.ends_with("gz") ? gzip(text) : zstd(text);
+    expect_parts(error_of([&] { read({dir.write(name, packed + "rubbish that is long enough")}); }), {name, "damaged"});
+    expect_parts(error_of([&] { read({dir.write(name, zeros)}); }), {name, "damaged"});
+  }
+}
+
+TEST(CorpusReader, LineEndsOfOldMacsAndDos) {
+  TempDir dir;
+  EXPECT_EQ(read({dir.write("a.txt", "one\rtwo\r\rthree")}), (Texts{"one", "two", "", "three"}));
+  EXPECT_EQ(read({dir.write("a.csv", "id,text\r1,x\r2,\"y\rz\"\r")}), (Texts{"x", "y\rz"}));
+  EXPECT_EQ(read({dir.write("a.jsonl", "{\"text\":\"x\"}\r{\"text\":\"y\"}\r")}), (Texts{"x", "y"}));
+  EXPECT_EQ(read({dir.write("b.txt", "one\rstill\ntwo\n")}), (Texts{"one\rstill", "two"})) << "with \\n, \\r is text";
+  EXPECT_EQ(read({dir.write("c.txt", "one\r\ntwo\r\n\x1a")}), (Texts{"one", "two"})) << "Ctrl-Z";
+  EXPECT_EQ(read({dir.write("d.txt", "\xef\xbb\xbf\xef\xbb\xbfone\n")}), (Texts{"one"}));
+  EXPECT_EQ(read({dir.write("d.jsonl", "{\"text\":\"x\"}\n\xef\xbb\xbf{\"text\":\"y\"}\n")}), (Texts{"x", "y"}));
+}
+
+TEST(CorpusReader, TablesOfSpreadsheets) {
+  TempDir dir;
+  // Unnamed columns, columns of nothing beside the table, rows of nothing below it.
+  EXPECT_EQ(read({dir.write("a.csv", ",text,,\n0,x,,\n1,y,,\n,,,\n")}), (Texts{"x", "y"}));
+  EXPECT_EQ(read({dir.write("b.csv", "text,label\nx,1,,\ny,0\n,\n")}), (Texts{"x", "y"}));
+  EXPECT_EQ(read({dir.write("c.csv", "id;text\n1;\"x; y\"\n")}), (Texts{"x; y"}));
+  EXPECT_EQ(read({dir.write("d.csv", "sep=;\r\nid;text\r\n1;x\r\n")}), (Texts{"x"}));
+  EXPECT_EQ(read({dir.write("e.csv", "id, text\n1,x\n")}), (Texts{"x"}));
+  EXPECT_EQ(read({dir.write("f.csv", "id\ttext\n1\tx\n")}), (Texts{"x"}));
+  expect_parts(error_of([&] { read({dir.write("g.csv", "text,label\nx,1,2\n")}); }), {"3 fields", "2 columns"});
+}
+
+TEST(CorpusReader, QuotesAsTheyAreByAFlag) {
+  TempDir dir;
+  const auto path = dir.write("a.tsv", "id\ttext\n1\t\"half a quote\n2\t\"a\" b\n");
+  EXPECT_EQ(read({path}, {.quote_none = true}), (Texts{"\"half a quote", "\"a\" b"}));
+  expect_parts(error_of([&] { read({path}); }), {"line 3", "--quote-none"});
+  expect_parts(error_of([&] { read({dir.write("b.tsv", "text\n\"x\n")}); }), {"never closed", "--quote-none"});
+}
+
+TEST(CorpusReader, CodePagesWithTheRightAdvice) {
+  TempDir dir;
+  const auto message = [&](std::string_view bytes) { return error_of([&] { read({dir.write("a.txt", bytes)}); }); };
+  expect_parts(message("It\x92s a caf\xe9\n"), {"byte 2", "0x92", "iconv -f WINDOWS-1252 -t UTF-8"});
+  expect_parts(message("\xcf\xf0\xe8\xe2\xe5\xf2 \xec\xe8\xf0\n"), {"GB18030", "WINDOWS-1251"});
+  expect_parts(message("caf\u00e9 first\nthen caf\xe9 \n"), {"line 2", "before it is UTF-8", "iconv -c"});
+  expect_parts(message(std::string_view("h\0i\0,\0 \0y\0o\0u\0", 14)), {"UTF-16 without", "iconv -f UTF-16LE"});
+  expect_parts(message(std::string_view("\0h\0i\0,\0 \0y\0o\0u", 14)), {"iconv -f UTF-16BE"});
+  expect_parts(message(std::string_view("\xfe\xff\0h", 4)), {"iconv -f UTF-16 -t UTF-8"});
+}
+
+TEST(CorpusReader, FilesThatAreNoText) {
+  TempDir dir;
+  const auto named = [&](const char* name) { return error_of([&] { read({dir.write(name, "x\n")}); }); };
+  expect_parts(named("a.tar.gz"), {"a.tar.gz", "tar xf"});
+  expect_parts(named("a.TAR"), {"tar xf"});
+  expect_parts(named("a.zip"), {"unzip"});
+  expect_parts(named("a.xlsx"), {"spreadsheet", "CSV"});
+  expect_parts(named("a.parquet"), {"columnar", "to_json"});
+  expect_parts(named("a.txt.xz"), {"xz"});
+  const auto content = [&](std::string_view bytes) { return error_of([&] { read({dir.write("b.txt", bytes)}); }); };
+  expect_parts(content("PK\x03\x04 and more"), {"b.txt", "spreadsheet"});
+  expect_parts(content(std::string("PAR1\x15\0\0", 7)), {"columnar"});
+  expect_parts(content(gzip("x\n")), {"gzip", ".gz"});
+  std::string tar(1024, '\0');
+  tar.replace(0, 5, "a.txt").replace(257, 5, "ustar");
+  expect_parts(content(tar), {"tar xf"});
+  EXPECT_EQ(read({dir.write("c.txt", "PAR1 is a receptor\nBZh, too\n")}), (Texts{"PAR1 is a receptor", "BZh, too"}));
+}
+
+TEST(CorpusReader, LinesAreBounded) {
+  TempDir dir;
+  std::string text(LineReader::kMaxLine + 1, 'a');
+  expect_parts(error_of([&] { read({dir.write("a.txt", text)}); }), {"line 1", "64 MiB"});
+  text.back() = '\n';
+  EXPECT_EQ(read({dir.write("a.txt", text)}).size(), 1u);
 }
 
 TEST(ByteStream, AnySizeOfRead) {

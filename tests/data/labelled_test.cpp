@@ -26,7 +26,64 @@ TEST(Labelled, Jsonl) {
   EXPECT_EQ(rows[1].id, "\"a\\\"b\"");
   EXPECT_EQ(rows[1].line, 3);
   EXPECT_EQ(rows[2].label, "true");
-  EXPECT_EQ(rows[2].id, "");
+  EXPECT_EQ(rows[2].id, "null");
+}
+
+// Every kind of value as it came, to the character.
+TEST(Labelled, IdsAsTheyCame) {
+  TempDir dir;
+  const Strings ids{R"({"$oid": "5f1",  "n":[1, {"a":null}]})",
+                    "1.0",
+                    "12345678901234567890123",
+                    R"("caf\u00e9")",
+                    "[ ]",
+                    "true",
+                    "-0.50e+3",
+                    "{}"};
+  std::string text;
+  for (const std::string& id : ids)
+    text += "{\"id\": " + id + " ,\"text\":\"x\"}\n{\"text\":\"x\",\"id\":" + id + "\t}\r\n";
+  const auto rows = read_labelled(dir.write("a.jsonl", text), {.label_field = ""});
+  ASSERT_EQ(rows.size(), 2 * ids.size());
+  for (size_t i = 0; i < rows.size(); ++i) EXPECT_EQ(rows[i].id, ids[i / 2]);
+}
+
+TEST(Labelled, NumbersAreOneLabel) {
+  EXPECT_EQ(number_label("1"), "1");
+  for (const char* one : {"1.0", "1e0", "10e-1", "0.1E+1", "1.000"}) EXPECT_EQ(number_label(one), "1") << one;
+  for (const char* zero : {"-0", "0.0", "-0.0e5", "0e99999999999999999999999"})
+    EXPECT_EQ(number_label(zero), "0") << zero;
+  EXPECT_EQ(number_label("-10"), "-10");
+  EXPECT_EQ(number_label("1e3"), "1000");
+  EXPECT_EQ(number_label("0.50"), "0.5");
+  EXPECT_EQ(number_label("5e-1"), "0.5");
+  EXPECT_EQ(number_label("12.34"), "12.34");
+  EXPECT_EQ(number_label("-0.0012"), "-0.0012");
+  EXPECT_EQ(number_label("123456789012345678901234567890"), "123456789012345678901234567890");
+  EXPECT_NE(number_label("9007199254740993"), number_label("9007199254740992")) << "exact beyond doubles";
+  EXPECT_EQ(number_label("1e400"), number_label("10e399"));
+  EXPECT_EQ(number_label("1e-400"), "1e-400");
+
+  TempDir dir;
+  const auto names = [&](const char* name, const std::string& text) {
+    return LabelMap::from_rows(read_labelled(dir.write(name, text), {})).names();
+  };
+  EXPECT_EQ(names("a.jsonl", R"({"text":"a","label":1}
+{"text":"b","label":0}
+{"text":"c","label":1.0}
+{"text":"d","label":-0.0}
+)"),
+            (Strings{"0", "1"}));
+  EXPECT_EQ(names("b.jsonl", R"({"text":"a","label":"1.0"}
+{"text":"b","label":"1"}
+{"text":"b","label":true}
+)"),
+            (Strings{"1", "1.0", "true"}))
+      << "strings are names";
+  EXPECT_EQ(names("a.csv", "text,label\na,1.0\nb,0\nc,1\nd,1.10\ne,01\nf,-0.0\n"), (Strings{"0", "01", "1", "1.10"}));
+  EXPECT_EQ(LabelMap(Strings{"0.0", "1.0"}).find("1"), 1) << "a model's names made from floats";
+  EXPECT_EQ(LabelMap(Strings{"0", "1"}).find("1.0"), 1);
+  EXPECT_EQ(LabelMap(Strings{"1.1"}).find("1.10"), -1);
 }
 
 TEST(Labelled, CsvPairsPacked) {

@@ -7,6 +7,7 @@
 
 #include <csignal>
 #include <cstddef>
+#include <random>
 
 #include "kernels/base/hash.h"
 #include "tests/data/data_fixtures.h"
@@ -36,9 +37,10 @@ struct Place {
 };
 
 std::string text_of(const TokenCache& cache) {
+  TokenCacheReader reader(cache);
   std::string text;
   for (int64_t d = 0; d < cache.documents(); ++d) {
-    for (int64_t i = cache.document_start(d); i < cache.document_start(d + 1); ++i) text += char(cache.token(i) - 4);
+    for (int64_t i = reader.document_start(d); i < reader.document_start(d + 1); ++i) text += char(reader.token(i) - 4);
     text += '|';
   }
   return text;
@@ -55,15 +57,16 @@ TEST(TokenCache, HoldsTheCorpus) {
   EXPECT_FALSE(cache->reused());
   EXPECT_EQ(text_of(*cache), "one two||three||");
   EXPECT_EQ(cache->tokens(), 12);
-  EXPECT_EQ(cache->document_hash(0), hash_bytes("one two"));
-  EXPECT_EQ(cache->document_hash(2), hash_bytes("three"));
-  EXPECT_EQ(cache->document_of(0), 0);
-  EXPECT_EQ(cache->document_of(6), 0);
-  EXPECT_EQ(cache->document_of(7), 2);
-  EXPECT_EQ(cache->document_of(11), 2);
+  TokenCacheReader reader(*cache);
+  EXPECT_EQ(reader.document_hash(0), hash_bytes("one two"));
+  EXPECT_EQ(reader.document_hash(2), hash_bytes("three"));
+  EXPECT_EQ(reader.document_of(0), 0);
+  EXPECT_EQ(reader.document_of(6), 0);
+  EXPECT_EQ(reader.document_of(7), 2);
+  EXPECT_EQ(reader.document_of(11), 2);
   // "one", " two": the blank belongs to the word after it.
   std::string words;
-  for (int64_t i = 0; i < cache->tokens(); ++i) words += cache->starts_word(i) ? '1' : '0';
+  for (int64_t i = 0; i < cache->tokens(); ++i) words += reader.starts_word(i) ? '1' : '0';
   EXPECT_EQ(words, "100100010000");
   ASSERT_EQ(cache->files().size(), 1u);
   EXPECT_EQ(cache->files()[0].documents, 4);
@@ -77,9 +80,10 @@ TEST(TokenCache, LineStarts) {
   place.options.corpus.files = {place.dir.write("a.jsonl", "{\"text\": \"ab\\nc\\n\\n d\"}\n{\"text\": \"e\\n\"}\n")};
   // A token that holds two line feeds ends a line too.
   const auto cache = place.open(byte_tokenizer({{"\u010a", "\u010a"}}));
+  TokenCacheReader reader(*cache);
   ASSERT_EQ(cache->tokens(), 9);  // a b \n c \n\n " " d | e \n
   std::string lines;
-  for (int64_t i = 0; i < cache->tokens(); ++i) lines += cache->starts_line(i) ? '1' : '0';
+  for (int64_t i = 0; i < cache->tokens(); ++i) lines += reader.starts_line(i) ? '1' : '0';
   EXPECT_EQ(lines, "100101010");
 }
 
@@ -91,9 +95,10 @@ TEST(TokenCache, WideVocabulary) {
   Place place("ab\nba\n");
   const auto cache = place.open(tokenizer);
   ASSERT_EQ(cache->tokens(), 3);
-  EXPECT_EQ(cache->token(0), 70007);
-  EXPECT_EQ(cache->token(1), 6);
-  EXPECT_EQ(cache->token(2), 5);
+  TokenCacheReader reader(*cache);
+  EXPECT_EQ(reader.token(0), 70007);
+  EXPECT_EQ(reader.token(1), 6);
+  EXPECT_EQ(reader.token(2), 5);
 }
 
 TEST(TokenCache, SecondStartReusesIt) {
@@ -239,7 +244,7 @@ TEST(TokenCache, TwoProcessesAtOnce) {
       int rc = 1;
       try {
         const auto cache = place.open();
-        rc = cache->documents() == 20000 && cache->token(0) == id_of('t') ? 0 : 2;
+        rc = cache->documents() == 20000 && TokenCacheReader(*cache).token(0) == id_of('t') ? 0 : 2;
       } catch (const std::exception& e) {
         std::fprintf(stderr, "%s\n", e.what());
       }
@@ -314,6 +319,54 @@ TEST(TokenCache, ReplacedWhileOpen) {
   place.dir.write("a.txt", "something else\n");
   EXPECT_EQ(text_of(*place.open()), "something else|");
   EXPECT_EQ(text_of(*old), "one|two||three|");
+}
+
+// A document in every block of the cache and more: documents are found by their tokens.
+TEST(TokenCache, DocumentsOfManyBlocks) {
+  std::string text;
+  for (int i = 0; i < 40000; ++i) text += i % 3 == 0 ? "\n" : i % 3 == 1 ? "ab\n" : "cde\n";
+  Place place(text);
+  const auto cache = place.open();
+  TokenCacheReader reader(*cache);
+  std::mt19937 random(1);
+  for (int trial = 0; trial < 2000; ++trial) {
+    const int64_t document = reader.document_of(int64_t(random() % uint64_t(cache->tokens())));
+    const int64_t start = reader.document_start(document), end = reader.document_start(document + 1);
+    ASSERT_EQ(document % 3, end - start == 2 ? 1 : 2);
+    ASSERT_EQ(reader.document_of(start), document);
+    ASSERT_EQ(reader.document_of(end - 1), document);
+  }
+  std::vector<int32_t> ids;
+  std::vector<uint8_t> words;
+  reader.append(0, cache->tokens(), ids, words);
+  ASSERT_EQ(ids.size(), size_t(cache->tokens()));
+  EXPECT_EQ(ids.back(), id_of('e'));
+  EXPECT_EQ(words[0], 1);
+}
+
+// What happens to the file after the start is found when the place is read: it ends the run with 74, and the file goes.
+TEST(TokenCache, DamageAfterTheStart) {
+  std::string text;
+  for (int i = 0; i < 30000; ++i) text += "a document\n";
+  const auto broken = [&](const char* what, const auto& damage) {
+    Place place(text);
+    const auto cache = place.open();
+    TokenCacheReader before(*cache);
+    EXPECT_EQ(before.token(299999), id_of('t'));
+    damage(cache->path());
+    EXPECT_EQ(before.token(299999), id_of('t')) << "its copy is not touched";
+    TokenCacheReader reader(*cache);
+    expect_parts(error_of([&] { reader.token(299999); }, 74), {cache->path(), "damaged or was cut", "made anew"});
+    EXPECT_FALSE(fs::exists(cache->path())) << what;
+    EXPECT_EQ(TokenCacheReader(*place.open()).token(299999), id_of('t')) << what;
+  };
+  broken("flipped", [](const std::string& path) {
+    std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+    file.seekp(int64_t(sizeof(CacheHeader)) + 2 * 299990);
+    file.put('\x7f');
+  });
+  broken("cut", [](const std::string& path) { fs::resize_file(path, sizeof(CacheHeader) + 300000); });
+  broken("emptied", [](const std::string& path) { fs::resize_file(path, 0); });
 }
 
 }  // namespace
