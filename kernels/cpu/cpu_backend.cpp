@@ -3,7 +3,6 @@
 #include <dnnl.h>
 #include <immintrin.h>
 #include <omp.h>
-#include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "kernels/base/usable_cores.h"
 #include "kernels/cpu/gemm.h"
 #include "kernels/cpu/vec/dispatch.h"
 
@@ -39,12 +39,6 @@ bool use_avx512() {
 namespace {
 
 constexpr size_t kPage = 4096, kHugePage = size_t(2) << 20, kSmall = size_t(64) << 10;
-
-int cores_of_affinity_mask() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return std::max(1, int(sysconf(_SC_NPROCESSORS_ONLN)));
-}
 
 // "field : value" of a file of /proc; empty if absent.
 std::string proc_field(const char* path, std::string_view field) {
@@ -85,7 +79,7 @@ void stream_zeros(char* p, size_t bytes) {
 
 }  // namespace
 
-CpuBackend::CpuBackend(int threads) : threads_(threads > 0 ? threads : cores_of_affinity_mask()) {
+CpuBackend::CpuBackend(int threads) : threads_(threads > 0 ? threads : usable_cores()) {
   __builtin_cpu_init();
   check(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"),
         "this processor has no AVX2 and FMA, which the cpu device needs");
