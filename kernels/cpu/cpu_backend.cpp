@@ -1,6 +1,5 @@
 #include "kernels/cpu/cpu_backend.h"
 
-#include <dnnl.h>
 #include <immintrin.h>
 #include <omp.h>
 #include <sys/mman.h>
@@ -12,29 +11,11 @@
 
 #include "kernels/base/usable_cores.h"
 #include "kernels/cpu/gemm.h"
+#include "kernels/cpu/onednn_versions.h"
+#include "kernels/cpu/processor.h"
 #include "kernels/cpu/vec/dispatch.h"
 
 namespace encore {
-
-namespace cpu {
-
-bool use_avx512() {
-  static const bool answer = [] {
-    const char* wanted = std::getenv("ENCORE_ISA");
-    if (wanted && *wanted) {
-      const std::string_view isa = wanted;
-      check(isa == "avx2" || isa == "avx512", "ENCORE_ISA is '{}': it may be avx2 or avx512", isa);
-      if (isa == "avx2") return false;
-    }
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bf16");
-  }();
-  return answer;
-}
-
-}  // namespace cpu
 
 namespace {
 
@@ -95,13 +76,13 @@ CpuBackend::~CpuBackend() {
 std::string CpuBackend::description() const {
   const std::string model = proc_field("/proc/cpuinfo", "model name");
   const dnnl_version_t* v = dnnl_version();
-  return fmt::format("cpu: {}, {} thread{}, {}, oneDNN {}.{}.{}", model.empty() ? "x86-64" : model, threads_,
-                     threads_ == 1 ? "" : "s", cpu::use_avx512() ? "avx512 bf16" : "avx2", v->major, v->minor,
-                     v->patch);
+  return fmt::format("cpu: {}, {} thread{}, vec/ {}, oneDNN {}.{}.{} {}", model.empty() ? "x86-64" : model, threads_,
+                     threads_ == 1 ? "" : "s", cpu::isa_name(cpu::isa()), v->major, v->minor, v->patch,
+                     cpu::onednn_isa_name());
 }
 
 bool CpuBackend::native_bf16() const {
-  return cpu::use_avx512();
+  return cpu::multiplies_bf16();
 }
 
 void* CpuBackend::allocate(size_t bytes) {
