@@ -28,7 +28,7 @@ std::string damage_of(const std::string& path, const json& expected) {
   const FileChecksum sum = file_checksum(path);
   if (const uint64_t bytes = uint64_t(whole_number(expected.at("bytes"))); sum.bytes != bytes)
     return fmt::format("{}: has {} bytes, not {}", path, sum.bytes, bytes);
-  return sum.hex() == expected.at("crc32") ? "" : fmt::format("{}: is damaged (checksum)", path);
+  return json(sum.hex()) == expected.at("crc32") ? "" : fmt::format("{}: is damaged (checksum)", path);
 }
 
 // A model folder with the same parent whose files all match their checksums; empty: none.

@@ -1,7 +1,6 @@
 #include "optim/communicator.h"
 
 #include <dlfcn.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include "kernels/base/check.h"
 #include "kernels/base/plugin.h"
 #include "kernels/base/program_path.h"
+#include "kernels/base/usable_cores.h"
 
 namespace encore {
 namespace {
@@ -72,13 +72,11 @@ std::unique_ptr<Communicator> make_communicator() {
 }
 
 int threads_for_rank(const Communicator& comm) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  const int mine = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+  const int mine = cores_of_affinity(), ranks = comm.local_size();
   const int machine = std::max(1, int(sysconf(_SC_NPROCESSORS_ONLN)));
-  // A launcher that pins ranks to cores has divided the cores already.
-  const bool pinned = comm.local_size() > 1 && mine < machine;
-  return std::max(1, pinned ? mine : mine / comm.local_size());
+  // A launcher that pins ranks to cores has divided the cores already. It has not divided the quota of a container.
+  const bool pinned = ranks > 1 && mine < machine;
+  return std::max(1, std::min(pinned ? mine : mine / ranks, cores_of_quota() / ranks));
 }
 
 }  // namespace encore

@@ -55,8 +55,8 @@ struct LauncherRank {
 };
 LauncherRank launcher_rank();
 
-// The number of threads for this rank, at least 1: the processors that the process may run on, divided among the ranks
-// of this machine.
+// The number of threads for this rank, at least 1: the processors that the process may run on and the CPU quota of its
+// control groups, each divided among the ranks of this machine (kernels/base/usable_cores.h).
 int threads_for_rank(const Communicator&);
 
 }  // namespace encore

@@ -58,7 +58,7 @@ need_torch() {
 }
 tiny() { [ "$device" != cuda ]; }
 # bf16 if the device multiplies it: every card and the host executor do, not every processor.
-native_bf16() { [ "$device" != cpu ] || { [ "${ENCORE_ISA-}" != avx2 ] && grep -q avx512_bf16 /proc/cpuinfo; }; }
+native_bf16() { [ "$device" != cpu ] || { [[ ${ENCORE_ISA-} != avx2 && ${ENCORE_ISA-} != avx512 ]] && grep -q avx512_bf16 /proc/cpuinfo; }; }
 dtype() { if native_bf16; then echo bf16; else echo fp32; fi; }
 with_cuda() { scripts/with_cuda.sh "$@"; }
 

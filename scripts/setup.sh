@@ -5,14 +5,14 @@
 #   scripts/setup.sh --list     prints the packages
 #   scripts/setup.sh --check    installs nothing; exit code 1 and a list when something is missing
 #
-# For Debian 12 and its relatives. Uses root rights only to install (through sudo if present).
+# For Debian 12, Debian 13 and their relatives. Uses root rights only to install (through sudo if present).
 # Exit codes: 0 all there, 1 missing (--check), 2 wrong use or no right to install, 69 apt failed.
 set -eu
 
-build="g++ cmake ninja-build ccache pkg-config libdnnl-dev libcxxopts-dev libspdlog-dev libfmt-dev
+build="g++ cmake ninja-build ccache pkg-config libdnnl-dev libcxxopts-dev libfmt-dev
 nlohmann-json3-dev libsimdjson-dev libxxhash-dev libzstd-dev zlib1g-dev libboost-context-dev
 libopenmpi-dev openmpi-bin"
-test="libgtest-dev libbenchmark-dev libpcre2-dev python3 zstd gzip git"
+test="libgtest-dev libgmock-dev libbenchmark-dev libpcre2-dev python3 zstd gzip git"
 demo="sqlite3 ca-certificates"
 # The pinned formatter and linter: optional, since no build needs them.
 lint="clang-format-14 clang-tidy-14"

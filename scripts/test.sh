@@ -142,7 +142,7 @@ if [ "$quick" = no ]; then
   part "kill -9 at 10 random moments" scripts/crash_test.sh --kills 10
   if [ -d ../shared/golden ]; then
     cpu_dtypes=
-    if [ "${ENCORE_ISA-}" = avx2 ] || ! grep -q avx512_bf16 /proc/cpuinfo; then
+    if [[ ${ENCORE_ISA-} = avx2 || ${ENCORE_ISA-} = avx512 ]] || ! grep -q avx512_bf16 /proc/cpuinfo; then
       cpu_dtypes="--dtype fp32"
       echo "skipped: this processor does not multiply bf16: trace --device cpu --dtype bf16 (the executor's part has bf16)"
     fi

@@ -143,7 +143,8 @@ ends 70 "three steps in a row that are not finite" 'step 3:.*word_embeddings.*3 
   "${dead[@]}" --output nan_dead --on-nonfinite skip
 if command -v mpirun >/dev/null 2>&1; then
   export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 \
-    OMPI_MCA_hwloc_base_binding_policy=none
+    OMPI_MCA_hwloc_base_binding_policy=none PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe \
+    PRTE_MCA_hwloc_default_binding_policy=none  # the last two: Open MPI 5
   holds "mpirun -n 2: leaves the same steps out" mpirun -n 2 "${hurt[@]}" --output nan_two --on-nonfinite skip
   holds "mpirun -n 2: leaves the same steps out: which" py <<'P'
 import json

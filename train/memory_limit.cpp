@@ -45,36 +45,18 @@ struct CgroupFiles {
   std::vector<const char*> reclaimable;  // keys of memory.stat
 };
 
-// A group's limit binds all groups inside it, so this reads every folder from the process's own up to the mount. In a
-// container the path may begin above the mount; the folders that exist still count.
-void ask_cgroups(const fs::path& mount, const std::string& group, const CgroupFiles& files, int ranks,
-                 MemoryRoom& room) {
-  for (fs::path path = group.empty() ? "/" : group;; path = path.parent_path()) {
-    const fs::path dir = mount / path.relative_path();
-    const auto limit = number_in(dir / files.limit), usage = number_in(dir / files.usage);
-    if (limit && usage) {
-      uint64_t reclaimable = 0;
-      for (const char* key : files.reclaimable) reclaimable += number_in(dir / "memory.stat", key).value_or(0);
-      narrow(room, less(*limit, less(*usage, reclaimable)) / uint64_t(ranks),
-             fmt::format("the memory cgroup {}", path.string()));
-    }
-    if (path == path.parent_path()) break;
-  }
-}
-
 void ask_cgroups(const KernelFiles& kernel, int ranks, MemoryRoom& room) {
-  std::ifstream in(kernel.proc / "self/cgroup");
-  for (std::string line; std::getline(in, line);) {  // "4:memory:/job", "0::/job"
-    const size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1), group = line.substr(second + 1);
-    if (controllers.empty())
-      for (const fs::path& mount : {kernel.cgroup, kernel.cgroup / "unified"})
-        ask_cgroups(mount, group, {"memory.max", "memory.current", {"inactive_file ", "active_file "}}, ranks, room);
-    else if (("," + controllers + ",").find(",memory,") != std::string::npos)
-      ask_cgroups(kernel.cgroup / "memory", group,
-                  {"memory.limit_in_bytes", "memory.usage_in_bytes", {"total_inactive_file ", "total_active_file "}},
-                  ranks, room);
+  static const CgroupFiles kUnified = {"memory.max", "memory.current", {"inactive_file ", "active_file "}};
+  static const CgroupFiles kFirst = {
+      "memory.limit_in_bytes", "memory.usage_in_bytes", {"total_inactive_file ", "total_active_file "}};
+  for (const Cgroup& group : cgroups_of("memory", kernel)) {
+    const CgroupFiles& files = group.unified ? kUnified : kFirst;
+    const auto limit = number_in(group.folder / files.limit), usage = number_in(group.folder / files.usage);
+    if (!limit || !usage) continue;
+    uint64_t reclaimable = 0;
+    for (const char* key : files.reclaimable) reclaimable += number_in(group.folder / "memory.stat", key).value_or(0);
+    narrow(room, less(*limit, less(*usage, reclaimable)) / uint64_t(ranks),
+           fmt::format("the memory cgroup {}", group.name));
   }
 }
 

@@ -2,18 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <string>
 
+#include "kernels/base/cgroup.h"
 #include "model/model.h"
 
 namespace encore {
-
-// Roots of the kernel's files about memory. Tests pass their own trees.
-struct KernelFiles {
-  std::filesystem::path proc = "/proc", cgroup = "/sys/fs/cgroup";
-};
 
 struct MemoryRoom {
   uint64_t bytes = UINT64_MAX;

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cstring>
 #include <exception>
-#include <thread>
 
 #include "data/cache/cache_build.h"
 #include "data/cache/ordered_workers.h"
 #include "kernels/base/check.h"
+#include "kernels/base/usable_cores.h"
 
 namespace encore {
 namespace {
@@ -145,7 +145,7 @@ int64_t write_token_cache(const std::string& path, uint64_t key, const std::vect
   header.key = key;
   CacheBuild build(path, header, files, shared, options.save_seconds);
   const int64_t continued = build.documents();
-  const int threads = options.threads > 0 ? options.threads : int(std::max(1u, std::thread::hardware_concurrency()));
+  const int threads = loop_threads(options.threads);
   try {
     CorpusReader reader(paths, options.corpus);
     skip_documents(reader, continued);

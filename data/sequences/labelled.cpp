@@ -1,7 +1,6 @@
 #include "data/sequences/labelled.h"
 
 #include <fmt/format.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <cmath>
@@ -14,6 +13,7 @@
 #include "data/tokenizer/tokenizer.h"
 #include "kernels/base/check.h"
 #include "kernels/base/rng.h"
+#include "kernels/base/usable_cores.h"
 
 namespace encore {
 namespace {
@@ -190,8 +190,7 @@ ClassificationSet tokenize_rows(const std::vector<LabelledRow>& rows, const std:
   std::vector<std::vector<int32_t>> inputs(rows.size());
   std::exception_ptr error;
   int64_t truncated = 0;
-#pragma omp parallel for schedule(dynamic, 16) reduction(+ : truncated) \
-    num_threads(threads > 0 ? threads : omp_get_max_threads())
+#pragma omp parallel for schedule(dynamic, 16) reduction(+ : truncated) num_threads(loop_threads(threads))
   for (size_t i = 0; i < rows.size(); ++i) {
     try {
       const std::vector<int32_t> a = tokenizer.encode(rows[i].text);

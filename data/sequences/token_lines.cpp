@@ -1,7 +1,5 @@
 #include "data/sequences/token_lines.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <charconv>
 #include <condition_variable>
@@ -13,6 +11,7 @@
 #include <thread>
 
 #include "kernels/base/check.h"
+#include "kernels/base/usable_cores.h"
 
 namespace encore {
 namespace {
@@ -31,7 +30,7 @@ class Pass {
   // Runs until the corpus ends or `take` returns false. `take` still gets the pieces that were read before that.
   // Returns true if the corpus has ended.
   bool run() {
-    threads_ = options_.threads > 0 ? options_.threads : omp_get_max_threads();
+    threads_ = loop_threads(options_.threads);
     std::vector<std::thread> others;
     for (int t = 1; t < threads_; ++t) others.emplace_back([this] { work(); });
     work();

@@ -12,6 +12,7 @@
 #include "data/tokenizer/pretokenizer.h"
 #include "data/tokenizer/vocabulary.h"
 #include "kernels/base/check.h"
+#include "kernels/base/usable_cores.h"
 
 namespace encore {
 namespace {
@@ -224,7 +225,7 @@ Tokenizer train_bpe(const DocumentSource& source, const BpeTrainerOptions& optio
   check(options.vocab_size >= 261, "vocab_size {} is below 261 = 5 special tokens + 256 bytes", options.vocab_size);
   check(options.vocab_size <= 1 << 21, "vocab_size {} is above {}", options.vocab_size, 1 << 21);
   check(options.min_frequency >= 1, "min_frequency {} is below 1", options.min_frequency);
-  const int threads = options.threads > 0 ? options.threads : omp_get_max_threads();
+  const int threads = loop_threads(options.threads);
   const WordCounts counts = count_source(source, threads, options.progress);
   check(!counts.empty(), "there is no text to learn a tokenizer from");
   MergeLearner learner(initial_tokens(), counts);

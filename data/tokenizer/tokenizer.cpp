@@ -1,12 +1,11 @@
 #include "data/tokenizer/tokenizer.h"
 
-#include <omp.h>
-
 #include <algorithm>
 
 #include "data/tokenizer/byte_level_bpe.h"
 #include "data/tokenizer/tokenizer_data.h"
 #include "kernels/base/check.h"
+#include "kernels/base/usable_cores.h"
 
 namespace encore {
 namespace {
@@ -81,8 +80,7 @@ void Tokenizer::encode_words(std::string_view text, std::vector<int32_t>& ids, s
 std::vector<std::vector<int32_t>> Tokenizer::encode_batch(std::span<const std::string_view> texts, int threads,
                                                           SpecialText special) const {
   std::vector<std::vector<int32_t>> batch(texts.size());
-  if (threads <= 0) threads = omp_get_max_threads();
-  threads = int(std::clamp<size_t>(texts.size(), 1, size_t(threads)));
+  threads = int(std::clamp<size_t>(texts.size(), 1, size_t(loop_threads(threads))));
 #pragma omp parallel for schedule(dynamic, 4) num_threads(threads)
   for (size_t i = 0; i < texts.size(); ++i) encode(texts[i], batch[i], special);
   return batch;

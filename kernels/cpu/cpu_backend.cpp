@@ -1,9 +1,7 @@
 #include "kernels/cpu/cpu_backend.h"
 
-#include <dnnl.h>
 #include <immintrin.h>
 #include <omp.h>
-#include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -11,40 +9,17 @@
 #include <cstring>
 #include <fstream>
 
+#include "kernels/base/usable_cores.h"
 #include "kernels/cpu/gemm.h"
+#include "kernels/cpu/onednn_versions.h"
+#include "kernels/cpu/processor.h"
 #include "kernels/cpu/vec/dispatch.h"
 
 namespace encore {
 
-namespace cpu {
-
-bool use_avx512() {
-  static const bool answer = [] {
-    const char* wanted = std::getenv("ENCORE_ISA");
-    if (wanted && *wanted) {
-      const std::string_view isa = wanted;
-      check(isa == "avx2" || isa == "avx512", "ENCORE_ISA is '{}': it may be avx2 or avx512", isa);
-      if (isa == "avx2") return false;
-    }
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bf16");
-  }();
-  return answer;
-}
-
-}  // namespace cpu
-
 namespace {
 
 constexpr size_t kPage = 4096, kHugePage = size_t(2) << 20, kSmall = size_t(64) << 10;
-
-int cores_of_affinity_mask() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return std::max(1, int(sysconf(_SC_NPROCESSORS_ONLN)));
-}
 
 // "field : value" of a file of /proc; empty if absent.
 std::string proc_field(const char* path, std::string_view field) {
@@ -85,7 +60,7 @@ void stream_zeros(char* p, size_t bytes) {
 
 }  // namespace
 
-CpuBackend::CpuBackend(int threads) : threads_(threads > 0 ? threads : cores_of_affinity_mask()) {
+CpuBackend::CpuBackend(int threads) : threads_(threads > 0 ? threads : usable_cores()) {
   __builtin_cpu_init();
   check(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"),
         "this processor has no AVX2 and FMA, which the cpu device needs");
@@ -101,13 +76,13 @@ CpuBackend::~CpuBackend() {
 std::string CpuBackend::description() const {
   const std::string model = proc_field("/proc/cpuinfo", "model name");
   const dnnl_version_t* v = dnnl_version();
-  return fmt::format("cpu: {}, {} thread{}, {}, oneDNN {}.{}.{}", model.empty() ? "x86-64" : model, threads_,
-                     threads_ == 1 ? "" : "s", cpu::use_avx512() ? "avx512 bf16" : "avx2", v->major, v->minor,
-                     v->patch);
+  return fmt::format("cpu: {}, {} thread{}, vec/ {}, oneDNN {}.{}.{} {}", model.empty() ? "x86-64" : model, threads_,
+                     threads_ == 1 ? "" : "s", cpu::isa_name(cpu::isa()), v->major, v->minor, v->patch,
+                     cpu::onednn_isa_name());
 }
 
 bool CpuBackend::native_bf16() const {
-  return cpu::use_avx512();
+  return cpu::multiplies_bf16();
 }
 
 void* CpuBackend::allocate(size_t bytes) {

@@ -7,11 +7,11 @@
 #include <dnnl.hpp>
 #include <exception>
 #include <numeric>
-#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "kernels/cpu/gemm_primitives.h"
+#include "kernels/cpu/vec/dispatch.h"
 
 namespace encore::cpu {
 
@@ -178,10 +178,9 @@ void guarded(const Product& p, F&& body) {
 }  // namespace
 
 Gemm::Gemm(int threads) {
-  // With ENCORE_ISA=avx2 the other ops run their AVX2 copy, so oneDNN is held to AVX2 too. Only the first call in a
-  // process has an effect.
-  const char* isa = std::getenv("ENCORE_ISA");
-  if (isa && std::string_view(isa) == "avx2") dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx2);
+  // What ENCORE_ISA asks of vec/ holds for oneDNN too. Only the first call in a process has an effect.
+  if (std::getenv("ENCORE_ISA") && isa() == Isa::kAvx2) dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx2);
+  if (std::getenv("ENCORE_ISA") && isa() == Isa::kAvx512) dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx512_core);
   dnnl_set_primitive_cache_capacity(16);  // small: Primitives keeps its own
   state_ = std::make_unique<State>(threads);
 }

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "kernels/cpu/onednn_versions.h"
+
 namespace encore::cpu {
 
 using dnnl::memory;
@@ -45,8 +47,7 @@ const Prepared& Primitives::prepare(const Product& p) {
     sum.append_sum(1.0f);
     attributes.set_post_ops(sum);
   }
-  const dnnl::matmul::desc description = p.bias ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c);
-  const dnnl::matmul::primitive_desc chosen(description, attributes, engine_);
+  const dnnl::matmul::primitive_desc chosen = matmul_description(engine_, a, b, bias, c, attributes);
   return prepared_
       .emplace(p,
                Prepared{dnnl::matmul(chosen), chosen.src_desc(), chosen.weights_desc(), chosen.dst_desc(), bias,

@@ -1,13 +1,13 @@
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/gemm.h"
-#include "kernels/cpu/vec/dispatch.h"
+#include "kernels/cpu/processor.h"
 
 namespace encore {
 
 namespace {
 
 void check_served(DType dtype) {
-  check(dtype != DType::kBF16 || cpu::use_avx512(),
+  check(dtype != DType::kBF16 || cpu::multiplies_bf16(),
         "this processor does not multiply bf16 (AVX512_BF16 is missing); use --dtype fp32");
 }
 

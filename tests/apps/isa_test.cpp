@@ -1,5 +1,5 @@
-// Whole programs on the instruction set that they pick at run time, and on AVX2 (ENCORE_ISA=avx2, which caps oneDNN
-// too): results match Hugging Face's within the fp32 rule, a line names the choice, and --dtype follows it.
+// Whole programs on the instruction set that they pick at run time, and on narrower ones (ENCORE_ISA, which caps
+// oneDNN too): results match Hugging Face's within the fp32 rule, a line names the choice, and --dtype follows it.
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -33,6 +33,12 @@ Outcome run_on(const std::string& isa, const Words& command) {
   return run(words);
 }
 
+// True if the programs below can run their AVX-512 copy.
+bool has_avx512() {
+  __builtin_cpu_init();
+  return emulator().empty() && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
+}
+
 bool holds(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
@@ -51,18 +57,18 @@ std::vector<std::string> golden_cases() {
   return cases;
 }
 
-TEST(Isa, Avx2ComputesWhatHuggingFaceDoes) {
+void expect_what_hugging_face_computes(const std::string& isa) {
   TemporaryFolder dir;
   int batches = 0;
   for (const std::string& path : golden_cases()) {
     const nlohmann::json errors = read_json(path + "/errors.json");
     for (const auto& [batch, of_batch] : errors.items()) {
       if (!fs::exists(path + "/" + batch + ".json")) continue;  // the repository holds only a part of the recordings
-      SCOPED_TRACE(path + " " + batch);
+      SCOPED_TRACE(isa + " " + path + " " + batch);
       const std::string got = dir / "out.safetensors";
       const Outcome o =
-          run_on(emulator().empty() ? "avx2" : "", {program("trace"), "--model", path + "/model", "--batch",
-                                                    path + "/" + batch + ".json", "--output", got, "--device", "cpu"});
+          run_on(isa, {program("trace"), "--model", path + "/model", "--batch", path + "/" + batch + ".json",
+                       "--output", got, "--device", "cpu", "--dtype", "fp32"});
       ASSERT_EQ(o.code, 0) << o.err;
       const GoldenRule rule(of_batch, DType::kF32);
       for (const std::string& line :
@@ -72,6 +78,15 @@ TEST(Isa, Avx2ComputesWhatHuggingFaceDoes) {
     }
   }
   EXPECT_GE(batches, 2);
+}
+
+TEST(Isa, Avx2ComputesWhatHuggingFaceDoes) {
+  expect_what_hugging_face_computes(emulator().empty() ? "avx2" : "");
+}
+
+TEST(Isa, Avx512WithoutBf16ComputesWhatHuggingFaceDoes) {
+  if (!has_avx512()) GTEST_SKIP() << "skipped: no AVX-512 here";
+  expect_what_hugging_face_computes("avx512");
 }
 
 // The first line of dapt_train, and a line of mlm_eval.
@@ -114,11 +129,17 @@ std::string picked(const std::string& isa, const Words& more = {}) {
 
 TEST(Isa, ProgramsSayWhatTheyPicked) {
   const std::string narrow = picked("avx2");
-  EXPECT_TRUE(holds(narrow, " avx2, oneDNN ") && holds(narrow, "fp32 activations")) << narrow;
+  EXPECT_TRUE(holds(narrow, " vec/ avx2, oneDNN ") && holds(narrow, "fp32 activations")) << narrow;
+  if (has_avx512()) {
+    const std::string middle = picked("avx512");
+    EXPECT_TRUE(holds(middle, " vec/ avx512, oneDNN ") && holds(middle, " avx512_core,")) << middle;
+    EXPECT_TRUE(holds(middle, "fp32 activations")) << middle;
+  }
   const std::string own = picked("");
   ::unsetenv("ENCORE_ISA");  // this process picks by the same rule
-  const bool wide = cpu::use_avx512() && emulator().empty();
-  EXPECT_TRUE(holds(own, wide ? " avx512 bf16, oneDNN " : " avx2, oneDNN ")) << own;
+  const bool wide = cpu::multiplies_bf16() && emulator().empty();
+  const char* const expected = emulator().empty() ? cpu::isa_name(cpu::isa()) : "avx2";
+  EXPECT_TRUE(holds(own, fmt::format(" vec/ {}, oneDNN ", expected))) << own;
   EXPECT_TRUE(holds(own, wide && cpu::fast_bf16() ? "bf16 activations" : "fp32 activations")) << own;
   if (wide) {
     EXPECT_TRUE(holds(picked("", {"--dtype", "bf16"}), "bf16 activations"));
@@ -126,7 +147,7 @@ TEST(Isa, ProgramsSayWhatTheyPicked) {
   EXPECT_TRUE(holds(picked("", {"--dtype", "fp32"}), "fp32 activations"));
 }
 
-TEST(Isa, Bf16IsRefusedOnAvx2) {
+TEST(Isa, Bf16IsRefusedWhereTheProcessorLacksIt) {
   TemporaryFolder dir;
   const std::string path = ENCORE_SOURCE_DIR "/tests/golden/mlm-d32";
   const Words words = {program("trace"),
@@ -140,12 +161,14 @@ TEST(Isa, Bf16IsRefusedOnAvx2) {
                        "cpu",
                        "--dtype",
                        "bf16"};
-  const Outcome o = run_on("avx2", words);
-  EXPECT_EQ(o.code, 2);
-  EXPECT_EQ(o.out, "");
-  EXPECT_EQ(std::count(o.err.begin(), o.err.end(), '\n'), 1) << o.err;
-  EXPECT_TRUE(holds(o.err, "does not multiply bf16 natively; use --dtype fp32")) << o.err;
-  EXPECT_FALSE(fs::exists(dir / "out.safetensors"));
+  for (const char* isa : {"avx2", "avx512"}) {
+    const Outcome o = run_on(isa, words);
+    EXPECT_EQ(o.code, 2);
+    EXPECT_EQ(o.out, "");
+    EXPECT_EQ(std::count(o.err.begin(), o.err.end(), '\n'), 1) << o.err;
+    EXPECT_TRUE(holds(o.err, "does not multiply bf16 natively; use --dtype fp32")) << o.err;
+    EXPECT_FALSE(fs::exists(dir / "out.safetensors"));
+  }
 }
 
 TEST(Isa, RefusesAnUnknownOne) {

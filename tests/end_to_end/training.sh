@@ -127,6 +127,7 @@ grep '^skipped' out
 if command -v mpirun >/dev/null 2>&1; then
   export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
   export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
+  export PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe PRTE_MCA_hwloc_default_binding_policy=none  # Open MPI 5
   ranks=("$bin/dapt_train" --model tiny --train train.txt --eval eval.txt --seq-length 64 --batch-sequences 16
     --lr 2e-3 --max-steps 10 --seed 7 --dtype fp32)
   holds "mpirun -n 2: runs" mpirun -n 2 "${ranks[@]}" --output two --threads 1

@@ -133,7 +133,8 @@ INSTANTIATE_TEST_SUITE_P(Shapes, MatmulTest,
                                            Case{0, 16, 16, B}, Case{31, 33, 63, F, 1}, Case{31, 33, 63, B, 1},
                                            Case{65, 127, 129, B, 7}, Case{65, 127, 129, F}, Case{101, 768, 256, F, 256},
                                            Case{101, 256, 768, B, 512}, Case{257, 96, 513, B}, Case{3, 2003, 40, B},
-                                           Case{3, 2003, 40, F, 5}));
+                                           Case{3, 2003, 40, F, 5}, Case{32, 65, 768, F}, Case{32, 65, 768, B},
+                                           Case{13, 1, 17, B, 3}));  // 65: two threads have 64 columns and one
 
 TEST(Matmul, RefusesBf16WhereTheProcessorHasNone) {
   const auto backend = make_test_backend(1);

@@ -44,6 +44,7 @@ CONDITIONAL = re.compile(r"^\s*#\s*(if|ifdef|ifndef|elif)\b")
 MAY_CHOOSE = {
     "kernels/base/host_device.h": "host and device compilers",
     "kernels/cpu/vec": "the two instruction sets",
+    "kernels/cpu/onednn_versions.h": "the two versions of oneDNN",
     "kernels/cpu/cpu_backend.cpp": "memory that AddressSanitizer watches",
     "kernels/cuda/device": "which instructions an architecture has",
     "kernels/simt": "the host executor's own switches",

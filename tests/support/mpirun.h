@@ -19,6 +19,7 @@ inline bool prepare_mpirun() {
   for (const char* allowed :
        {"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "OMPI_MCA_rmaps_base_oversubscribe"})
     ::setenv(allowed, "1", 1);
+  ::setenv("PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe", 1);  // Open MPI 5
   ::setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 1);
   ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);  // Open MPI's unloaded plugins leak
   return true;

@@ -73,7 +73,7 @@ ENCORE_INLINE void store_rows(float* rows, int64_t key, int64_t j, VF even, VF o
     vstore(rows + key * kTile + j * kLanes, even);
     vstore(rows + (key + 1) * kTile + j * kLanes, odd);
   } else {
-#ifdef ENCORE_VEC_AVX512
+#ifdef ENCORE_VEC_BF16
     const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(odd, even);
     uint16_t* to = (uint16_t*)rows + key * kTile + j * kLanes;
     _mm256_storeu_si256((__m256i*)to, _mm512_castsi512_si256(both));

@@ -39,7 +39,7 @@ ENCORE_INLINE VF vdot(VF sum, VF a, VF b, SingleMode<uint16_t>) {
   return vfma(a, b, sum);
 }
 
-#ifdef ENCORE_VEC_AVX512
+#ifdef ENCORE_VEC_BF16
 // Operands in bfloat16, sums in fp32.
 struct PairMode {
   using Element = uint16_t;
@@ -167,7 +167,7 @@ ENCORE_INLINE const float* pack_pairs(const float* rows, int64_t n, int head_siz
   if constexpr (M::kPair == 1) {
     return rows;
   } else {
-#ifdef ENCORE_VEC_AVX512
+#ifdef ENCORE_VEC_BF16
     const uint16_t* from = (const uint16_t*)rows;
     for (int64_t r = 0; r < n; r += 2, from += 2 * head_size, to += head_size)
       for (int d = 0; d < head_size; d += kLanes) {
@@ -241,7 +241,7 @@ ENCORE_INLINE void store_pair(float* to, VF even, VF odd) {
     vstore(to, even);
     vstore(to + kTile, odd);
   } else {
-#ifdef ENCORE_VEC_AVX512
+#ifdef ENCORE_VEC_BF16
     const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(odd, even);
     const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
                                            21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);

@@ -1,9 +1,9 @@
-// The choice between the two copies of kernels/cpu/vec (README.md of kernels/cpu).
+// The choice between the three copies of kernels/cpu/vec (README.md of kernels/cpu).
 #pragma once
 
 #include <stdint.h>
 
-// Declares a function of both copies.
+// Declares a function of every copy.
 #define ENCORE_VEC_DECLARE(result, name, parameters) \
   namespace encore::cpu::avx2 {                      \
   result name parameters;                            \
@@ -11,15 +11,28 @@
   namespace encore::cpu::avx512 {                    \
   result name parameters;                            \
   }                                                  \
+  namespace encore::cpu::avx512_bf16 {               \
+  result name parameters;                            \
+  }                                                  \
   static_assert(true, "takes the semicolon")
 
 // The copy for this machine. REQUIRES: name is not overloaded.
-#define ENCORE_VEC_CALL(name) (::encore::cpu::use_avx512() ? &::encore::cpu::avx512::name : &::encore::cpu::avx2::name)
+#define ENCORE_VEC_CALL(name)                                                                  \
+  (::encore::cpu::isa() == ::encore::cpu::Isa::kAvx512Bf16 ? &::encore::cpu::avx512_bf16::name \
+   : ::encore::cpu::isa() == ::encore::cpu::Isa::kAvx512   ? &::encore::cpu::avx512::name      \
+                                                           : &::encore::cpu::avx2::name)
 
 namespace encore::cpu {
 
-// True if the processor has AVX-512 F, BW, CD, DQ, VL and BF16, the system saves their registers, and ENCORE_ISA is not
-// "avx2". Decided once per process.
-bool use_avx512();
+// kAvx512: AVX-512 F, BW, CD, DQ and VL, the server processors since Skylake. kAvx512Bf16: BF16 too.
+enum class Isa { kAvx2, kAvx512, kAvx512Bf16 };
+
+// The widest that the processor has, whose registers the system saves, and that the environment allows: ENCORE_ISA is
+// the name of one of them (isa_name), and holds oneDNN to the same. Decided once per process. Throws Error for another
+// name.
+Isa isa();
+
+// "avx2", "avx512", "avx512_bf16".
+const char* isa_name(Isa);
 
 }  // namespace encore::cpu

@@ -1,4 +1,4 @@
-// Vectors of float under one spelling for both copies of kernels/cpu/vec: 16 lanes with AVX-512, 8 with AVX2.
+// Vectors of float under one spelling for all copies of kernels/cpu/vec: 16 lanes with AVX-512, 8 with AVX2.
 // Only for vec/*.cpp. Everything has internal linkage.
 #pragma once
 
@@ -73,6 +73,7 @@ ENCORE_INLINE void vstore(float* p, VF a, VM m) {
 ENCORE_INLINE VF vwiden(__m256i h) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16));
 }
+// Rounds to nearest even; a NaN stays a quiet NaN.
 ENCORE_INLINE __m256i vnarrow_any(VF a) {
   const __m512i u = _mm512_castps_si512(a);
   const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(u, 16), _mm512_set1_epi32(1));
@@ -80,13 +81,17 @@ ENCORE_INLINE __m256i vnarrow_any(VF a) {
   r = _mm512_mask_or_epi32(r, _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), u, _mm512_set1_epi32(0x400000));
   return _mm512_cvtepi32_epi16(_mm512_srli_epi32(r, 16));
 }
-// Rounds to nearest even; a NaN stays a quiet NaN. vcvtneps2bf16 does the same except that it takes subnormals for 0.
 ENCORE_INLINE __m256i vnarrow(VF a) {
+#ifdef ENCORE_VEC_BF16
+  // vcvtneps2bf16 does the same except that it takes subnormals for 0.
   if (__builtin_expect(_mm512_fpclass_ps_mask(a, 0x20) != 0, 0)) return vnarrow_any(a);
   const __m256bh narrow = _mm512_cvtneps_pbh(a);
   __m256i r;
   memcpy(&r, &narrow, sizeof r);
   return r;
+#else
+  return vnarrow_any(a);
+#endif
 }
 ENCORE_INLINE VF vload(const uint16_t* p) {
   return vwiden(_mm256_loadu_si256((const __m256i*)p));
