@@ -11,10 +11,11 @@ errors are at most twice those of the CPU's bf16 in the same runs (2e-3 and 4e-3
 enough: the CPU's own worst step lies between 1.7e-3 and 7.1e-3, depending on the seed. --seeds: only the first N [bf16:
 all, fp32: 1].
 --steps: only the first N (the learning rate is constant, so they are the same steps). --small: batches of 24 tokens and
-one seed, for the host executor, against the CPU's fp32 in the same call, with the errors that are always allowed (not
-every processor multiplies bf16). Exit status 1 if a step is off, 2 if the run failed.
+one seed, for the host executor, against the CPU's fp32 in the same call; with three targets a batch instead of 300 the
+rounding of bf16 does not average out (the CPU's own bf16 is off by 6e-3 there), and five times the error is allowed. Exit status 1 if a step is off, 2 if the run failed.
 """
 import argparse
+import itertools
 import json
 import math
 import os
@@ -32,8 +33,8 @@ STEPS = 60
 SEEDS = [7, 1, 2, 3, 4, 5, 6, 8]
 SHAPE = ["--batch-sequences", "16", "--seq-length", "128"]
 SMALL = ["--batch-sequences", "1", "--seq-length", "24"]
-FLAGS = ["--lr", "1e-3", "--schedule", "constant", "--warmup-ratio", "0", "--held-out", "0.001", "--save-minutes",
-         "0"]
+FLAGS = ["--lr", "1e-3", "--schedule", "constant", "--warmup-ratio", "0", "--save-minutes", "0"]
+HELD_OUT_LINES = 5  # the losses of training are compared; on the host executor an evaluation is slow
 
 
 def parse():
@@ -54,10 +55,14 @@ def run(a, device, dtype, seed, work):
     """The run's losses, the seconds of the whole program, its tokens a second (median of the later half of the steps)."""
     output = os.path.join(work, f"dapt-{device}-{dtype}")
     shutil.rmtree(output, ignore_errors=True)
+    texts = os.path.join(ROOT, "examples", "gene_ontology")
+    held_out = os.path.join(work, "held_out.txt")
+    with open(os.path.join(texts, "eval.txt"), encoding="utf-8") as lines, open(held_out, "w", encoding="utf-8") as few:
+        few.writelines(itertools.islice(lines, HELD_OUT_LINES))
     start = time.time()
     done = subprocess.run(
         [os.path.join(a.bin, "dapt_train"), "--model", os.path.join(ROOT, "models", "encore-mini"), "--train",
-         os.path.join(ROOT, "examples", "gene_ontology", "train.txt"), "--output", output, "--cache-dir",
+         os.path.join(texts, "train.txt"), "--eval", held_out, "--output", output, "--cache-dir",
          os.path.join(work, "tokens"), "--device", device, "--dtype", dtype, "--seed", str(seed), "--max-steps",
          str(a.steps), "--eval-every", str(2 * a.steps)] + (SMALL if a.small else SHAPE) + FLAGS,
         capture_output=True, text=True)
@@ -118,8 +123,9 @@ def compare(a, work):
     off = [differences(losses, r) for (losses, _, _), r in zip(runs, recorded["fp32"])]
     own = [differences(b, r) for b, r in zip(recorded["bf16"], recorded["fp32"])]
     fp32 = a.dtype == "fp32"
-    limits = {"rms": 1e-3 if fp32 else max(2 * root_mean_square(own), 2e-3),
-              "worst": 1e-3 if fp32 else max(2 * worst(own), 4e-3)}
+    always = {"rms": 1e-2, "worst": 2e-2} if a.small else {"rms": 2e-3, "worst": 4e-3}
+    limits = {"rms": 1e-3 if fp32 else max(2 * root_mean_square(own), always["rms"]),
+              "worst": 1e-3 if fp32 else max(2 * worst(own), always["worst"])}
     found = {"rms": root_mean_square(off), "worst": worst(off)}
     good = all(found[key] <= limits[key] for key in limits)
     rate = statistics.median(rate for _, _, rate in runs)
