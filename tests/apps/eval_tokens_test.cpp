@@ -1,17 +1,12 @@
 // --eval-tokens evaluates windows spread over a large text, the same at every evaluation; mlm_eval takes the flag too.
 #include <nlohmann/json.hpp>
 
-#include "tests/apps/program.h"
+#include "tests/apps/workplace.h"
 
 namespace encore::test {
 namespace {
 
 using nlohmann::json;
-
-const TinyWorkplace& workplace() {
-  static const TinyWorkplace place;
-  return place;
-}
 
 // The evaluation lines in the log of a run of four steps, evaluated before, between and after them.
 std::vector<json> evaluations(const std::string& name, const std::string& eval_tokens, std::string* said = nullptr) {

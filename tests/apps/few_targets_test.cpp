@@ -1,22 +1,12 @@
 // Evaluation text without a target, or with so few that its loss is chance.
 #include <nlohmann/json.hpp>
 
-#include "tests/apps/program.h"
+#include "tests/apps/workplace.h"
 
 namespace encore::test {
 namespace {
 
 using nlohmann::json;
-
-const TinyWorkplace& workplace() {
-  static const TinyWorkplace place;
-  return place;
-}
-
-std::string write(const std::string& name, const std::string& text) {
-  std::ofstream(workplace() / name) << text;
-  return workplace() / name;
-}
 
 Outcome train(const std::string& output, std::vector<std::string> more) {
   std::vector<std::string> words = {program("dapt_train"),
@@ -60,7 +50,7 @@ std::string short_lines() {
 }
 
 TEST(FewTargets, NoTargetIsNoFigure) {
-  const std::string text = write("none.txt", "ok\n");
+  const std::string text = workplace().write("none.txt", "ok\n");
   const Outcome o = run({program("mlm_eval"), "--model", workplace().model(), "--data", text, "--json", "--cache-dir",
                          workplace().cache(), "--device", "cpu", "--mlm-probability", "0.000001"});
   EXPECT_EQ(o.code, 0) << o.err;
@@ -73,8 +63,9 @@ TEST(FewTargets, NoTargetIsNoFigure) {
 }
 
 TEST(FewTargets, IsNeverBest) {
-  const Outcome o = train("never", {"--train", write("t.txt", short_lines()), "--eval", write("e.txt", "a\n"),
-                                    "--eval-tokens", "0", "--mlm-probability", "0.05"});
+  const Outcome o =
+      train("never", {"--train", workplace().write("t.txt", short_lines()), "--eval", workplace().write("e.txt", "a\n"),
+                      "--eval-tokens", "0", "--mlm-probability", "0.05"});
   EXPECT_EQ(o.code, 0) << o.err;
   const std::vector<json> lines = evaluations("never");
   ASSERT_EQ(lines.size(), 3u);
@@ -91,7 +82,7 @@ TEST(FewTargets, IsNeverBest) {
 }
 
 TEST(FewTargets, ASmallHeldOutSetTakesMore) {
-  const Outcome o = train("more", {"--train", write("t.txt", short_lines())});
+  const Outcome o = train("more", {"--train", workplace().write("t.txt", short_lines())});
   EXPECT_EQ(o.code, 0) << o.err;
   EXPECT_NE(o.out.find("25 % are held out"), std::string::npos) << o.out;
   EXPECT_NE(o.out.find("mostly chance"), std::string::npos) << o.out;

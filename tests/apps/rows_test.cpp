@@ -1,22 +1,12 @@
 // Labelled rows from files, globs, standard input and pipes; ids and labels as people write them.
 #include <nlohmann/json.hpp>
 
-#include "tests/apps/program.h"
+#include "tests/apps/workplace.h"
 
 namespace encore::test {
 namespace {
 
 using nlohmann::json;
-
-const TinyWorkplace& workplace() {
-  static const TinyWorkplace place;
-  return place;
-}
-
-std::string write(const std::string& name, const std::string& text) {
-  std::ofstream(workplace() / name) << text;
-  return workplace() / name;
-}
 
 // Runs a line of bash; programs are on its PATH and the cache is the workplace's.
 Outcome shell(const std::string& line) {
@@ -28,10 +18,11 @@ Outcome shell(const std::string& line) {
 // A classifier made from rows whose labels are one number in several spellings, read from two pipes.
 const std::string& classifier() {
   static const std::string path = [] {
-    write("train.jsonl",
-          "{\"text\":\"good\",\"label\":1}\n{\"text\":\"bad\",\"label\":0}\n{\"text\":\"fine\",\"label\":1.0}\n"
-          "{\"text\":\"poor\",\"label\":-0.0}\n");
-    write("dev.jsonl", "{\"text\":\"good\",\"label\":1e0}\n{\"text\":\"bad\",\"label\":0}\n");
+    workplace().write(
+        "train.jsonl",
+        "{\"text\":\"good\",\"label\":1}\n{\"text\":\"bad\",\"label\":0}\n{\"text\":\"fine\",\"label\":1.0}\n"
+        "{\"text\":\"poor\",\"label\":-0.0}\n");
+    workplace().write("dev.jsonl", "{\"text\":\"good\",\"label\":1e0}\n{\"text\":\"bad\",\"label\":0}\n");
     const Outcome o =
         shell("finetune --model '" + workplace().model() +
               "' --train <(gzip -c train.jsonl) --dev - --epochs 1 --threads 1 --output task < dev.jsonl");
@@ -52,7 +43,7 @@ TEST(Rows, PredictGivesIdsBackFromEverySource) {
                                      "null", "1.0"};
   std::string rows;
   for (const std::string& id : ids) rows += "{\"id\": " + id + ", \"text\": \"good film\"}\n";
-  write("rows.jsonl", rows);
+  workplace().write("rows.jsonl", rows);
   const std::string start = "predict --model task/model --threads 1 --data ";
   const Outcome file = shell(start + "rows.jsonl");
   EXPECT_EQ(file.code, 0) << file.err;
@@ -81,7 +72,7 @@ TEST(Rows, EmbedFromStandardInput) {
 
 TEST(Rows, TablesWithQuotesAsTheyAre) {
   classifier();
-  write("q.tsv", "id\ttext\n1\t\"half\n2\tb\n");
+  workplace().write("q.tsv", "id\ttext\n1\t\"half\n2\tb\n");
   EXPECT_EQ(shell("predict --model task/model --threads 1 --data q.tsv").code, 2);
   const Outcome o = shell("predict --model task/model --threads 1 --data q.tsv --quote-none");
   EXPECT_EQ(o.code, 0) << o.err;

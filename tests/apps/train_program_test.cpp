@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "tests/apps/program.h"
+#include "tests/apps/workplace.h"
 #include "tests/support/mpirun.h"
 
 namespace encore::test {
@@ -12,11 +12,6 @@ namespace {
 
 using nlohmann::json;
 using Words = std::vector<std::string>;
-
-const TinyWorkplace& workplace() {
-  static const TinyWorkplace place;
-  return place;
-}
 
 Words operator+(Words a, const Words& b) {
   a.insert(a.end(), b.begin(), b.end());

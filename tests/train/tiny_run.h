@@ -103,6 +103,11 @@ class TinyWorkplace {
   std::string eval() const { return folder_ / "eval.txt"; }
   std::string cache() const { return folder_ / "cache"; }
   std::string operator/(const std::string& name) const { return folder_ / name; }
+  // Writes a file of the folder, and returns its path.
+  std::string write(const std::string& name, const std::string& text) const {
+    write_text(folder_ / name, text);
+    return folder_ / name;
+  }
 
  private:
   TemporaryFolder folder_;
