@@ -20,33 +20,27 @@ inline bool misread_by_blocked_kernels(const dnnl::memory::desc& a, const dnnl::
   return row_with_gaps || column_with_gaps;
 }
 
+#endif
+
 // The matrix product c = a b (+ bias, if it is not the empty description).
 inline dnnl::matmul::primitive_desc matmul_description(const dnnl::engine& engine, const dnnl::memory::desc& a,
                                                        const dnnl::memory::desc& b, const dnnl::memory::desc& bias,
                                                        const dnnl::memory::desc& c,
                                                        const dnnl::primitive_attr& attributes) {
-  using Description = dnnl::matmul::primitive_desc;
   const bool with_bias = bias != dnnl::memory::desc();
+#if DNNL_VERSION_MAJOR >= 3
+  using Description = dnnl::matmul::primitive_desc;
   Description chosen =
       with_bias ? Description(engine, a, b, bias, c, attributes) : Description(engine, a, b, c, attributes);
   if (misread_by_blocked_kernels(a, c))
     while (std::string_view(chosen.impl_info_str()).starts_with("brg"))
       if (!chosen.next_impl()) throw dnnl::error(dnnl_unimplemented, "no kernel for a single row or column with gaps");
   return chosen;
-}
-
 #else
-
-inline dnnl::matmul::primitive_desc matmul_description(const dnnl::engine& engine, const dnnl::memory::desc& a,
-                                                       const dnnl::memory::desc& b, const dnnl::memory::desc& bias,
-                                                       const dnnl::memory::desc& c,
-                                                       const dnnl::primitive_attr& attributes) {
   using Operation = dnnl::matmul::desc;
-  const bool with_bias = bias != dnnl::memory::desc();
   return {with_bias ? Operation(a, b, bias, c) : Operation(a, b, c), attributes, engine};
-}
-
 #endif
+}
 
 // The instruction set that oneDNN uses on this machine, by its own name: "avx512_core_bf16".
 inline const char* onednn_isa_name() {
