@@ -1,5 +1,6 @@
 #include "data/tokenizer/added_token_files.h"
 
+#include <algorithm>
 #include <string>
 
 namespace encore {
@@ -12,12 +13,10 @@ using simdjson::dom::object;
 void merge_special(const JsonFile& file, element value, const char* key, std::vector<AddedToken>& added) {
   AddedToken token = read_added_token(file, value, key);
   token.special = true;
-  for (AddedToken& known : added)
-    if (known.content == token.content && value.is_string()) {
-      known.special = true;
-      return;
-    }
-  merge_added(added, token);
+  if (AddedToken* known = find_added(added, token.content); known && value.is_string())
+    known->special = true;
+  else
+    merge_added(added, token);
 }
 
 }  // namespace
@@ -40,17 +39,23 @@ AddedToken read_added_token(const JsonFile& file, element value, std::string_vie
   return token;
 }
 
+AddedToken* find_added(std::vector<AddedToken>& all, std::string_view content) {
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const AddedToken& token) { return token.content == content; });
+  return found == all.end() ? nullptr : &*found;
+}
+
 void merge_added(std::vector<AddedToken>& all, const AddedToken& token) {
-  for (AddedToken& known : all) {
-    if (known.content != token.content) continue;
-    const int32_t id = token.id >= 0 ? token.id : known.id;
-    const bool special = known.special || token.special;
-    known = token;
-    known.id = id;
-    known.special = special;
+  AddedToken* known = find_added(all, token.content);
+  if (!known) {
+    all.push_back(token);
     return;
   }
-  all.push_back(token);
+  const int32_t id = token.id >= 0 ? token.id : known->id;
+  const bool special = known->special || token.special;
+  *known = token;
+  known->id = id;
+  known->special = special;
 }
 
 void read_added_list(const JsonFile& file, std::vector<AddedToken>& all) {

@@ -9,10 +9,12 @@
 
 namespace encore {
 
-// All throw Error that names the file and the key.
+// The functions that read throw Error, which names the file and the key.
 
 // A string, or an object with "content" and flags. key: names the place in errors.
 AddedToken read_added_token(const JsonFile&, simdjson::dom::element, std::string_view key);
+// The token with this content; nullptr if none.
+AddedToken* find_added(std::vector<AddedToken>&, std::string_view content);
 // Adds the token. Of one that is there already, it replaces the flags; its id stays unless the new one has an id.
 void merge_added(std::vector<AddedToken>&, const AddedToken&);
 

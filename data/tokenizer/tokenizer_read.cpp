@@ -192,10 +192,7 @@ class FolderReader {
     if (has("added_tokens.json")) {
       const JsonFile file(path("added_tokens.json"), parts_.files["added_tokens.json"]);
       for (const auto& [token, id] : read_vocab(file, file.root)) {
-        const auto known =
-            std::find_if(parts_.added.begin(), parts_.added.end(),
-                         [&, &token = token](const AddedToken& added) { return added.content == token; });
-        if (known != parts_.added.end()) continue;
+        if (find_added(parts_.added, token)) continue;
         parts_.added.push_back({.id = id, .content = token});
         flagless_.insert(token);
       }
@@ -280,9 +277,7 @@ class FolderReader {
       for (const std::string& name : *part) names.push_back(&name);
     for (const std::string* name : names) {
       if (name->empty()) continue;
-      const auto known = std::find_if(parts_.added.begin(), parts_.added.end(),
-                                      [&](const AddedToken& added) { return added.content == *name; });
-      if (known != parts_.added.end()) {
+      if (AddedToken* known = find_added(parts_.added, *name)) {
         known->special = true;
         known->lstrip |= name == &parts_.mask && flagless_.contains(*name);
       } else {
