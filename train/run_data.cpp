@@ -48,9 +48,8 @@ Dataset hold_out_enough(const Dataset& train, DatasetOptions& options, const Tex
     more = open_dataset(options, tokenizer, comm);
   }
   opening.say(
-      "note: {:g} % of the text would give an evaluation about {} targets, a figure of chance: {:g} % are held out, "
-      "for "
-      "about {}{}",
+      "note: {:g} % of the text would give an evaluation about {} targets, a figure of chance: {:g} % are held "
+      "out, for about {}{}",
       100 * asked, targets(train), 100 * share, targets(more),
       targets(more) < kFewTargets ? "; still too few for a sound figure: give --eval" : "");
   return more;

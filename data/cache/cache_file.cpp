@@ -77,9 +77,8 @@ void CacheFile::fail_damaged(uint64_t block) const {
   const bool removed = same && ::unlink(path_.c_str()) == 0;
   const uint64_t begin = sizeof(CacheHeader) + block * kBlockBytes;
   fail_io(
-      "{}: the token cache is damaged or was cut (checksum of bytes {} to {}); {}start again (a run with --resume), "
-      "and "
-      "it is made anew",
+      "{}: the token cache is damaged or was cut (checksum of bytes {} to {}); {}start again (a run "
+      "with --resume), and it is made anew",
       path_, begin, std::min(begin + kBlockBytes, header_.at_sums), removed || !same ? "" : "remove it and ");
 }
 

@@ -36,22 +36,24 @@ class CachedSequences final : public SequenceSet {
 
   int64_t example_tokens(int64_t example) const override {
     int64_t tokens = 0;
-    const int64_t first = first_sequence(example);
+    const int64_t first = first_sequence(example), after = int64_t(around_.after.size());
+    TokenCacheReader reader(*cache_);  // of all sequences of the example: neighbours share blocks
     for (int64_t s = first; s < first + example_sequences(example); ++s) {
       const TokenRun run = layout_.sequences[s];
-      const int64_t after = int64_t(around_.after.size());
       tokens += int64_t(around_.before.size() + run.length);
-      if (!across_) tokens += after;
-      TokenCacheReader reader(*cache_);
-      if (across_) for_pieces(reader, run, [&](int64_t, int64_t) { tokens += after; });
+      if (across_)
+        for_pieces(reader, run, [&](int64_t, int64_t) { tokens += after; });
+      else
+        tokens += after;
     }
     return tokens;
   }
 
   void append(int64_t example, uint64_t epoch, const Objective& objective, PackedBatch& batch) const override {
     const int64_t first = first_sequence(example);
+    TokenCacheReader reader(*cache_);
     for (int64_t s = first; s < first + example_sequences(example); ++s)
-      append_sequence(s, example_key(epoch, uint64_t(s)), objective, batch);
+      append_sequence(reader, s, example_key(epoch, uint64_t(s)), objective, batch);
   }
 
  private:
@@ -68,11 +70,11 @@ class CachedSequences final : public SequenceSet {
     }
   }
 
-  void append_sequence(int64_t sequence, uint64_t key, const Objective& objective, PackedBatch& batch) const {
+  void append_sequence(TokenCacheReader& reader, int64_t sequence, uint64_t key, const Objective& objective,
+                       PackedBatch& batch) const {
     if (batch.cu_seqlens.empty()) batch.cu_seqlens.push_back(0);
     const size_t row0 = batch.ids.size(), target0 = batch.target_rows.size();
     std::vector<uint8_t> word_start;
-    TokenCacheReader reader(*cache_);
     const auto add_specials = [&](const std::vector<int32_t>& ids) {
       batch.ids.insert(batch.ids.end(), ids.begin(), ids.end());
       word_start.resize(word_start.size() + ids.size(), 1);
