@@ -40,7 +40,7 @@ if(ENCORE_TSAN)
   list(APPEND ENCORE_FLAGS -fsanitize=thread -fno-omit-frame-pointer)
   add_link_options(-fsanitize=thread)
   # Tells the sanitizer about OpenMP's barriers and joins; without it every parallel loop looks like a race.
-  find_library(ENCORE_ARCHER archer PATHS /usr/lib/llvm-14/lib REQUIRED)
+  find_library(ENCORE_ARCHER archer PATHS ${ENCORE_LLVM}/lib REQUIRED)
 endif()
 
 # A hash of the headers that a program and the shared objects it opens must have in common. CMake runs again when one of
@@ -71,7 +71,7 @@ function(encore_library name)
   endforeach()
   file(GLOB sources CONFIGURE_DEPENDS ${patterns})
   add_library(${name} STATIC ${sources})
-  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>)
   target_compile_options(${name} PRIVATE ${ENCORE_FLAGS})
   target_link_libraries(${name} PUBLIC ${ARG_LINK})
   set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX)

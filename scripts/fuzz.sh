@@ -7,7 +7,7 @@
 # A finding is a crash, a leak, a sanitizer's report, an exception other than Error, an input that takes more than ten
 # seconds of processor time or 2 GiB. Its input lies in build-fuzz/findings/NAME: fix the parser, and copy the file to
 # tests/fuzz/corpus/NAME/found-WHAT, where the ordinary tests run it from then on.
-# Needs clang-14, libclang-rt-14-dev and libomp-14-dev; without them it says so and does nothing.
+# Needs clang-N, libclang-rt-N-dev and libomp-N-dev (N: 14 in Debian 12, 19 in Debian 13); without them it says so and does nothing.
 # Exit codes: 0 no finding, 1 findings, 2 wrong use, else the build's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -32,9 +32,10 @@ done
 if [ ${#names[@]} -eq 0 ]; then
   for source in tests/fuzz/*_fuzz.cpp; do names+=("$(basename "$source" _fuzz.cpp)"); done
 fi
-runtime=$(clang++-14 -print-file-name=libclang_rt.fuzzer-x86_64.a 2>/dev/null) || runtime=
-if [ ! -e "$(clang++-14 -print-resource-dir 2>/dev/null)/lib/linux/libclang_rt.fuzzer-x86_64.a" ] && [ ! -e "$runtime" ]; then
-  echo "skipped: no libFuzzer here (packages clang-14 libclang-rt-14-dev libomp-14-dev)"
+clang=$(command -v clang++-14 || command -v clang++-19 || true)
+runtime=$("$clang" -print-file-name=libclang_rt.fuzzer-x86_64.a 2>/dev/null) || runtime=
+if [ ! -e "$("$clang" -print-resource-dir 2>/dev/null)/lib/linux/libclang_rt.fuzzer-x86_64.a" ] && [ ! -e "$runtime" ]; then
+  echo "skipped: no libFuzzer here (packages clang-N libclang-rt-N-dev libomp-N-dev, N 14 or 19)"
   exit 0
 fi
 log=build-fuzz/build.log

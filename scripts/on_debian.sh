@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Makes a bare root of a Debian release and runs a command there in a clean checkout of this commit.
 #
-#   scripts/on_debian.sh [--keep] [--ccache DIR] [--log FILE] RELEASE [COMMAND...]
+#   scripts/on_debian.sh [--keep] [--ccache DIR] [--bring DIR] [--log FILE] RELEASE [COMMAND...]
 #
 # RELEASE is a code name (bookworm, trixie). COMMAND is run by bash in the checkout; without one, the README's first two
 # commands are run. --keep reuses the root of the last call with what was installed and built there, and leaves it; else
 # the root is fresh and is removed at the end. --ccache makes a folder of compiles from outside visible inside; times then
-# say little about a first build. --log keeps a copy of the output.
+# say little about a first build. --bring copies a folder to /src/brought inside. --log keeps a copy of the output.
 #
 # The mirror is the one that this machine's apt uses for Debian, with RELEASE in place of its own release. The packed
 # roots are kept in build/debian (ENCORE_DEBIAN_CACHE names another folder); remove RELEASE.tar there to renew one.
@@ -14,7 +14,7 @@
 #
 # Exit codes: that of COMMAND; 2 wrong use or something is missing; 69 the root could not be made.
 set -euo pipefail
-usage="usage: on_debian.sh [--keep] [--ccache DIR] [--log FILE] RELEASE [COMMAND...]"
+usage="usage: on_debian.sh [--keep] [--ccache DIR] [--bring DIR] [--log FILE] RELEASE [COMMAND...]"
 
 die() {
   local code=$1
@@ -23,11 +23,12 @@ die() {
   exit "$code"
 }
 
-keep=no ccache='' log=/dev/null
+keep=no ccache='' bring='' log=/dev/null
 while [ $# -gt 0 ]; do
   case $1 in
     --keep) keep=yes; shift ;;
     --ccache) [ -d "${2-}" ] || die 2 "--ccache needs a folder"; ccache=$(realpath -- "$2"); shift 2 ;;
+    --bring) [ -d "${2-}" ] || die 2 "--bring needs a folder"; bring=$(realpath -- "$2"); shift 2 ;;
     --log) [ -n "${2-}" ] || die 2 "--log needs a file"; log=$(realpath -m -- "$2"); shift 2 ;;
     -*) die 2 "unknown flag '$1': $usage" ;;
     *) break ;;
@@ -58,6 +59,7 @@ sources() {
 cache=$(realpath -m -- "${ENCORE_DEBIAN_CACHE:-build/debian}")
 packed=$cache/$release.tar
 root=$cache/$release
+[ "$keep" = yes ] || root=$cache/fresh-$release
 mkdir -p "$cache"
 
 make_packed() {
@@ -87,6 +89,7 @@ if [ "$keep" = yes ] && [ -d "$checkout/.git" ]; then
 else
   git clone --quiet --no-local "$PWD" "$checkout"
 fi
+[ -z "$bring" ] || cp -r "$bring" "$root/src/brought"
 cp --dereference /etc/resolv.conf "$root/etc/resolv.conf"
 
 shared=

@@ -12,6 +12,7 @@ set -eu
 build="g++ cmake ninja-build ccache pkg-config libdnnl-dev libcxxopts-dev libfmt-dev
 nlohmann-json3-dev libsimdjson-dev libxxhash-dev libzstd-dev zlib1g-dev libboost-context-dev
 libopenmpi-dev openmpi-bin"
+package="dpkg-dev file"
 test="libgtest-dev libgmock-dev libbenchmark-dev libpcre2-dev python3 zstd gzip git"
 demo="sqlite3 ca-certificates"
 # The pinned formatter and linter: optional, since no build needs them.
@@ -47,7 +48,7 @@ esac
 [ $# -le 1 ] || die 2 "usage: setup.sh [--list | --check]"
 
 # shellcheck disable=SC2086  # package names are words on purpose
-set -- $build $test $demo
+set -- $build $package $test $demo
 if [ "$mode" = list ]; then
   # shellcheck disable=SC2086
   printf '%s\n' "$@" $lint

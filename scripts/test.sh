@@ -4,7 +4,8 @@
 #   scripts/test.sh            all of it; ends with a table of where the time went
 #   scripts/test.sh --quick    the release build and its tests
 #   scripts/test.sh --nightly  all of it, the host executor alone, and the CUDA kernels on random shapes of up to 700 rows
-#                              in every mode and with faults planted in them (two hours)
+#                              in every mode and with faults planted in them; the README's first two commands on a
+#                              bare root of each Debian release that is served (five hours)
 #
 # Installs what is missing (scripts/setup.sh). Exit code 0 only if every part passed; the last line counts them.
 set -u
@@ -120,11 +121,24 @@ asan_tests() { ctest --preset asan -j "$jobs" -LE slow; }
 tsan_targets="data_cache_lock_test data_cache_build_test data_token_cache_test data_dataset_test data_tokenizer_test
   data_labelled_test data_batching_test train_trainer_test train_ranks_test
   optim_communicator_mpi_test"
-have_tsan() { command -v clang++-14 >/dev/null && [ -f /usr/lib/llvm-14/lib/libarcher.so ]; }
+# The clang of Debian 12 or of Debian 13 (cmake/clang.cmake), with the library that tells it about OpenMP.
+have_tsan() {
+  local version
+  for version in 14 19; do
+    command -v "clang++-$version" >/dev/null && { [ -f "/usr/lib/llvm-$version/lib/libarcher.so" ]; return; }
+  done
+  return 1
+}
 tsan_tests() {
-  have_tsan || { echo "skipped: ThreadSanitizer (needs clang-14, libomp-14-dev, libclang-rt-14-dev)"; return 0; }
+  have_tsan || { echo "skipped: ThreadSanitizer (needs clang-N, libomp-N-dev, libclang-rt-N-dev; N is 14 or 19)"; return 0; }
   built tsan &&
     ctest --preset tsan -j "$jobs" -R '^(data/(cache_.*|token_cache|dataset|tokenizer|labelled|batching)|train/(trainer|ranks)|optim/communicator_mpi)_test$'
+}
+
+# on_debian COMMAND...: where another root can be made.
+on_debian() {
+  [ "$(id -u)" = 0 ] && command -v mmdebstrap >/dev/null || { echo "skipped: needs root and mmdebstrap"; return 0; }
+  "$@"
 }
 
 part "format (clang-format 14)" check_format
@@ -138,6 +152,7 @@ part "unit tests, release" ctest --preset release -j "$jobs" -LE simt
 part "CUDA kernels on the host executor" ctest --preset release -j "$jobs" -L simt
 if [ "$quick" = no ]; then
   part "end to end" tests/end_to_end.sh build/bin
+  part "cmake --install, find_package(encore)" tests/package/installs.sh build
   part "survival: disks, memory, NaN, damage" tests/survival.sh build/bin
   part "kill -9 at 10 random moments" scripts/crash_test.sh --kills 10
   if [ -d ../shared/golden ]; then
@@ -154,7 +169,8 @@ if [ "$quick" = no ]; then
   else
     echo "skipped: no shared data: trace against all recorded Hugging Face cases"
   fi
-  part "CUDA kernels by nvcc: no spills, registers" scripts/ptxas_gate.sh
+  # shellcheck disable=SC2046
+  part "CUDA kernels by nvcc: no spills, registers" scripts/ptxas_gate.sh $([ "$nightly" = no ] || echo --all)
   part "CUDA kernels: every line is reached" scripts/kernel_coverage.sh
   part "GPU check, dry on the host executor" scripts/gpu_check.sh --dry
   part "build asan (what was left of it)" built asan
@@ -165,6 +181,10 @@ if [ "$nightly" = yes ]; then
   part "the host executor, alone in a folder" scripts/simt_alone.sh
   part "CUDA kernels, up to 700 rows" env ENCORE_RANDOM_ROWS=700 ctest --preset release -j "$jobs" -L simt
   part "CUDA kernels: planted faults are caught" scripts/fault_matrix.sh
+  for release in bookworm trixie; do
+    part "demo and tests on a bare $release" on_debian scripts/on_debian.sh --log "build/on_$release.log" "$release"
+    part "packages start on a bare $release" on_debian scripts/packages_on_debian.sh "$release"
+  done
 fi
 table
 [ -z "$failures" ] || { echo "failed:$failures"; cat "$work/wrong"; }

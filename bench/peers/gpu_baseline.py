@@ -46,7 +46,7 @@ def mlm_step(torch, b, transformers, large, length, batch, compiled, dropout):
     shape = dict(hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, intermediate_size=4096) if large else {}
     if b.tiny:
         shape = dict(hidden_size=64, num_hidden_layers=2, num_attention_heads=2, intermediate_size=128)
-    config = transformers.EncoderConfig(
+    config = transformers.RobertaConfig(
         vocab_size=512 if b.tiny else 50265, max_position_embeddings=514, type_vocab_size=1, layer_norm_eps=1e-5,
         attention_probs_dropout_prob=dropout, attn_implementation="sdpa", **shape)
     model = transformers.RobertaForMaskedLM(config).to(b.name).train()

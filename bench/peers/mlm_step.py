@@ -72,7 +72,7 @@ def main():
         return 0
     torch.set_num_threads(a.threads)
     torch.manual_seed(0)
-    config = transformers.EncoderConfig(
+    config = transformers.RobertaConfig(
         vocab_size=50265, max_position_embeddings=514, type_vocab_size=1, layer_norm_eps=1e-5,
         attn_implementation="sdpa")
     model = transformers.RobertaForMaskedLM(config).train()

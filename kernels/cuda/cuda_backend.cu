@@ -27,9 +27,12 @@ void check_cuda(cudaError_t status, const char* op) {
 }
 
 CudaBackend::CudaBackend(int device) : device_(device) {
-  const std::string reason = cuda::why_unusable(cuda::device_facts(device));
+  const cuda::DeviceFacts facts = cuda::device_facts(device);
+  std::string reason = cuda::why_unusable(facts);
   check(reason.empty(), "device cuda is not usable: {}", reason);
   check_cuda(cudaSetDevice(device), "cuda device");
+  reason = cuda::why_without_code(facts, cuda::code_for_current_device());
+  check(reason.empty(), "device cuda is not usable: {}", reason);
   int bytes = 0;
   check_cuda(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device), "cuda device");
   shared_limit_ = size_t(bytes);

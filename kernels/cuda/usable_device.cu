@@ -10,10 +10,8 @@ std::string version(int number) {
   return fmt::format("{}.{}", number / 1000, number % 1000 / 10);
 }
 
-// The machine code in this build: sm_80 runs on every 8.x, sm_90a on 9.0 alone.
-bool built_for(int major, int minor) {
-  return major == 8 || (major == 9 && minor == 0);
-}
+// Asked for by code_for_current_device(), never launched.
+__global__ void probe_kernel() {}
 
 }  // namespace
 
@@ -58,12 +56,25 @@ std::string why_unusable(const DeviceFacts& f) {
     return fmt::format("the GPU does not answer: {}; {}", cudaGetErrorString(f.status), kInstead);
   if (f.device < 0 || f.device >= f.devices)
     return fmt::format("there is no GPU number {}: {} visible, counted from 0", f.device, f.devices);
-  if (!built_for(f.major, f.minor))
-    return fmt::format(
-        "{} has compute capability {}.{}, and this build has code for 8.0 to 8.9 and for 9.0: build it for that card, "
-        "or {}",
-        f.name, f.major, f.minor, kInstead);
+  if (f.major < 8)
+    return fmt::format("{} has compute capability {}.{}, and the kernels need 8.0 or more; {}", f.name, f.major,
+                       f.minor, kInstead);
   return "";
+}
+
+cudaError_t code_for_current_device() {
+  cudaFuncAttributes attributes{};
+  const cudaError_t e = cudaFuncGetAttributes(&attributes, reinterpret_cast<const void*>(probe_kernel));
+  if (e != cudaSuccess) cudaGetLastError();
+  return e;
+}
+
+std::string why_without_code(const DeviceFacts& f, cudaError_t e) {
+  if (e == cudaSuccess) return "";
+  return fmt::format(
+      "{} has compute capability {}.{}, and this build has no code for it ({}): build with -D "
+      "ENCORE_CUDA_ARCHITECTURES={}{}{}, or use --device cpu",
+      f.name, f.major, f.minor, cudaGetErrorString(e), f.major, f.minor, f.major == 9 ? "a" : "");
 }
 
 }  // namespace encore::cuda

@@ -24,4 +24,10 @@ int device_of_rank(int devices, int local_rank, int local_ranks);
 // Empty when the device can be used; else a message that says why not and what to do.
 std::string why_unusable(const DeviceFacts&);
 
+// Whether this build has machine code or PTX for the current device (cudaSetDevice): cudaSuccess, or CUDA's own error.
+cudaError_t code_for_current_device();
+
+// Empty for cudaSuccess; else a message as why_unusable()'s.
+std::string why_without_code(const DeviceFacts&, cudaError_t);
+
 }  // namespace encore::cuda

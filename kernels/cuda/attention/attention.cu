@@ -86,6 +86,7 @@ void CudaBackend::attention_backward(const AttentionBackward& o) {
   AttentionArguments a = arguments(kOp, o);
   a.dout = matrix(kOp, "dout", o.dout), a.dq = matrix(kOp, "dq", o.dq);
   a.dk = matrix(kOp, "dk", o.dk), a.dv = matrix(kOp, "dv", o.dv);
+  a.shared_limit = shared_limit_;
   if (index_checks_) check_lists(*this, kOp, o.shape, a.queries, a.tokens);
   const bool wgmma = by_wgmma(o.q, o.shape);
   const size_t deltas = (size_t(a.queries * a.heads) + 63) / 64 * 64,

@@ -5,15 +5,16 @@
 namespace encore::cuda {
 namespace {
 
+using KeysKernel = void (*)(AttentionArguments);
+
 // The pass over queries writes delta, which the pass over keys reads.
 template <int D, bool kDropout>
-cudaError_t launch_backward(const AttentionArguments& a, cudaStream_t stream) {
+cudaError_t launch_passes(const AttentionArguments& a, cudaStream_t stream, size_t keys_smem, KeysKernel atomic_keys,
+                          KeysKernel keys_after_queries) {
   const LaunchShape keys{.grid = dim3(tile_bound(a.tokens, a.sequences, kTileRows), unsigned(a.heads)),
                          .block = dim3(kKeyPassThreads),
-                         .smem = kKeyPassSmem<D>};
-  if (a.dq_sum)
-    return with_atomics<__nv_bfloat16>(
-        a, stream, [&] { return launch(stream, keys, attention_backward_keys_kernel<D, kDropout, true>, a); });
+                         .smem = keys_smem};
+  if (a.dq_sum) return with_atomics<__nv_bfloat16>(a, stream, [&] { return launch(stream, keys, atomic_keys, a); });
   if (a.queries > 0) {
     const LaunchShape queries{.grid = dim3(tile_bound(a.queries, a.sequences, kTileRows), unsigned(a.heads)),
                               .block = dim3(kQueryPassThreads),
@@ -21,7 +22,19 @@ cudaError_t launch_backward(const AttentionArguments& a, cudaStream_t stream) {
     const cudaError_t e = launch(stream, queries, attention_backward_queries_kernel<D, kDropout>, a);
     if (e != cudaSuccess) return e;
   }
-  return launch(stream, keys, attention_backward_keys_kernel<D, kDropout, false>, a);
+  return launch(stream, keys, keys_after_queries, a);
+}
+
+template <int D, bool kDropout>
+cudaError_t launch_backward(const AttentionArguments& a, cudaStream_t stream) {
+  // A card whose blocks have no room for two pairs of tiles.
+  if constexpr (size_t(kKeyPassSmem<D>) > kLeastSharedMemory)
+    if (a.shared_limit < size_t(kKeyPassSmem<D>))
+      return launch_passes<D, kDropout>(a, stream, kKeyPassSmemOnePair<D>,
+                                        attention_backward_keys_one_pair_kernel<D, kDropout, true>,
+                                        attention_backward_keys_one_pair_kernel<D, kDropout, false>);
+  return launch_passes<D, kDropout>(a, stream, kKeyPassSmem<D>, attention_backward_keys_kernel<D, kDropout, true>,
+                                    attention_backward_keys_kernel<D, kDropout, false>);
 }
 
 template <int D>

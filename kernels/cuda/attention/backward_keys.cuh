@@ -2,10 +2,11 @@
 //
 // Warps: eight warps; a block has 64 keys of one head. For the scores, a warp has 16 queries x 32 keys, so that one
 //   dropout draw gives a lane all its bits. For the sums, it has 16 keys x half the columns.
-// Shared memory: K, V, two pairs of Q and dO, P, dS. dk and dv leave through the tiles of K and V.
+// Shared memory: K, V, kPairs pairs of Q and dO, P, dS. dk and dv leave through the tiles of K and V.
 // Pipeline: one loop over tiles of 64 queries; the next pair is copied while this one is used. Two barriers an
 //   iteration: behind the wait for this pair (which also frees the other pair, P and dS), and between the stores of P
-//   and dS and their products.
+//   and dS and their products. With one pair (D = 128 where a block has 99 KiB: 8.6, 8.9, 12.x) the next is copied
+//   behind a third barrier, when the products no longer need it.
 // Invariants: sums have one owner each, and are added in rising order of the queries, so dk and dv are deterministic
 //   with atomics too.
 // Numbers: one block a multiprocessor above D = 32, since with two the registers spill (tests/faults/attention.toml
@@ -20,6 +21,9 @@ constexpr int kKeyPassThreads = 256;
 constexpr int kScoreTileBytes = kTileRows * 128;  // 64 x 64 in bf16
 template <int D>
 constexpr int kKeyPassSmem = 6 * kTileBytes<D> + 2 * kScoreTileBytes;  // K, V, two of Q, two of dO, P, dS
+template <int D>
+constexpr int kKeyPassSmemOnePair = kKeyPassSmem<D> - 2 * kTileBytes<D>;
+static_assert(size_t(kKeyPassSmemOnePair<128>) <= kLeastSharedMemory && size_t(kKeyPassSmem<96>) <= kLeastSharedMemory);
 
 // sum += x^T y: 16 columns of x from chunk_x on, D / 2 columns of y from chunk_y on, over 64 rows (queries).
 template <int D>
@@ -106,9 +110,8 @@ __device__ __forceinline__ void store_key_gradients(const AttentionArguments& a,
                                  keys);
 }
 
-template <int D, bool kDropout, bool kAtomic>
-__global__ void __launch_bounds__(kKeyPassThreads, D <= 32 ? 2 : 1)
-    attention_backward_keys_kernel(const AttentionArguments a) {
+template <int D, bool kDropout, bool kAtomic, int kPairs>
+__device__ __forceinline__ void attention_backward_keys(const AttentionArguments& a) {
   const SequenceTile tile = find_tile(a.cu_seqlens, a.sequences, a.tokens, kTileRows, int(blockIdx.x));
   if (tile.sequence < 0) return;
   const int head = int(blockIdx.y), warp = int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32, t = lane % 4;
@@ -117,10 +120,10 @@ __global__ void __launch_bounds__(kKeyPassThreads, D <= 32 ? 2 : 1)
   const int64_t key_start = sequence.key_start + tile.first, query_start = sequence.query_start;
   const int keys = sequence.keys - tile.first, queries = sequence.queries;
   unsigned char* const smem = dynamic_smem<unsigned char>();
-  unsigned char *const p_bytes = smem + 6 * kTileBytes<D>, *const ds_bytes = p_bytes + kScoreTileBytes;
+  unsigned char *const p_bytes = smem + (2 + 2 * kPairs) * kTileBytes<D>, *const ds_bytes = p_bytes + kScoreTileBytes;
   const uint32_t k_tile = ptx::shared_address(smem), v_tile = k_tile + kTileBytes<D>,
                  pairs = v_tile + kTileBytes<D>,  // Q, dO; Q, dO
-      p_tile = pairs + 4 * kTileBytes<D>, ds_tile = p_tile + kScoreTileBytes;
+      p_tile = pairs + 2 * kPairs * kTileBytes<D>, ds_tile = p_tile + kScoreTileBytes;
   const auto* q = head_rows<const __nv_bfloat16>(a.q, query_start, head * D);
   const auto* dout = head_rows<const __nv_bfloat16>(a.dout, query_start, head * D);
   load_tile<D, kKeyPassThreads>(k_tile, head_rows<const __nv_bfloat16>(a.k, key_start, head * D), a.k.ld, keys);
@@ -130,22 +133,22 @@ __global__ void __launch_bounds__(kKeyPassThreads, D <= 32 ? 2 : 1)
     load_tile<D, kKeyPassThreads>(pairs + kTileBytes<D>, dout, a.dout.ld, queries);
   }
   ptx::cp_async_commit();
+  const auto load_pair = [&](int at, uint32_t to) {
+    load_tile<D, kKeyPassThreads>(to, q + at * a.q.ld, a.q.ld, queries - at);
+    load_tile<D, kKeyPassThreads>(to + kTileBytes<D>, dout + at * a.dout.ld, a.dout.ld, queries - at);
+    ptx::cp_async_commit();
+  };
   DropoutKey key{};
   if constexpr (kDropout) key = dropout_key(a, tile.sequence, head);
   const uint8_t* const visible = a.visible ? a.visible + key_start + 32 * half : nullptr;
 
   float dk[D / 16][4] = {}, dv[D / 16][4] = {};
-  for (int first = 0, buffer = 0; first < queries; first += kTileRows, buffer ^= 1) {
+  for (int first = 0, buffer = 0; first < queries; first += kTileRows, buffer ^= kPairs - 1) {
     const int next = first + kTileRows;
     const uint32_t q_tile = pairs + uint32_t(buffer * 2 * kTileBytes<D>), dout_tile = q_tile + kTileBytes<D>;
     ptx::cp_async_wait<0>();
     __syncthreads();
-    if (next < queries) {
-      const uint32_t to = pairs + uint32_t((buffer ^ 1) * 2 * kTileBytes<D>);
-      load_tile<D, kKeyPassThreads>(to, q + next * a.q.ld, a.q.ld, queries - next);
-      load_tile<D, kKeyPassThreads>(to + kTileBytes<D>, dout + next * a.dout.ld, a.dout.ld, queries - next);
-      ptx::cp_async_commit();
-    }
+    if (next < queries && kPairs == 2) load_pair(next, pairs + uint32_t((buffer ^ 1) * 2 * kTileBytes<D>));
     const int row = part + lane / 4;
     const QueryRows rows = load_query_rows(a, head, query_start, first + row, queries);
     int position[2] = {0, 8};
@@ -168,10 +171,25 @@ __global__ void __launch_bounds__(kKeyPassThreads, D <= 32 ? 2 : 1)
     if constexpr (kAtomic)
       atomic_add_dq<D>(a, query_start + first, queries - first, head * D + half * (D / 2), ds_tile, part, k_tile,
                        half * (D / 16), lane);
+    if constexpr (kPairs == 1) {
+      __syncthreads();
+      if (next < queries) load_pair(next, pairs);
+    }
   }
   ptx::cp_async_wait<0>();
   __syncthreads();
   store_key_gradients<D, kDropout>(a, smem, dk, dv, head, key_start, keys, part, half, lane);
+}
+
+template <int D, bool kDropout, bool kAtomic>
+__global__ void __launch_bounds__(kKeyPassThreads, D <= 32 ? 2 : 1)
+    attention_backward_keys_kernel(const AttentionArguments a) {
+  attention_backward_keys<D, kDropout, kAtomic, 2>(a);
+}
+template <int D, bool kDropout, bool kAtomic>
+__global__ void __launch_bounds__(kKeyPassThreads, 1)
+    attention_backward_keys_one_pair_kernel(const AttentionArguments a) {
+  attention_backward_keys<D, kDropout, kAtomic, 1>(a);
 }
 
 }  // namespace encore::cuda

@@ -17,6 +17,7 @@ constexpr int kQueryPassThreads = 128;
 static_assert(kQueryPassThreads == 2 * kTileRows, "compute_delta has two threads a row");
 template <int D>
 constexpr int kQueryPassSmem = 6 * kTileBytes<D>;  // Q, dO, two of K, two of V
+static_assert(size_t(kQueryPassSmem<128>) <= kLeastSharedMemory);
 
 // dq += dS K for a warp's 16 queries and 32 keys from row on.
 template <int D>

@@ -21,6 +21,7 @@ constexpr int kForwardThreads = 128;
 static_assert(kForwardThreads / 32 * 16 == kTileRows);
 template <int D>
 constexpr int kForwardSmem = 5 * kTileBytes<D>;  // Q, two of K, two of V
+static_assert(size_t(kForwardSmem<128>) <= kLeastSharedMemory);
 
 // The scores (no scale) of a warp's 16 queries and 64 keys.
 template <int D>

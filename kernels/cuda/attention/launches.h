@@ -8,6 +8,9 @@
 
 namespace encore::cuda {
 
+// The shared memory of a block that every card has: 8.6, 8.9 and 12.x.
+constexpr size_t kLeastSharedMemory = 99 * 1024;
+
 // The rows of all heads, side by side: element (row, head, d) is data[row * ld + head * D + d].
 // REQUIRES: data is 16-byte aligned, and a row of ld elements is a multiple of 16 bytes.
 struct HeadMatrix {
@@ -37,6 +40,7 @@ struct AttentionArguments {
   float keep_scale;
   uint64_t seed;
   uint32_t layer;
+  size_t shared_limit = kLeastSharedMemory;  // bytes of shared memory that a block of this card may have
 };
 
 // All return cudaErrorInvalidValue for a head size other than 32, 64, 96 and 128.

@@ -19,6 +19,7 @@ template <int D>
 constexpr int kF32Ld = D + 4;  // floats; 16 rows read at once fall into different banks
 template <int D>
 constexpr int kF32Smem = 4 * (4 * kF32Rows * kF32Ld<D> + 2 * kF32Rows * kScoreLd) + kF32Rows* kF32Rows;
+static_assert(size_t(kF32Smem<128>) <= kLeastSharedMemory);
 
 template <int D>
 struct F32Tiles {

@@ -7,8 +7,9 @@
 
 namespace ptx {
 
-// On other architectures the kernels for clusters have empty bodies, and are never launched.
-#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+// The kernels for clusters are laid out for Hopper. On other architectures they have empty bodies, and are never
+// launched.
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ / 100 == 9
 inline constexpr bool kHasClusters = true;
 #else
 inline constexpr bool kHasClusters = false;

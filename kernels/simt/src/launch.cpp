@@ -180,6 +180,9 @@ class Launch {
 }  // namespace
 
 size_t max_dynamic_shared(int arch) {
+  // CUDA C++ Programming Guide, "Technical Specifications per Compute Capability": 8.6, 8.9 and 12.x have 100 KiB a
+  // multiprocessor, of which a block can have 99.
+  if (arch == 86 || arch >= 120) return 99 * 1024;
   return arch >= 90 ? 227 * 1024 : 163 * 1024;
 }
 

@@ -56,7 +56,7 @@ Options from_environment() {
   read_number("SIMT_MEMORY", o.memory, uint64_t(1) << 50);
   read_number("SIMT_OCCUPIED", o.occupied, o.memory);
   read_number("SIMT_DEVICES", o.devices, 64);
-  read_choice<int>("SIMT_ARCH", o.arch, {{"80", 80}, {"90", 90}});
+  read_choice<int>("SIMT_ARCH", o.arch, {{"80", 80}, {"86", 86}, {"90", 90}, {"100", 100}, {"120", 120}});
   return o;
 }
 

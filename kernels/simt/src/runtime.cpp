@@ -265,6 +265,12 @@ cudaError_t cudaOccupancyMaxActiveClusters(int* count, const void*, const cudaLa
   return cudaSuccess;
 }
 
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void*) {
+  const int arch = simt::options().arch;
+  *attributes = {.binaryVersion = arch, .ptxVersion = arch};
+  return cudaSuccess;
+}
+
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value) {
   if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize) return cudaSuccess;
   if (value < 0 || size_t(value) > simt::max_dynamic_shared(simt::options().arch)) {

@@ -106,7 +106,7 @@ void issue(void** lanes, uint32_t) {
   const auto& first = *static_cast<IssueOperands*>(lanes[0]);
   Warp& w = *first.thread->warp;
   const WgmmaOperands& o = *first.o;
-  if (b.options.arch < 90) fail(first.loc, "wgmma needs sm_90a");
+  if (b.options.arch != 90) fail(first.loc, "wgmma needs sm_90a");
   if (!w.fenced) fail(first.loc, "wgmma without wgmma_fence since the registers were last touched");
   if ((!o.a && o.descriptor_a >> 62 != 1) || o.descriptor_b >> 62 != 1) {
     fail(first.loc, "wgmma: the descriptor is not one of 128-byte swizzle");

@@ -80,7 +80,7 @@ TEST(Runtime, StreamsAndEvents) {
   expect_noted(cudaStreamWaitEvent(nullptr, nullptr, 0), cudaErrorInvalidResourceHandle);
 }
 
-TEST(Runtime, DescribesBothArchitectures) {
+TEST(Runtime, DescribesTheArchitectures) {
   int count = 0, device = 7, value = 0;
   EXPECT_EQ(cudaGetDeviceCount(&count), cudaSuccess);
   EXPECT_EQ(count, 1);
@@ -89,16 +89,16 @@ TEST(Runtime, DescribesBothArchitectures) {
   EXPECT_EQ(cudaSetDevice(0), cudaSuccess);
   expect_noted(cudaSetDevice(1), cudaErrorInvalidDevice);
   const With restore;
-  for (const int arch : {80, 90}) {
+  // Each architecture with the shared memory of a block, KiB.
+  for (const auto& [arch, shared] : {std::pair(80, 163), {86, 99}, {90, 227}, {100, 227}, {120, 99}}) {
     simt::options().arch = arch;
-    const std::pair<cudaDeviceAttr, int> attributes[] = {
-        {cudaDevAttrMaxThreadsPerBlock, 1024},
-        {cudaDevAttrMaxSharedMemoryPerBlock, 48 << 10},
-        {cudaDevAttrWarpSize, 32},
-        {cudaDevAttrMultiProcessorCount, arch == 90 ? 132 : 108},
-        {cudaDevAttrComputeCapabilityMajor, arch / 10},
-        {cudaDevAttrComputeCapabilityMinor, 0},
-        {cudaDevAttrMaxSharedMemoryPerBlockOptin, (arch == 90 ? 227 : 163) << 10}};
+    const std::pair<cudaDeviceAttr, int> attributes[] = {{cudaDevAttrMaxThreadsPerBlock, 1024},
+                                                         {cudaDevAttrMaxSharedMemoryPerBlock, 48 << 10},
+                                                         {cudaDevAttrWarpSize, 32},
+                                                         {cudaDevAttrMultiProcessorCount, arch >= 90 ? 132 : 108},
+                                                         {cudaDevAttrComputeCapabilityMajor, arch / 10},
+                                                         {cudaDevAttrComputeCapabilityMinor, arch % 10},
+                                                         {cudaDevAttrMaxSharedMemoryPerBlockOptin, shared << 10}};
     for (const auto& [attribute, expected] : attributes) {
       EXPECT_EQ(cudaDeviceGetAttribute(&value, attribute, 0), cudaSuccess);
       EXPECT_EQ(value, expected) << int(attribute) << " of " << arch;

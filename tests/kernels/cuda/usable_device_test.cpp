@@ -18,23 +18,37 @@ void expect_words(const DeviceFacts& facts, std::initializer_list<const char*> w
   EXPECT_EQ(said.find('\n'), std::string::npos) << said;
 }
 
-TEST(UsableDevice, CardsThatTheBuildHasCodeFor) {
+TEST(UsableDevice, CardsThatTheKernelsServe) {
   DeviceFacts f = good();
   EXPECT_EQ(why_unusable(f), "");
   for (const int minor : {0, 6, 7, 9}) {
     f.major = 8, f.minor = minor;
     EXPECT_EQ(why_unusable(f), "") << minor;
   }
+  for (const int major : {10, 11, 12, 13}) {
+    f.major = major, f.minor = 0;
+    EXPECT_EQ(why_unusable(f), "") << major;
+  }
   f.driver_version = 13020;
   EXPECT_EQ(why_unusable(f), "");
+}
+
+TEST(UsableDevice, ABuildWithoutCodeForTheCardSaysWhatToBuild) {
+  EXPECT_EQ(code_for_current_device(), cudaSuccess);
+  DeviceFacts f = good();
+  EXPECT_EQ(why_without_code(f, cudaSuccess), "");
+  f.major = 12, f.minor = 1, f.name = "GB10";
+  const std::string said = why_without_code(f, cudaErrorNoKernelImageForDevice);
+  for (const char* word : {"GB10", "12.1", "ENCORE_CUDA_ARCHITECTURES=121,", "--device cpu"})
+    EXPECT_NE(said.find(word), std::string::npos) << word << " is not in: " << said;
+  f.major = 9, f.minor = 0;
+  EXPECT_NE(why_without_code(f, cudaErrorNoKernelImageForDevice).find("ARCHITECTURES=90a,"), std::string::npos);
 }
 
 TEST(UsableDevice, CardsOfAnotherGeneration) {
   DeviceFacts f = good();
   f.major = 7, f.minor = 5, f.name = "T4";
-  expect_words(f, {"T4", "7.5", "8.0 to 8.9", "9.0", "--device cpu"});
-  f.major = 10, f.minor = 0;
-  EXPECT_NE(why_unusable(f), "");
+  expect_words(f, {"T4", "7.5", "8.0 or more", "--device cpu"});
 }
 
 TEST(UsableDevice, NoDriverNoCardOldDriver) {

@@ -33,8 +33,8 @@ struct Options {
   int64_t fail_launch = 0;                         // the device is lost at this launch, counted from 1; 0: never
   size_t memory = size_t(80) << 30, occupied = 0;  // of the device; of it, what other programs hold
   int devices = 1;                                 // number of devices that the runtime reports; they share the memory
-  int arch = 90;                                   // 80 or 90: limits of shared memory, which instructions exist
-  size_t stack_bytes = 0;                          // of one CUDA thread; 0: 64 KiB (256 KiB under AddressSanitizer)
+  int arch = 90;           // 80, 86, 90, 100, 120: limits of shared memory, which instructions exist
+  size_t stack_bytes = 0;  // of one CUDA thread; 0: 64 KiB (256 KiB under AddressSanitizer)
 };
 // Starts from SIMT_ORDER, SIMT_ASYNC, SIMT_SEED, SIMT_WORKERS, SIMT_POISON, SIMT_RACE, SIMT_TRAFFIC, SIMT_ARCH,
 // SIMT_DEVICES, SIMT_LATE_STREAMS, SIMT_FAIL_LAUNCH, SIMT_MEMORY and SIMT_OCCUPIED.

@@ -21,6 +21,7 @@ enum cudaError_t {
   cudaErrorInsufficientDriver = 35,
   cudaErrorNoDevice = 100,
   cudaErrorInvalidDevice = 101,
+  cudaErrorNoKernelImageForDevice = 209,
   cudaErrorInvalidResourceHandle = 400,
   cudaErrorNotReady = 600,
   cudaErrorIllegalAddress = 700,
@@ -149,6 +150,10 @@ const char* cudaGetErrorName(cudaError_t);
 const char* cudaGetErrorString(cudaError_t);  // of a failed launch: the executor's report
 
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute, int value);
+struct cudaFuncAttributes {
+  int binaryVersion, ptxVersion;
+};
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes*, const void* kernel);  // of the modelled architecture
 template <class... P>
 cudaError_t cudaFuncSetAttribute(void (*kernel)(P...), cudaFuncAttribute attribute, int value) {
   return cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), attribute, value);
