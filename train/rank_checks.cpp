@@ -51,7 +51,10 @@ RunDigest flags_of_ranks(const nlohmann::json& config) {
 }
 
 void check_ranks_start(RunDigest flags, const EncoderConfig& config, const Tokenizer* tokenizer, Communicator& comm) {
+  if (comm.size() == 1) return;
   add_model(flags, config);
+  // The file says more than a version: two builds of one version may compute otherwise.
+  flags["program file"] = digest_text(sample_digest({"/proc/self/exe"}));
   if (tokenizer) flags[kTokenizerField] = digest_text(tokenizer->fingerprint());
   check_ranks_agree(flags, comm);
 }

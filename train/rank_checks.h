@@ -22,7 +22,7 @@ void check_ranks_agree(const RunDigest&, Communicator&);
 // what concerns its own machine.
 RunDigest flags_of_ranks(const nlohmann::json& config);
 
-// The first comparison of a program: its flags and version, the model's config.json, the tokenizer.
+// The first comparison of a program: its flags and its own file, the model's config.json, the tokenizer.
 void check_ranks_start(RunDigest flags, const EncoderConfig&, const Tokenizer*, Communicator&);
 
 // The second, before files are read, which may take long. The text is compared again, in full, where it has been read.

@@ -89,7 +89,7 @@ json to_json(const RunState& s) {
   return out;
 }
 
-// Version 1.
+// A state of version 1 has three fingerprints for a digest.
 void read_marks_of_version_1(const json& j, RunState& s) {
   s.log.log.bytes = uint64_t(whole_number(j.at("log_bytes")));
   s.log.events.bytes = uint64_t(whole_number(j.at("events_bytes")));
@@ -113,6 +113,8 @@ RunState from_json(const json& j) {
   s.skipped = whole_number(j.value("skipped", json(0)));
   s.skipped_in_row = whole_number(j.value("skipped_in_row", json(0)));
   s.log.events_file = j.at("events_file");
+  if (s.log.events_file.find('/') != std::string::npos)
+    throw std::invalid_argument("events_file");  // it is to be cut, and lies in the run folder
   if (whole_number(j.at("version")) == 1) {
     read_marks_of_version_1(j, s);
   } else {
@@ -224,8 +226,8 @@ RunState read_state(const std::string& dir) {
     return from_json(read_json(dir));
   } catch (const json::exception& e) {
     damaged(dir + "/state.json", fmt::format("lacks a field ({})", e.what()));
-  } catch (const std::logic_error&) {  // from std::stoul
-    damaged(dir + "/state.json", "holds a checksum that is no number");
+  } catch (const std::logic_error&) {  // from std::stoul, too
+    damaged(dir + "/state.json", "holds a value that no run writes");
   }
 }
 

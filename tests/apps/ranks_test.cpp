@@ -153,7 +153,7 @@ TEST_F(OnRanks, RanksThatDoNotSeeTheSameAreRefusedBeforeAnythingIsWritten) {
     fs::copy(place_->model(), dir, fs::copy_options::recursive);
     return dir;
   };
-  const std::string rows = *place_ / "rows.jsonl", output = *place_ / "never", cache = *place_ / "no-cache";
+  const std::string rows = *place_ / "rows.jsonl", output = *place_ / "unseen", cache = *place_ / "no-cache";
   write_text(*place_ / "other.jsonl", read_text(rows) + "{\"text\": \"a dog\", \"label\": \"dog\"}\n");
   std::string text = read_text(place_->train());
   const size_t line = text.find('\n') + 1;
@@ -227,6 +227,19 @@ TEST_F(OnRanks, RanksThatDoNotSeeTheSameAreRefusedBeforeAnythingIsWritten) {
     EXPECT_FALSE(fs::exists(output)) << name << " " << c.more[0];
     EXPECT_FALSE(fs::exists(cache)) << name << " " << c.more[0];
   }
+  // Another build of the program.
+  fs::create_directories(*place_ / "bin");
+  fs::create_directories(*place_ / "lib");
+  fs::copy(std::string(ENCORE_BINARY_DIR) + "/lib/libencore_mpi.so", *place_ / "lib");
+  write_text(*place_ / "bin/dapt_train", read_text(program("dapt_train")) + "x");
+  fs::permissions(*place_ / "bin/dapt_train", fs::perms::owner_all);
+  Words ours = dapt({}), theirs = dapt({});
+  ours[0] = program("dapt_train");
+  theirs[0] = *place_ / "bin/dapt_train";
+  const Outcome build = run(Words{"mpirun", "-n", "1"} + ours + Words{":", "-n", "1"} + theirs);
+  EXPECT_EQ(build.code, 2) << build.err;
+  EXPECT_NE(build.err.find("program file"), std::string::npos) << build.err;
+  EXPECT_FALSE(fs::exists(output));
   // What each rank may have for itself, and the same text elsewhere.
   Words first = dapt({}), second = dapt({"--train", *place_ / "same.txt", "--cache-dir", *place_ / "own-cache"});
   first[0] = second[0] = program("dapt_train");

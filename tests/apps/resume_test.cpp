@@ -81,6 +81,11 @@ class Resumed : public ::testing::Test {
     edit(read);
     write_text(file, read.dump(2) + "\n");
   }
+  static void write_state(const std::string& file, const json& state) {
+    const std::string text = state.dump();
+    const auto crc = uint32_t(::crc32_z(0, reinterpret_cast<const Bytef*>(text.data()), text.size()));
+    write_text(file, json{{"state", state}, {"crc32", fmt::format("{:08x}", crc)}}.dump(1) + "\n");
+  }
   // A copy of the model, without checksums, for a change.
   std::string other_model() {
     const std::string dir = *place_ / "other-model";
@@ -185,13 +190,24 @@ TEST_F(Resumed, AStateOfAnEarlierVersionContinuesWithANote) {
   state["log_bytes"] = state["log"]["bytes"];
   state["events_bytes"] = state["events"]["bytes"];
   for (const char* key : {"digest", "log", "events"}) state.erase(key);
-  const std::string text = state.dump();
-  const auto crc = uint32_t(::crc32_z(0, reinterpret_cast<const Bytef*>(text.data()), text.size()));
-  write_text(file, json{{"state", state}, {"crc32", fmt::format("{:08x}", crc)}}.dump(1) + "\n");
+  write_state(file, state);
   const Outcome o = resume();
   EXPECT_EQ(o.code, 0) << o.err;
   EXPECT_NE(o.out.find("note: the state was saved by an earlier version"), std::string::npos) << o.out;
   EXPECT_TRUE(read_text(copy_ + "/model/last/model.safetensors") == read_text(run_ + "/model/last/model.safetensors"));
+}
+
+// A forged state must not make the run cut a file elsewhere.
+TEST_F(Resumed, AStateNamesNoFileOutsideOfTheRun) {
+  write_text(*place_ / "precious", "of the user\n");
+  const std::string file = copy_ + "/state/step-4/state.json";
+  json state = json::parse(read_text(file)).at("state");
+  state["events_file"] = "../precious";
+  state["events"]["bytes"] = 0;
+  state["events"]["crc32"] = "00000000";
+  write_state(file, state);
+  EXPECT_EQ(resume().code, 2);
+  EXPECT_EQ(read_text(*place_ / "precious"), "of the user\n");
 }
 
 // A state that was copied here from another run is not offered in place of a damaged one.
@@ -243,6 +259,11 @@ TEST_F(Resumed, AnyPathOfTheSystemServes) {
       if (word == place_->train()) word = folder + "/train.txt";
     const Outcome o = run(words);
     ASSERT_EQ(o.code, 0) << o.err;
+    for (const char* line : {"\nmodel: ", "steps of "}) {
+      const size_t at = o.out.find(line);
+      ASSERT_NE(at, std::string::npos) << o.out;
+      EXPECT_NE(o.out.substr(at + 1, o.out.find('\n', at + 1) - at).find("/run"), std::string::npos) << o.out;
+    }
     const json config = json::parse(read_text(folder + "/run/config.json"));
     fs::remove_all(folder + "/run/state");
     const Outcome again = run({program("dapt_train"), "--resume", "--output", folder + "/run"});
