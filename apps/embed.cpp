@@ -3,8 +3,10 @@
 #include <functional>
 #include <numeric>
 #include <optional>
+#include <regex>
 
 #include "apps/program/open_model.h"
+#include "apps/program/output_path.h"
 #include "apps/program/run_program.h"
 #include "apps/program/text_flags.h"
 #include "kernels/base/atomic_file.h"
@@ -35,6 +37,14 @@ void pool(const PackedBatch& batch, const std::vector<float>& hidden, int64_t wi
     for (int64_t r = first; r < last; ++r) sum += hidden[size_t(r * width + c)];
     out[c] = float(sum / double(last - first));
   }
+}
+
+// Whether a file begins like one of the above.
+bool is_vectors(const std::string& start) {
+  static const std::regex kDict(R"(\{'descr': '<f4', 'fortran_order': False, 'shape': \(\d+, \d+\), \} *\n)");
+  return start.size() > 10 && start.starts_with("\x93NUMPY\x01") &&
+         std::regex_search(start.begin() + 10, start.begin() + std::min<std::ptrdiff_t>(138, std::ssize(start)), kDict,
+                           std::regex_constants::match_continuous);
 }
 
 Cli embed_cli() {
@@ -80,7 +90,8 @@ void embed(Model& model, const ClassificationSet& set, const std::vector<Rows>& 
 int run(int argc, char** argv, Communicator& comm) {
   Cli cli = embed_cli();
   if (!cli.parse(argc, argv)) return 0;
-  const std::string path = cli.required("data"), output = cli.required("output");
+  cli.required("output");
+  const std::string path = cli.required("data"), output = output_file(cli, "output", is_vectors);
   const OpenModel open = open_model(cli.required("model"), cli, comm, "max-length");
   const ClassificationSet set =
       tokenize_rows(read_rows(cli, comm), path, *open.tokenizer, LabelMap(), open.max_length, open.device.threads);

@@ -3,6 +3,7 @@
 #include "apps/program/optimizer_flags.h"
 #include "apps/program/run_flags.h"
 #include "apps/program/run_program.h"
+#include "apps/program/run_report.h"
 #include "apps/program/text_flags.h"
 #include "train/finetuning.h"
 #include "train/signals.h"
@@ -105,6 +106,6 @@ int main(int argc, char** argv) {
     std::optional<FinetuneSpec> spec = read_finetune_spec(argc, argv, comm);
     if (!spec) return 0;
     install_stop_signals();
-    return exit_code(finetune(std::move(*spec), comm));
+    return exit_code(finetune(std::move(*spec), comm, report_of_run));
   });
 }

@@ -3,10 +3,11 @@
 #include <iostream>
 #include <map>
 
-#include "apps/program/cli.h"
+#include "apps/program/output_path.h"
 #include "apps/program/run_program.h"
 #include "data/tokenizer/tokenizer.h"
 #include "kernels/backend_factory.h"
+#include "kernels/base/atomic_folder.h"
 #include "model/checkpoint.h"
 #include "model/model.h"
 
@@ -72,12 +73,8 @@ int run(int argc, char** argv) {
   cli.integer("Output", "seed", "the weights are a function of it", 1, 0, int64_t(1) << 53);
   if (!cli.parse(argc, argv)) return 0;
   const std::string source = cli.required("config"), tokenizer_dir = cli.required("tokenizer"),
-                    output = cli.required("output");
+                    output = output_folder(cli);
   const uint64_t seed = uint64_t(cli.get_integer("seed"));
-  std::error_code ignored;
-  for (const char* file : {"config.json", "model.safetensors"})
-    check(!std::filesystem::exists(output + "/" + file, ignored),
-          "--output {}: holds a model already ({}); name another folder", output, file);
   const Tokenizer tokenizer = Tokenizer::load(tokenizer_dir);
   const EncoderConfig config = make_config(source, tokenizer, tokenizer_dir);
   const DType dtype = cli.get("dtype") == "fp32"   ? DType::kF32
@@ -88,13 +85,15 @@ int run(int argc, char** argv) {
   const auto model = make_mlm(config, *backend, DType::kF32, Mode::kInference);
   model->params().initialise(seed, config.initializer_range);
   model->params().weights_changed();
-  save_model(output, *model, dtype);
-  tokenizer.save(output, int(config.max_length()));
+  AtomicFolder folder(output);
+  save_model(folder.temporary_path(), *model, dtype);
+  tokenizer.save(folder.temporary_path(), int(config.max_length()));
+  folder.commit();
 
   for (const std::string& note : config.notes) std::cerr << "note: " << note << '\n';
   int64_t count = 0;
   for (const Parameter& p : model->params().parameters()) count += p.size();
-  std::cout << fmt::format("{}: {} layers x {}, vocabulary {}, {:.1f} M parameters, seed {}\n", output,
+  std::cout << fmt::format("{}: {} layers x {}, vocabulary {}, {:.1f} M parameters, seed {}\n", cli.get("output"),
                            config.num_hidden_layers, config.hidden_size, config.vocab_size, double(count) / 1e6, seed);
   return 0;
 }

@@ -49,11 +49,12 @@ int run(int argc, char** argv, Communicator& comm) {
   Cli cli = predict_cli();
   if (!cli.parse(argc, argv)) return 0;
   const std::string path = cli.required("data");
+  const ProfileSpec profile = profile_spec(cli);
   OpenModel open = open_model(cli.required("model"), cli, comm, "max-length");
   const std::vector<std::string>& labels = open.config.labels;
   check(labels.size() >= 2,
         "{}/config.json: no id2label with two labels or more: not a classifier (make one with finetune)", open.dir);
-  const std::unique_ptr<Profiler> profiler = comm.root() ? make_profiler(profile_spec(cli), open.device) : nullptr;
+  const std::unique_ptr<Profiler> profiler = comm.root() ? make_profiler(profile, open.device) : nullptr;
   const ClassificationSet set = tokenize_rows(read_rows(cli, comm), path, *open.tokenizer, LabelMap(labels),
                                               open.max_length, open.device.threads);
   const int64_t tokens_per_batch = cli.get_integer("tokens-per-batch");

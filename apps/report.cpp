@@ -1,7 +1,8 @@
 // report: run folders in, one HTML page out.
-#include "apps/program/cli.h"
+#include "apps/program/output_path.h"
 #include "apps/program/run_program.h"
 #include "kernels/base/atomic_file.h"
+#include "report/frame.h"
 #include "report/reported_run.h"
 
 namespace encore {
@@ -19,12 +20,10 @@ int run(int argc, char** argv) {
   if (!cli.parse(argc, argv)) return 0;
   const std::vector<std::string> folders = cli.get_list("RUN");
   check(!folders.empty(), "a run folder is needed: report RUN...");
-  const std::string output = cli.given("output")   ? cli.get("output")
-                             : folders.size() == 1 ? folders.front() + "/report.html"
-                                                   : "report.html";
-  const std::string page = report_of_folders(folders);
+  if (!cli.given("output")) cli.set("output", folders.size() == 1 ? folders.front() + "/report.html" : "report.html");
+  const std::string page = report_of_folders(folders), output = output_file(cli, "output", is_page);
   write_file_atomic(output, page);
-  fmt::print("{}\n", output);
+  fmt::print("{}\n", cli.get("output"));
   return 0;
 }
 

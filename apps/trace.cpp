@@ -1,6 +1,7 @@
 // trace: every hidden state, the logits, the loss and all gradients of one batch, dropout off, for a comparison with
 // another implementation.
 #include "apps/program/open_model.h"
+#include "apps/program/output_path.h"
 #include "apps/program/run_program.h"
 #include "apps/program/trace_batch.h"
 #include "model/safetensors.h"
@@ -20,6 +21,11 @@ std::vector<TensorToWrite> run_trace(Model& model, const PackedBatch& batch) {
   return tensors;
 }
 
+// Whether a safetensors file begins with the header of a trace.
+bool is_trace(const std::string& start) {
+  return start.size() > 9 && start[8] == '{' && start.find("\"hidden.0\":") != start.npos;
+}
+
 int run(int argc, char** argv) {
   Cli cli("trace",
           "writes hidden states, logits, loss and every parameter's gradient for one batch, dropout off, as "
@@ -35,7 +41,9 @@ int run(int argc, char** argv) {
       .path();
   add_device_flags(cli);
   if (!cli.parse(argc, argv)) return 0;
-  const std::string dir = cli.required("model"), batch_path = cli.required("batch"), output = cli.required("output");
+  const std::string dir = cli.required("model"), batch_path = cli.required("batch");
+  cli.required("output");
+  const std::string output = output_file(cli, "output", is_trace);
 
   const OpenModel open = open_model_of_ids(dir, cli, *one_process());
   const PackedBatch batch = read_trace_batch(batch_path);

@@ -2,14 +2,15 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <filesystem>
 #include <string>
 
 #include "apps/program/device_flags.h"
+#include "apps/program/output_path.h"
 #include "apps/program/run_program.h"
 #include "apps/program/text_flags.h"
 #include "data/readers/corpus_reader.h"
 #include "data/tokenizer/bpe_trainer.h"
+#include "kernels/base/atomic_folder.h"
 
 namespace encore {
 namespace {
@@ -28,10 +29,7 @@ int run(int argc, char** argv) {
   add_threads_flag(cli);
   if (!cli.parse(argc, argv)) return 0;
   const CorpusOptions corpus = corpus_options(cli, "data");
-  const std::string output = cli.required("output");
-  for (const char* name : {"vocab.json", "merges.txt", "tokenizer.json"})
-    check(!std::filesystem::exists(output + "/" + name),
-          "--output {}: already holds a tokenizer ({}); name another folder", output, name);
+  const std::string output = output_folder(cli);
 
   BpeTrainerOptions options;
   options.vocab_size = int(cli.get_integer("vocab-size"));
@@ -54,8 +52,10 @@ int run(int argc, char** argv) {
   };
   const Tokenizer tokenizer = train_bpe(source, options);
   if (options.progress) std::fputc('\n', stderr);
-  tokenizer.save(output, int(cli.get_integer("max-length")));
-  std::printf("%s: %d tokens, %zu merges, learned from %lld documents (%lld bytes)\n", output.c_str(),
+  AtomicFolder folder(output);
+  tokenizer.save(folder.temporary_path(), int(cli.get_integer("max-length")));
+  folder.commit();
+  std::printf("%s: %d tokens, %zu merges, learned from %lld documents (%lld bytes)\n", cli.get("output").c_str(),
               int(tokenizer.vocab_size()), tokenizer.merge_count(), static_cast<long long>(documents),
               static_cast<long long>(bytes));
   if (tokenizer.vocab_size() < options.vocab_size)

@@ -47,10 +47,18 @@ std::string page_frame(const std::string& title, const std::string& heading, con
                        const std::string& body, const nlohmann::json& data) {
   return fmt::format(
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
-      "content=\"width=device-width,initial-scale=1\"><title>{}</title><style>{}</style></head><body><main>\n"
+      "content=\"width=device-width,initial-scale=1\"><meta name=\"generator\" "
+      "content=\"Encore\"><title>{}</title><style>{}</style></head><body><main>\n"
       "<h1>{}</h1><p class=\"sub\">{}</p>\n{}\n</main>\n<script id=\"data\" type=\"application/json\">{}</script>\n"
       "<script>{}</script></body></html>\n",
       html(title), kReportStyle, html(heading), html(subtitle), body, in_script(data), kReportScript);
+}
+
+bool is_page(const std::string& start) {
+  // Earlier versions named no generator.
+  return start.starts_with("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">") &&
+         (start.find("<meta name=\"generator\" content=\"Encore\">") != start.npos ||
+          start.find(std::string_view(kReportStyle).substr(0, 30)) != start.npos);
 }
 
 }  // namespace encore

@@ -18,4 +18,7 @@ std::string chart_card(const Chart&, const std::string& id, bool wide, nlohmann:
 std::string page_frame(const std::string& title, const std::string& heading, const std::string& subtitle,
                        const std::string& body, const nlohmann::json& data);
 
+// Whether a file that begins like this is a page of report, and may be replaced by another.
+bool is_page(const std::string& start);
+
 }  // namespace encore

@@ -105,6 +105,11 @@ std::string RunReport::refresh(bool last) {
   if (first_ < 0) first_ = start;
   if (!last && spent_ * 50 > start - first_) return "";
   try {
+    if (is_finetune_folder(folder_)) {
+      write_file_atomic(folder_ + "/report.html", report_of_folders({folder_}));
+      spent_ += seconds_since(start);
+      return "";
+    }
     if (!run_) run_ = open_reported_run(folder_);
     run_->log.read(folder_ + "/log.jsonl");
     if (run_->log.bytes != written_at_) write_file_atomic(folder_ + "/report.html", report_page({*run_}));

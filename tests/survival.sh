@@ -17,6 +17,8 @@ set -u
 [ $# -eq 1 ] && [ -x "$1/dapt_train" ] || { echo "usage: tests/survival.sh BIN_DIR (a folder with dapt_train)" >&2; exit 2; }
 bin=$(cd "$1" && pwd)
 root=$(cd "$(dirname "$0")/.." && pwd)
+# Makes chosen system calls fail, or sends a signal there (tests/support/failing_calls.cpp).
+failing=$(dirname "$bin")/tests/libfailing_calls.so
 go=$root/examples/gene_ontology
 work=$(mktemp -d "${TMPDIR:-/tmp}/encore_survival.XXXXXX")
 mounts=()
@@ -66,7 +68,9 @@ until_file() {
   done
   return 1
 }
-same_run() { cmp "$1/model/last/model.safetensors" "$2/model/last/model.safetensors" && py "$1" "$2" <<'P'
+same_run() {
+  for which in last best; do cmp "$1/model/$which/model.safetensors" "$2/model/$which/model.safetensors" || return; done
+  py "$1" "$2" <<'P'
 import json, sys
 def rows(run):
     clock = {"seconds", "tokens_per_second", "eval_seconds"}
@@ -196,12 +200,44 @@ finished 0 "a removed folder, --on-save-error continue: goes on" ''
 holds "a removed folder, continue: nothing is lost" same_run whole back
 holds "a removed folder, continue: the run can be repeated" test -s back/config.json
 
+# One call fails, once. It is named by the file that it is for, so the moment is the same on every machine.
+[ -f "$failing" ] || { echo "$failing: build the release preset first" >&2; exit 2; }
+once() { local rule=$1; shift; LD_PRELOAD=$failing ENCORE_FAIL=$rule "$@"; }
+short=("${run[@]}" --max-steps 60 --save-every 20 --save-minutes 0 --log-seconds 0)
+holds "a short run that is left alone" "${short[@]}" --output quiet
+number=0
+for rule in open:1:EMFILE:config.json.tmp open:1:EIO:ledger.json open:1:EIO:log.jsonl open:1:ENOSPC:tfevents \
+    pwrite:1:EIO:log.jsonl rename:1:EIO:config.json rename:1:EIO:ledger.json open:1:EMFILE:model/best \
+    pwrite:1:ENOSPC:model/best fsync:1:EIO:/state/; do
+  number=$((number + 1))
+  holds "--on-save-error continue rides out $rule" once "$rule" "${short[@]}" --output "ride$number" --on-save-error continue
+  holds "--on-save-error continue, $rule: the same run" same_run quiet "ride$number"
+  holds "--on-save-error continue, $rule: all files" test -s "ride$number/config.json" -a -s "ride$number/ledger.json"
+  ends 74 "--on-save-error stop: $rule" "stop$number" once "$rule" "${short[@]}" --output "stop$number"
+done
+# A save of model/best renames each of its files once.
+files=$(ls quiet/model/best | wc -l)
+evaluations=$(grep -c '"eval_loss"' quiet/log.jsonl)
+holds "continue: a model/best that fails at the last evaluation" once "rename:$(((evaluations - 2) * files + 1)):EIO:model/best" \
+  "${short[@]}" --output late --on-save-error continue
+cp out said
+holds "continue: it failed" grep -q 'model/best not written' said
+holds "continue: it is tried again" same_run quiet late
+
 ends 74 "RLIMIT_FSIZE: exit 74" 'limited/' bash -c 'ulimit -f 100; exec "$@"' - "${saving[@]}" --output limited
 ends 74 "RLIMIT_FSIZE, continue: to the end, then 74" 'limits/' \
   bash -c 'ulimit -f 100; exec "$@"' - "${run[@]}" --max-steps 24 --save-every 10 --output limits --on-save-error continue
 cp out said
 holds "RLIMIT_FSIZE, continue: it said so, and took all steps" sh -c \
   'grep -q "state not written.*going on" said && [ "$(grep -c grad_norm limits/log.jsonl)" -eq 24 ]'
+
+# A terminal that is closed, and a reader that goes away.
+stops() { local code=0; "$@" || code=$?; [ "$code" -eq 75 ]; }
+holds "SIGHUP saves and stops, as SIGTERM" stops once pwrite:9:SIGHUP:log.jsonl "${short[@]}" --output hung
+holds "SIGHUP: goes on" "$bin/dapt_train" --output hung --resume
+holds "SIGHUP: the same run" same_run quiet hung
+holds "nohup: SIGHUP stays ignored" once pwrite:9:SIGHUP:log.jsonl nohup "${short[@]}" --output nohup
+holds "nohup: the same run" same_run quiet nohup
 
 mkdir full
 if mount -t tmpfs -o size=9m none full 2>/dev/null; then

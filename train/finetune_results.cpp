@@ -1,6 +1,10 @@
 #include "train/finetune_results.h"
 
+#include <filesystem>
+#include <fstream>
+
 #include "kernels/base/check.h"
+#include "kernels/base/path_text.h"
 
 namespace encore {
 namespace {
@@ -63,6 +67,19 @@ void print_results(const json& results) {
       fmt::print("  {} {:.4f} ± {:.4f}", name, value["mean"].get<double>(), value["std_sample"].get<double>());
     fmt::print("\n");
   }
+}
+
+bool print_complete_results(const std::string& folder, int seeds) {
+  const std::string file = folder + "/results.json";
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored)) return false;
+  std::ifstream in(file);
+  const json results = json::parse(in, nullptr, /*allow_exceptions=*/false);
+  check(results.is_object() && results.contains("seeds"), "{}: is not the JSON that a run writes", file);
+  if (int(results.at("seeds").size()) < seeds) return false;
+  fmt::print("{} is complete:\n", shown_path(folder));
+  print_results(results);
+  return true;
 }
 
 json to_json(const FinetuneProgress& progress, const SeedProgress& s) {

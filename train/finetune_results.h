@@ -18,6 +18,8 @@ LabelledData read_labelled_data(const RowsSpec&, const Tokenizer&, int threads);
 nlohmann::json results_json(const std::vector<SeedResult>&, const std::string& metric,
                             const std::vector<std::string>& labels, bool with_test);
 void print_results(const nlohmann::json& results);
+// Of a run folder whose results.json has all `seeds`. False: it has not. Throws Error naming a file that is no JSON.
+bool print_complete_results(const std::string& folder, int seeds);
 
 // Progress of a fine-tuning: its finished seeds.
 struct FinetuneProgress {

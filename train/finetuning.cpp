@@ -5,19 +5,20 @@
 #include <filesystem>
 #include <fstream>
 
+#include "data/readers/corpus_reader.h"
 #include "kernels/base/atomic_file.h"
-#include "kernels/base/atomic_folder.h"
 #include "kernels/base/check.h"
 #include "kernels/base/clock.h"
 #include "kernels/base/hash.h"
 #include "kernels/base/human.h"
-#include "model/checkpoint.h"
-#include "model/checksums.h"
+#include "kernels/base/path_text.h"
 #include "optim/device_communicator.h"
 #include "train/classifier_memory.h"
 #include "train/finetune_results.h"
 #include "train/memory_use.h"
+#include "train/rank_checks.h"
 #include "train/resume.h"
+#include "train/saved_model.h"
 #include "train/seed_run.h"
 #include "train/signals.h"
 
@@ -34,8 +35,9 @@ uint64_t fingerprint_of(const ClassificationSet& set, uint64_t seed) {
 
 class Finetuning {
  public:
-  Finetuning(FinetuneSpec spec, Communicator& processes)
+  Finetuning(FinetuneSpec spec, Communicator& processes, const ReportMakerOf& report_of)
       : spec_(std::move(spec)),
+        report_of_(report_of),
         tokenizer_(Tokenizer::load(spec_.model_dir)),
         device_(open(processes)),
         devices_(over_devices(processes, *device_.backend)),
@@ -49,22 +51,28 @@ class Finetuning {
   Device open(Communicator& processes) {
     for (const std::string& note : tokenizer_.notes())
       if (processes.root()) fmt::print(stderr, "note: {}\n", note);
+    check_ranks_start(flags_of_ranks(spec_.output.config), spec_.model, &tokenizer_, processes);
     check_vocabulary(spec_.model, tokenizer_, spec_.model_dir);
     return open_device(spec_.device, threads_for_rank(processes), processes.local_rank(), processes.local_size());
   }
   RunEnd run_seeds(const SeedRun::Shared&);
   bool run_seed(SeedRun&);  // false: stopped
-  void open_output(SeedRun& first);
+  void check_files_of_ranks();
+  void complete_digest(const Model&);
+  nlohmann::json config_in_force() const;
   void continue_seed(const SeedRun::Shared&, std::unique_ptr<SeedRun>&);
   void log_step(const SeedRun&, const StepResult&);
   void log_epoch(const SeedRun&, const SeedRun::Epoch&);
   void end_seed(SeedRun&);
+  nlohmann::json write_results() const;
+  void refresh_report(bool last);
   void end_run();
   bool stop_wanted();
   bool save_due() const;
   void save(SeedRun* under_way);
 
   FinetuneSpec spec_;
+  const ReportMakerOf& report_of_;
   Tokenizer tokenizer_;
   Device device_;
   std::unique_ptr<Communicator> devices_;  // if each of several ranks has a device
@@ -81,20 +89,16 @@ class Finetuning {
 };
 
 RunEnd Finetuning::run() {
-  if (const std::string done = spec_.output.folder + "/results.json";
-      spec_.output.resume && std::filesystem::exists(done)) {
-    fmt::print("{} is complete:\n", spec_.output.folder);
-    std::ifstream in(done);
-    print_results(nlohmann::json::parse(in));
-    return RunEnd::kFinished;
-  }
+  if (spec_.output.resume && print_complete_results(spec_.output.folder, spec_.seeds)) return RunEnd::kFinished;
+  check_files_of_ranks();
   data_ = read_labelled_data(spec_.rows, tokenizer_, device_.threads);
   fmt::print("{}{}\n", device_.description(), comm_.size() > 1 ? "; " + comm_.description() : "");
   const ClassifierMemory memory = plan_finetune(spec_, device_, data_, comm_);
   planned_bytes_ = memory.plan.total();
   fmt::print("\nMemory plan, micro-batches of {} tokens\n{}\n\n", memory.capacity.tokens, to_text(memory.plan));
-  state_ = {.train_fingerprint = fingerprint_of(data_.train, tokenizer_.fingerprint()),
-            .eval_fingerprint = fingerprint_of(data_.test, fingerprint_of(data_.dev, 0))};
+  state_.digest = {{kTrainField, digest_text(fingerprint_of(data_.train, tokenizer_.fingerprint()))},
+                   {kEvalField, digest_text(fingerprint_of(data_.test, fingerprint_of(data_.dev, 0)))}};
+  check_ranks_agree(state_.digest, comm_);
   const RunEnd end = run_seeds({.spec = spec_,
                                 .data = data_,
                                 .backend = *device_.backend,
@@ -109,13 +113,15 @@ RunEnd Finetuning::run() {
 RunEnd Finetuning::run_seeds(const SeedRun::Shared& shared) {
   // The checkpoint is loaded before the folder is created, so that a refused one leaves nothing behind.
   auto seed = std::make_unique<SeedRun>(shared, spec_.first_seed);
-  state_.model_fingerprint = layout_fingerprint(seed->model().params());
+  complete_digest(seed->model());
   fmt::print("{}\n", seed->report().summary());
-  open_output(*seed);
+  if (comm_.root()) folder_.emplace(RunFolder::open(spec_.output, config_in_force()));
   if (spec_.output.resume) continue_seed(shared, seed);
   if (folder_) {
-    folder_->remove_other_events(state_.events_file);
-    log_ = std::make_unique<StepLog>(folder_->path(), state_.log_bytes, state_.events_file, state_.events_bytes);
+    folder_->remove_other_events(state_.log.events_file);
+    log_ = std::make_unique<StepLog>(folder_->path(), state_.log);
+    policy_.attempt("config.json", [&] { folder_->write_files(); });
+    if (report_of_) spec_.run.report = report_of_(folder_->path());
   }
   std::fflush(stdout);
   while (int(progress_.results.size()) < spec_.seeds) {
@@ -123,8 +129,7 @@ RunEnd Finetuning::run_seeds(const SeedRun::Shared& shared) {
     if (!run_seed(*seed)) {
       if (folder_) policy_.insist("state", [&] { folder_->write([&] { save(seed.get()); }); });
       fmt::print("stopped by {} in seed {} after {} of its epochs: saved; continue with --output {} --resume\n",
-                 stop_signal() ? fmt::format("SIG{}", ::sigabbrev_np(stop_signal())) : "a signal to another rank",
-                 seed->seed(), seed->progress().epochs, spec_.output.folder);
+                 stopped_by(), seed->seed(), seed->progress().epochs, shown_path(spec_.output.folder));
       return RunEnd::kSignal;
     }
     end_seed(*seed);
@@ -149,32 +154,46 @@ bool Finetuning::run_seed(SeedRun& run) {
   return true;
 }
 
-void Finetuning::open_output(SeedRun& first) {
+void Finetuning::check_files_of_ranks() {
+  if (comm_.size() == 1) return;
+  const auto files = [&](const std::string& pattern) {
+    return pattern.empty() ? std::vector<std::string>() : resolve_files({pattern}, "", spec_.rows.fields.text_field);
+  };
+  std::vector<std::string> scored = files(spec_.rows.dev);
+  scored.emplace_back();  // marks where the rows of --test begin
+  for (const std::string& file : files(spec_.rows.test)) scored.push_back(file);
+  check_rank_files(
+      {.dtype = device_.dtype, .model_dir = spec_.model_dir, .train = files(spec_.rows.train), .eval = scored}, comm_);
+}
+
+void Finetuning::complete_digest(const Model& model) {
+  RunDigest& digest = state_.digest;
+  digest[kShapeField] = digest_text(layout_fingerprint(model.params()));
+  digest[kWeightsField] = digest_text(weights_digest(model.params()));
+  digest[kTokenizerField] = digest_text(tokenizer_.fingerprint());
+  add_flags(digest, config_in_force(), spec_.output.fixed_on_resume);
+  add_model(digest, spec_.model);
+  check_ranks_agree({{kWeightsField, digest[kWeightsField]}}, comm_);
+}
+
+// output.config with the values that the run has resolved.
+nlohmann::json Finetuning::config_in_force() const {
   nlohmann::json config = spec_.output.config;
   config["dtype"] = std::string(name_of(device_.dtype));
   config["max-length"] = spec_.rows.max_length;
-  if (!comm_.root()) return;
-  if (!spec_.output.resume) {
-    folder_.emplace(RunFolder::create(spec_.output.folder));
-    folder_->write_config(config.dump(2) + "\n");
-  } else {
-    folder_.emplace(RunFolder::reopen(spec_.output.folder));
-    const std::string file = folder_->file("config.json");
-    if (std::filesystem::exists(file)) {
-      std::ifstream in(file);
-      check_same_config(nlohmann::json::parse(in), config, spec_.output.fixed_on_resume, file);
-    } else {
-      folder_->write_config(config.dump(2) + "\n");
-    }
-  }
+  return config;
 }
 
 // Continues from a state if there is one; else the run starts at its beginning.
 void Finetuning::continue_seed(const SeedRun::Shared& shared, std::unique_ptr<SeedRun>& seed) {
   const RunFolder* own = folder_ ? &*folder_ : nullptr;
   const int64_t from = state_to_resume(own, spec_.output.resume_from, comm_);
-  if (from < 0) return;
-  state_ = continue_from(spec_.output.folder, from, own, state_, [&](const std::string& dir, const RunState& saved) {
+  if (from < 0) {
+    if (own) check_logs(own->path(), {});
+    return;
+  }
+  const RunDigest now = state_.digest;
+  state_ = continue_from(spec_.output.folder, from, own, now, [&](const std::string& dir, const RunState& saved) {
     SeedProgress of_seed;
     progress_ = finetune_progress_from_json(saved.progress, dir, of_seed);
     if (!progress_.results.empty()) seed.reset();
@@ -185,7 +204,9 @@ void Finetuning::continue_seed(const SeedRun::Shared& shared, std::unique_ptr<Se
     seed->progress() = of_seed;
     seed->trainer().set_skipped(saved.skipped, saved.skipped_in_row);
   });
-  fmt::print("resumed from {}/state/step-{}\n", spec_.output.folder, from);
+  fmt::print("resumed from {}/state/step-{}\n", shown_path(spec_.output.folder), from);
+  if (const std::string note = note_on_digest(state_); !note.empty()) fmt::print("note: {}\n", note);
+  state_.digest.insert(now.begin(), now.end());
 }
 
 void Finetuning::log_step(const SeedRun& run, const StepResult& r) {
@@ -226,29 +247,45 @@ void Finetuning::end_seed(SeedRun& run) {
                                 [&](const SeedResult& r) { return value > r.dev.by_name(spec_.metric); });
   if (best && folder_) {
     const Profiler::Phase phase(profiler_.get(), "saving");
-    policy_.insist("model", [&] {
-      AtomicFolder model(folder_->file("model"));
-      save_model(model.temporary_path(), run.model());
-      tokenizer_.save(model.temporary_path(), int(run.model().config().max_length()));
-      write_checksums(model.temporary_path());
-      model.commit();
-    });
+    policy_.insist("model", [&] { save_model_folder(folder_->file("model"), run.model(), tokenizer_); });
   }
   progress_.results.push_back(result);
   state_.step = 0;
+  if (folder_ && int(progress_.results.size()) < spec_.seeds) {
+    policy_.attempt("results.json", [&] { write_results(); });
+    refresh_report(/*last=*/false);
+  }
+}
+
+nlohmann::json Finetuning::write_results() const {
+  const nlohmann::json results =
+      results_json(progress_.results, spec_.metric, data_.labels.names(), data_.test.size() > 0);
+  if (folder_) write_file_atomic(folder_->file("results.json"), results.dump(2) + "\n");
+  return results;
+}
+
+void Finetuning::refresh_report(bool last) {
+  if (!spec_.run.report) return;
+  if (const std::string trouble = spec_.run.report(last); !trouble.empty())
+    fmt::print("note: report.html could not be made: {}\n", trouble);
+  else if (last)
+    fmt::print("report: {}\n", shown_path(folder_->file("report.html")));
 }
 
 void Finetuning::end_run() {
   fmt::print("peak memory: {} anonymous (plan {})\n", human_bytes(double(peak_)), human_bytes(double(planned_bytes_)));
-  const nlohmann::json results =
-      results_json(progress_.results, spec_.metric, data_.labels.names(), data_.test.size() > 0);
+  nlohmann::json results;
+  const auto write = [&] { results = write_results(); };
   if (folder_) {
-    policy_.insist("results.json", [&] { write_file_atomic(folder_->file("results.json"), results.dump(2) + "\n"); });
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_->file("state"), ignored);
+    policy_.insist("config.json", [&] { folder_->write_files(); });
+    policy_.insist("results.json", write);
+    folder_->remove_states();
+  } else {
+    write();
   }
   print_results(results);
-  fmt::print("{0}/results.json and {0}/model written\n", spec_.output.folder);
+  refresh_report(/*last=*/true);
+  fmt::print("{0}/results.json and {0}/model written\n", shown_path(spec_.output.folder));
 }
 
 // Every rank must stop after the same step.
@@ -269,12 +306,9 @@ void Finetuning::save(SeedRun* under_way) {
   const Profiler::Phase phase(profiler_.get(), "saving");
   saved_at_ = steady_seconds();
   folder_->check_in_place();
-  if (log_) {
-    log_->sync();
-    state_.log_bytes = log_->log_bytes();
-    state_.events_file = log_->events_file();
-    state_.events_bytes = log_->events_bytes();
-  }
+  folder_->write_files();
+  log_->sync();
+  state_.log = log_->marks();
   state_.progress = to_json(progress_, under_way ? under_way->progress() : SeedProgress());
   state_.skipped = under_way ? under_way->trainer().skipped() : 0;
   state_.skipped_in_row = under_way ? under_way->trainer().skipped_in_row() : 0;
@@ -284,8 +318,8 @@ void Finetuning::save(SeedRun* under_way) {
 
 }  // namespace
 
-RunEnd finetune(FinetuneSpec spec, Communicator& processes) {
-  return Finetuning(std::move(spec), processes).run();
+RunEnd finetune(FinetuneSpec spec, Communicator& processes, const ReportMakerOf& report_of) {
+  return Finetuning(std::move(spec), processes, report_of).run();
 }
 
 }  // namespace encore

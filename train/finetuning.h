@@ -47,13 +47,14 @@ struct LabelledData {
 };
 
 // Trains `seeds` classifiers from the same checkpoint and writes
-//   config.json, log.jsonl (a line an epoch), events.out.tfevents.* (a record a step too), results.json,
+//   config.json, log.jsonl (a line an epoch), events.out.tfevents.* (a record a step too)
+//   results.json, report.html, after every seed
 //   model/       the best seed by dev
 //   state/       until the run is complete
 // into the output folder, which is created after the checkpoint is loaded. Every rank calls it with the same spec; rank
 // 0 writes. A resumed run gives the same bits as one that was never stopped.
 // Throws NonFiniteError naming seed, epoch, step, tensor and rows when a loss or gradient is not finite; IoError when a
 // file cannot be written; Error in one line for what cannot be read or does not fit.
-RunEnd finetune(FinetuneSpec, Communicator& processes);
+RunEnd finetune(FinetuneSpec, Communicator& processes, const ReportMakerOf&);
 
 }  // namespace encore

@@ -10,6 +10,7 @@ namespace encore {
 struct OutputSpec {
   std::string folder;       // empty: the first free one of runs/STEM-1, runs/STEM-2, ...
   std::string stem;         // "dapt"
+  std::string program;      // "dapt_train"
   bool resume = false;      // continue the run in `folder`
   std::string resume_from;  // "step-N"; empty: the newest state
   // The content of config.json: every flag in force, so that --config with it repeats the run from any folder. The run

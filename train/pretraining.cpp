@@ -1,14 +1,15 @@
 #include "train/pretraining.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
+#include <array>
 
-#include "kernels/base/atomic_file.h"
+#include "data/readers/corpus_reader.h"
 #include "kernels/base/human.h"
+#include "kernels/base/path_text.h"
 #include "model/checkpoint.h"
 #include "optim/device_communicator.h"
 #include "train/dry_run.h"
+#include "train/rank_checks.h"
 #include "train/resume.h"
 #include "train/run_memory.h"
 
@@ -33,15 +34,20 @@ class Pretraining {
   Device open(Communicator& processes) {
     for (const std::string& note : spec_.notes) opening_.say("{}", note);
     for (const std::string& note : tokenizer_.notes()) opening_.say("note: {}", note);
+    check_ranks_start(flags_of_ranks(spec_.output.config), spec_.model, &tokenizer_, processes);
     check_vocabulary(spec_.model, tokenizer_, spec_.model_dir);
     return open_device(spec_.device, threads_for_rank(processes), processes.local_rank(), processes.local_size());
   }
   RunEnd train(const RunData&, Reservation&, const TextBatches&, const RunMemory&);
-  RunEnd train_in_folder(const RunData&, Reservation&, Trainer&, const Evaluator&);
+  RunEnd train_in_folder(const RunData&, Reservation&, Trainer&, const Evaluator&, bool goes_on);
+  void check_files_of_ranks();
+  bool continues_a_run();
   void start_from_checkpoint(Model&);
+  void read_first_weights(Model&);
+  RunDigest digest(const RunData&, const Model&) const;
   std::optional<RunFolder> open_folder();
   void say_steps(const Trainer&, const RunData&);
-  void add_report(const RunFolder&, const RunData&, const Trainer&);
+  void add_report(RunFolder&, const RunData&, const Trainer&);
 
   RunSpec spec_;
   const ReportMakerOf& report_of_;
@@ -51,13 +57,17 @@ class Pretraining {
   std::unique_ptr<Communicator> devices_;  // if each of several ranks has a device
   Communicator& comm_;
   std::unique_ptr<Profiler> profiler_;
+  std::string weights_;  // digest of those that the run starts from; empty: --model has none any more
 };
 
 RunEnd Pretraining::run() {
   opening_.say("{}; {}", device_.description(), comm_.description());
   spool_streams(spec_.text, comm_);
   spec_.text.target_share = spec_.eval_masking.mlm_probability;
+  check_files_of_ranks();
   const RunData data = open_data(spec_.text, tokenizer_, comm_, device_.threads, opening_);
+  check_ranks_agree(
+      {{kTrainField, digest_text(data.train_fingerprint)}, {kEvalField, digest_text(data.eval_fingerprint)}}, comm_);
   spec_.batches.total_examples = total_examples(spec_.length, data.train->examples(), spec_.batches.batch_sequences);
   const std::shared_ptr<const Objective> objective = make_masking(spec_.masking, tokenizer_);
   const TextBatches source(data.train, objective, spec_.batches, comm_.size());
@@ -85,8 +95,9 @@ RunEnd Pretraining::train(const RunData& data, Reservation& reservation, const T
   spec_.run.planned_bytes = memory.plan.total();
   spec_.run.profiler = profiler_.get();
   // The checkpoint is loaded before the folder is created, so that a refused one leaves nothing behind.
-  if (!spec_.output.resume) start_from_checkpoint(reservation.model());
-  if (!spec_.dry_run) return train_in_folder(data, reservation, trainer, evaluator);
+  const bool goes_on = continues_a_run();
+  if (!goes_on) start_from_checkpoint(reservation.model());
+  if (!spec_.dry_run) return train_in_folder(data, reservation, trainer, evaluator, goes_on);
   say_steps(trainer, data);
   dry_run({.trainer = trainer,
            .reservation = reservation,
@@ -100,59 +111,95 @@ RunEnd Pretraining::train(const RunData& data, Reservation& reservation, const T
 }
 
 RunEnd Pretraining::train_in_folder(const RunData& data, Reservation& reservation, Trainer& trainer,
-                                    const Evaluator& evaluator) {
+                                    const Evaluator& evaluator, bool goes_on) {
   std::optional<RunFolder> folder = open_folder();
   RunFolder* own = folder ? &*folder : nullptr;
   Model& model = reservation.model();
-  RunState state{.train_fingerprint = data.train_fingerprint,
-                 .eval_fingerprint = data.eval_fingerprint,
-                 .model_fingerprint = layout_fingerprint(model.params())};
-  if (const int64_t from = state_to_resume(own, spec_.output.resume_from, comm_); from >= 0) {
-    state = continue_from(spec_.output.folder, from, own, state, [&](const std::string& dir, const RunState& saved) {
+  RunState state;
+  const int64_t from = state_to_resume(own, spec_.output.resume_from, comm_);
+  if (from >= 0)
+    read_first_weights(model);
+  else if (goes_on)
+    start_from_checkpoint(model);
+  const RunDigest now = digest(data, model);
+  if (from >= 0) {
+    state = continue_from(spec_.output.folder, from, own, now, [&](const std::string& dir, const RunState& saved) {
       load_state(dir, saved, {.params = &model.params(), .optimizer = &trainer.optimizer()});
     });
     trainer.set_skipped(state.skipped, state.skipped_in_row);
-    opening_.say("\nresumed from {}/state/step-{}", spec_.output.folder, from);
-  } else if (spec_.output.resume) {
-    start_from_checkpoint(model);
+    check_ranks_agree({{"weights of the state", digest_text(weights_digest(model.params()))}}, comm_);
+    opening_.say("\nresumed from {}/state/step-{}", shown_path(spec_.output.folder), from);
+    if (const std::string note = note_on_digest(state); !note.empty()) opening_.say("note: {}", note);
+  } else if (own && goes_on) {
+    check_logs(own->path(), {});
   }
+  state.digest.insert(now.begin(), now.end());
   for (const std::string& note : spec_.model.notes) opening_.say("note: {}", note);
-  if (folder) folder->remove_other_events(state.events_file);
+  if (folder) folder->remove_other_events(state.log.events_file);
   say_steps(trainer, data);
   if (folder) add_report(*folder, data, trainer);
-  TrainingRun training(trainer, reservation, &evaluator, comm_, own, state, spec_.run,
-                       [&](const std::string& dir) { tokenizer_.save(dir, int(spec_.model.max_length())); });
+  TrainingRun training(trainer, reservation, &evaluator, comm_, own, state, spec_.run, tokenizer_);
   return training.run();
 }
 
 void Pretraining::start_from_checkpoint(Model& model) {
   const LoadReport report = load_weights(spec_.model_dir, model.params(), spec_.model, spec_.step.seed);
+  weights_ = digest_text(weights_digest(model.params()));
+  check_ranks_agree({{kWeightsField, weights_}}, comm_);
   opening_.say("\n{}", report.summary());
   for (const std::string& note : report.notes) opening_.say("note: {}", note);
   if (report.mlm_head_fresh)
     opening_.say("note: {} has no MLM head: it is freshly initialised, the first steps train it", report.file);
 }
 
+// Whether --output holds a run, the same on every rank.
+bool Pretraining::continues_a_run() {
+  const OutputSpec& output = spec_.output;
+  std::array<int64_t, 1> holds{comm_.root() && output.resume &&
+                               RunFolder::check_output(output.folder, output.program, output.resume)};
+  comm_.all_reduce_max(std::span<int64_t>(holds));
+  return holds[0] != 0;
+}
+
+void Pretraining::check_files_of_ranks() {
+  if (comm_.size() == 1) return;
+  const auto files = [&](const DatasetOptions& text) {
+    const std::vector<std::string>& named = text.cache.corpus.files;
+    return named.empty() ? named : resolve_files(named, text.cache.dir);
+  };
+  check_rank_files({.dtype = device_.dtype,
+                    .model_dir = spec_.model_dir,
+                    .train = files(spec_.text.train),
+                    .eval = files(spec_.text.eval)},
+                   comm_);
+}
+
+// The weights of a resumed run come from its state, so --model may have lost its own.
+void Pretraining::read_first_weights(Model& model) {
+  try {
+    load_weights(spec_.model_dir, model.params(), spec_.model, spec_.step.seed);
+    weights_ = digest_text(weights_digest(model.params()));
+  } catch (const Error& e) {
+    opening_.say("note: the weights that the run began with cannot be compared: {}", e.what());
+  }
+}
+
+RunDigest Pretraining::digest(const RunData& data, const Model& model) const {
+  RunDigest digest{{kTrainField, digest_text(data.train_fingerprint)},
+                   {kEvalField, digest_text(data.eval_fingerprint)},
+                   {kShapeField, digest_text(layout_fingerprint(model.params()))},
+                   {kTokenizerField, digest_text(tokenizer_.fingerprint())}};
+  if (!weights_.empty()) digest[kWeightsField] = weights_;
+  add_flags(digest, spec_.config_in_force(device_.dtype), spec_.output.fixed_on_resume);
+  add_model(digest, spec_.model);
+  return digest;
+}
+
 std::optional<RunFolder> Pretraining::open_folder() {
   if (!comm_.root()) return std::nullopt;
-  OutputSpec& output = spec_.output;
-  std::optional<RunFolder> folder;
-  if (output.resume) {
-    folder.emplace(RunFolder::reopen(output.folder));
-    const std::string file = folder->file("config.json");
-    if (std::filesystem::exists(file)) {
-      std::ifstream in(file);
-      check_same_config(nlohmann::json::parse(in), spec_.config_in_force(device_.dtype), output.fixed_on_resume, file);
-      return folder;
-    }
-    opening_.say("--resume: {} holds no run: a new one begins", output.folder);
-  } else if (output.folder.empty()) {
-    folder.emplace(RunFolder::create_numbered("runs", output.stem));
-    output.folder = folder->path();
-  } else {
-    folder.emplace(RunFolder::create(output.folder));
-  }
-  folder->write_config(spec_.config_in_force(device_.dtype).dump(2) + "\n");
+  RunFolder folder = RunFolder::open(spec_.output, spec_.config_in_force(device_.dtype));
+  if (spec_.output.resume && !folder.resumed())
+    opening_.say("--resume: {} holds no run: a new one begins", shown_path(spec_.output.folder));
   return folder;
 }
 
@@ -161,16 +208,16 @@ void Pretraining::say_steps(const Trainer& trainer, const RunData& data) {
   const std::string& output = spec_.output.folder;
   opening_.say("\n{} steps of {} examples ({:.4g} passes over {}), {} to {}", trainer.steps(),
                spec_.batches.batch_sequences, double(spec_.batches.total_examples) / double(data.train->examples()),
-               with_commas(data.train->examples()), spec_.model_dir,
-               output.empty() ? "a fresh folder of runs/" : output);
+               with_commas(data.train->examples()), shown_path(spec_.model_dir),
+               output.empty() ? "a fresh folder of runs/" : shown_path(output));
   opening_.publish();
 }
 
 // Writes ledger.json, which reports read, and sets the report maker that refreshes report.html during the run.
-void Pretraining::add_report(const RunFolder& folder, const RunData& data, const Trainer& trainer) {
+void Pretraining::add_report(RunFolder& folder, const RunData& data, const Trainer& trainer) {
   const nlohmann::json ledger =
       ledger_json(data, spec_.program, trainer.steps(), device_.description(), comm_.description());
-  write_file_atomic(folder.file("ledger.json"), ledger.dump(2) + "\n");
+  folder.put("ledger.json", ledger.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
   if (report_of_) spec_.run.report = report_of_(folder.path());
 }
 

@@ -5,23 +5,28 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <filesystem>
+
+#include "model/checksums.h"
 
 namespace encore {
 namespace {
 
-void check_fingerprints(const RunState& saved, const RunState& now, const std::string& dir) {
-  const auto same = [&](uint64_t a, uint64_t b, const char* what) {
-    check(a == b, "--resume: {} is not the one that {} was saved with", what, dir);
-  };
-  same(saved.model_fingerprint, now.model_fingerprint, "the shape of --model");
-  same(saved.train_fingerprint, now.train_fingerprint, "the training text (or its tokenizer)");
-  same(saved.eval_fingerprint, now.eval_fingerprint, "the evaluation text (or its tokenizer)");
+// Of the states before `step`, the newest that is whole and of this run; -1: none.
+int64_t state_before(const RunFolder& folder, int64_t step, const RunDigest& now) {
+  for (int64_t s = folder.whole_state_before(step); s >= 0; s = folder.whole_state_before(s))
+    if (differences(now, read_state(folder.state_dir(s)).digest, "").empty()) return s;
+  return -1;
 }
 
-std::string what_else(const RunFolder* folder, int64_t step) {
-  const int64_t other = folder ? folder->whole_state_before(step) : -1;
-  return other >= 0 ? fmt::format("resume from the state before it with --resume-from step-{}", other)
-                    : "no other state is whole: start again in another folder, for example from model/last of this one";
+std::string what_else(const RunFolder* folder, int64_t step, const RunDigest& now) {
+  const int64_t other = folder ? state_before(*folder, step, now) : -1;
+  if (other >= 0) return fmt::format("resume from the state before it with --resume-from step-{}", other);
+  const std::string last = folder ? folder->model_dir("last") : "";
+  return fmt::format("no other state is whole: start again in another folder{}",
+                     folder && std::filesystem::exists(last) && find_damage(last).empty()
+                         ? fmt::format(", for example with --model {}", last)
+                         : "");
 }
 
 }  // namespace
@@ -51,19 +56,30 @@ int64_t state_to_resume(const RunFolder* folder, const std::string& from, Commun
   return step[0];
 }
 
-RunState continue_from(const std::string& run, int64_t step, const RunFolder* folder, const RunState& now,
+RunState continue_from(const std::string& run, int64_t step, const RunFolder* folder, const RunDigest& now,
                        const LoadBuffers& load) {
   const std::string dir = fmt::format("{}/state/step-{}", run, step);
   RunState saved;
   try {
     saved = read_state(dir);
-    check_fingerprints(saved, now, dir);
+    const std::string different = differences(now, saved.digest, dir);
+    check(different.empty(),
+          "--resume: another run than the one that was saved: {}: give back what it had, or start a "
+          "new run",
+          different);
+    if (folder) check_logs(folder->path(), saved.log);
     load(dir, saved);
   } catch (const DamagedState& e) {
-    fail("{}: {}", e.what(), what_else(folder, step));
+    fail("{}: {}", e.what(), what_else(folder, step, now));
   }
   if (folder) folder->set_aside_states_after(step);
   return saved;
+}
+
+std::string note_on_digest(const RunState& saved) {
+  if (saved.digest.contains(kTokenizerField)) return "";
+  return "the state was saved by an earlier version, without a digest of flags and model: these are taken as they are "
+         "now; the next state has one";
 }
 
 }  // namespace encore

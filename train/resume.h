@@ -18,10 +18,13 @@ int64_t parse_state_name(const std::string&);
 int64_t state_to_resume(const RunFolder* folder, const std::string& from, Communicator&);
 
 // Reads the state of that step, calls `load` to fill the buffers from its folder, and sets later states aside. now: the
-// fingerprints of the present run. Throws Error when the state has others, or when a file is damaged; the message then
-// names the file and the flag that resumes from the newest undamaged state before it.
+// digest of the present run. Throws Error naming the fields of which the state has another value; the log that was
+// edited since; or the damaged file, and the flag that resumes from the newest undamaged state of this run before it.
 using LoadBuffers = std::function<void(const std::string& dir, const RunState&)>;
-RunState continue_from(const std::string& run, int64_t step, const RunFolder* folder, const RunState& now,
+RunState continue_from(const std::string& run, int64_t step, const RunFolder* folder, const RunDigest& now,
                        const LoadBuffers& load);
+
+// A note for the user about a state of version 1, whose digest lacks the flags and the model; empty for another.
+std::string note_on_digest(const RunState&);
 
 }  // namespace encore

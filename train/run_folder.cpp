@@ -11,12 +11,16 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
+#include <set>
 
 #include "kernels/base/atomic_file.h"
 #include "kernels/base/atomic_folder.h"
 #include "kernels/base/check.h"
+#include "kernels/base/path_text.h"
+#include "model/in_quotes.h"
+#include "train/run_digest.h"
 #include "train/state_file.h"
+#include "train/tfevents.h"
 
 namespace fs = std::filesystem;
 
@@ -24,6 +28,8 @@ namespace encore {
 namespace {
 
 constexpr std::string_view kSuperseded = ".superseded";
+constexpr const char* kLock = ".lock";
+constexpr const char* kConfig = "config.json";
 
 void make_folder(const fs::path& path) {
   std::error_code error;
@@ -48,11 +54,35 @@ void remove_state(const fs::path& dir) {
   if (!error) fs::remove_all(doomed, error);
 }
 
-std::string file_text(const std::string& path) {
-  std::ifstream in(path);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
+// A name in the folder that is no leaving of a start that was killed before config.json stood there; "": none.
+std::string first_entry(const std::string& path) {
+  std::error_code error;
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(path, error)) {
+    const std::string name = entry.path().filename().string();
+    if (name != kLock && !(name.starts_with(kConfig) && is_temporary_name(name))) names.insert(name);
+  }
+  return names.empty() ? "" : *names.begin();
+}
+
+// The config.json of a run; null for another file of this name. Older runs do not name their program.
+nlohmann::json read_run_config(const std::string& path) {
+  std::ifstream in(path + "/" + kConfig);
+  nlohmann::json config = nlohmann::json::parse(in, nullptr, /*allow_exceptions=*/false);
+  const bool of_a_run = config.is_object() && config.contains("output") && config.contains("resume");
+  return of_a_run ? config : nlohmann::json();
+}
+
+// Throws Error naming each of the `fixed` flags whose value differs from the run's own config.json. The other flags
+// (where files go, how often to save, when to stop early) change neither numbers nor data.
+void check_same_config(const nlohmann::json& run, const nlohmann::json& now, const std::vector<std::string>& fixed,
+                       const std::string& path) {
+  RunDigest ours, theirs;
+  add_flags(ours, now, fixed);
+  add_flags(theirs, run, fixed);
+  const std::string different = differences(ours, theirs, "the run");
+  check(different.empty(), "--resume: {}: {} differ from {}/{}: leave these flags out, or start a new run", path,
+        different, path, kConfig);
 }
 
 }  // namespace
@@ -62,7 +92,7 @@ RunFolder::RunFolder(std::string path) : path_(std::move(path)) {
 }
 
 void RunFolder::lock() {
-  lock_ = ::open(file(".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  lock_ = ::open(file(kLock).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   check(lock_ >= 0, "--output {}: files cannot be written there: {}", path_, std::strerror(errno));
   // Refuses only if another process holds the lock; a file system may have no locks.
   if (::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
@@ -78,7 +108,9 @@ void RunFolder::lock() {
 
 RunFolder::RunFolder(RunFolder&& o) noexcept
     : path_(std::move(o.path_)),
-      config_(std::move(o.config_)),
+      files_(std::move(o.files_)),
+      unwritten_(std::move(o.unwritten_)),
+      resumed_(o.resumed_),
       lock_(std::exchange(o.lock_, -1)),
       device_(o.device_),
       inode_(o.inode_) {}
@@ -87,17 +119,41 @@ RunFolder::~RunFolder() {
   if (lock_ >= 0) ::close(lock_);
 }
 
-bool RunFolder::holds_run(const std::string& path) {
+bool RunFolder::check_output(const std::string& path, const std::string& program, bool resume) {
   std::error_code error;
-  for (const char* name : {"config.json", "log.jsonl", "state", "model"})
-    if (fs::exists(fs::path(path) / name, error)) return true;
-  return false;
+  if (!fs::exists(path, error) && !fs::is_symlink(path, error)) return false;
+  check(fs::is_directory(path, error), "--output {}: is no folder", path);
+  const std::string entry = first_entry(path);
+  if (entry.empty()) return false;
+  const nlohmann::json config = read_run_config(path);
+  check(!config.is_null(), "--output {}: holds {}, which no run of {} put there: name a new or an empty folder", path,
+        in_quotes(entry), program);
+  const std::string theirs = config.value("program", program);
+  check(theirs == program, "--output {}: holds a run of {}, not of {}: name another folder", path, theirs, program);
+  check(resume, "--output {}: holds a run already: continue it with --resume, or name another folder", path);
+  return true;
 }
 
-RunFolder RunFolder::create(const std::string& path) {
-  check(!holds_run(path), "--output {}: holds a run already: continue it with --resume, or name another folder", path);
-  make_folder(path);
-  return RunFolder(path);
+RunFolder RunFolder::open(OutputSpec& output, nlohmann::json config) {
+  const bool numbered = output.folder.empty();
+  if (!numbered) {
+    check_output(output.folder, output.program, output.resume);
+    make_folder(output.folder);
+  }
+  RunFolder folder = numbered ? create_numbered("runs", output.stem) : RunFolder(output.folder);
+  output.folder = folder.path_;
+  // Again under the lock: another process may have written there meanwhile.
+  folder.resumed_ = check_output(folder.path_, output.program, output.resume);
+  config["output"] = absolute_path_text(folder.path_);
+  if (folder.resumed_) {
+    for (const char* inside : {"", "/state", "/model"}) recover_folders(folder.path_ + inside);
+    const nlohmann::json own = read_run_config(folder.path_);
+    check_same_config(own, config, output.fixed_on_resume, folder.path_);
+    config = own;
+  }
+  folder.put(kConfig, config.dump(2) + "\n");
+  if (folder.resumed_) folder.unwritten_.clear();
+  return folder;
 }
 
 RunFolder RunFolder::create_numbered(const std::string& parent, const std::string& stem) {
@@ -111,17 +167,17 @@ RunFolder RunFolder::create_numbered(const std::string& parent, const std::strin
   }
 }
 
-RunFolder RunFolder::reopen(const std::string& path) {
-  make_folder(path);
-  RunFolder folder(path);
-  folder.config_ = file_text(folder.file("config.json"));
-  for (const char* inside : {"", "/state", "/model"}) recover_folders(path + inside);
-  return folder;
+void RunFolder::put(const std::string& name, std::string text) {
+  files_[name] = std::move(text);
+  unwritten_.insert(name);
 }
 
-void RunFolder::write_config(const std::string& text) {
-  write_file_atomic(file("config.json"), text);
-  config_ = text;
+void RunFolder::write_files() {
+  while (!unwritten_.empty()) {
+    const std::string name = *unwritten_.begin();
+    write_file_atomic(file(name), files_.at(name));
+    unwritten_.erase(name);
+  }
 }
 
 bool RunFolder::in_place() const {
@@ -148,8 +204,13 @@ void RunFolder::restore() {
   fs::create_directories(path_, error);
   if (error) fail_io("{}: the folder was removed and cannot be made anew: {}", path_, error.message());
   ::close(lock_);
-  lock();
-  if (!config_.empty()) write_file_atomic(file("config.json"), config_);
+  try {
+    lock();
+  } catch (const Error& e) {
+    fail_io("{}", e.what());
+  }
+  for (const auto& [name, text] : files_) unwritten_.insert(name);
+  write_files();
 }
 
 std::string RunFolder::state_dir(int64_t step) const {
@@ -170,7 +231,7 @@ void RunFolder::remove_other_events(const std::string& keep) const {
   std::vector<fs::path> others;
   for (const auto& entry : fs::directory_iterator(path_, error)) {
     const std::string name = entry.path().filename().string();
-    if (name.rfind("events.out.tfevents.", 0) == 0 && name != keep) others.push_back(entry.path());
+    if (is_events_file_name(name) && name != keep) others.push_back(entry.path());
   }
   for (const fs::path& p : others) fs::remove(p, error);
 }
@@ -196,13 +257,28 @@ void RunFolder::set_aside_states_after(int64_t step) const {
   if (any) sync_folder(path_ + "/state");
 }
 
-void RunFolder::remove_old_states(int64_t keep, int64_t best) const {
+std::vector<std::string> RunFolder::superseded_states() const {
+  std::vector<std::string> found;
   std::error_code error;
-  std::vector<fs::path> superseded;
-  for (const auto& entry : fs::directory_iterator(fs::path(path_) / "state", error))
-    if (entry.path().filename().string().ends_with(kSuperseded)) superseded.push_back(entry.path());
-  for (const fs::path& p : superseded) remove_state(p);
+  for (const auto& entry : fs::directory_iterator(fs::path(path_) / "state", error)) {
+    std::string name = entry.path().filename().string();
+    if (!name.ends_with(kSuperseded)) continue;
+    name.resize(name.size() - kSuperseded.size());
+    if (step_of(name) >= 0) found.push_back(entry.path().string());
+  }
+  return found;
+}
 
+void RunFolder::remove_states() const {
+  for (const int64_t step : states()) remove_state(state_dir(step));
+  std::error_code error;
+  for (const std::string& dir : superseded_states()) remove_state(dir);
+  std::error_code ignored;  // of a folder that is not empty
+  fs::remove(fs::path(path_) / "state", ignored);
+}
+
+void RunFolder::remove_old_states(int64_t keep, int64_t best) const {
+  for (const std::string& dir : superseded_states()) remove_state(dir);
   const std::vector<int64_t> steps = states();
   int64_t kept = 0;
   for (auto it = steps.rbegin(); it != steps.rend(); ++it) {
@@ -212,17 +288,6 @@ void RunFolder::remove_old_states(int64_t keep, int64_t best) const {
       ++kept;  // a damaged state cannot be resumed from and does not count; it is kept for inspection
     }
   }
-}
-
-void check_same_config(const nlohmann::json& run, const nlohmann::json& now, const std::vector<std::string>& fixed,
-                       const std::string& file) {
-  std::string differences;
-  for (const std::string& flag : fixed)
-    if (now.contains(flag) && run.contains(flag) && run[flag] != now[flag])
-      differences += fmt::format("{}--{} {} (the run has {})", differences.empty() ? "" : ", ", flag, now[flag].dump(),
-                                 run[flag].dump());
-  check(differences.empty(), "--resume: {} differ from {}: leave these flags out, or start a new run", differences,
-        file);
 }
 
 }  // namespace encore

@@ -12,21 +12,27 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
+
+#include "train/output_spec.h"
 
 namespace encore {
 
 class RunFolder {
  public:
-  // Makes the folder. Throws Error when it holds a run already (naming --resume), or another process writes there.
-  static RunFolder create(const std::string& path);
-  // The first free one of parent/stem-1, parent/stem-2, ...
-  static RunFolder create_numbered(const std::string& parent, const std::string& stem);
-  // Opens the folder of a resumed run. Repairs what an interrupted save left behind (kernels/base/atomic_folder.h).
-  static RunFolder reopen(const std::string& path);
-  static bool holds_run(const std::string& path);
+  // Makes the folder of a new run, or opens that of a resumed one and repairs what an interrupted save left behind
+  // (kernels/base/atomic_folder.h). config: the content of config.json, which a resumed run may not change
+  // (OutputSpec); its "output" is filled in. Fills in output.folder where it is empty. Throws Error as check_output()
+  // does, and when another process writes there. A new run's config.json is written by write_files().
+  static RunFolder open(OutputSpec& output, nlohmann::json config);
+
+  // Throws Error unless a run of the program may write into the folder: it is absent or empty, or `resume` and it holds
+  // a run of the same program. Nothing that others put there is ever replaced. Returns whether it holds a run.
+  static bool check_output(const std::string& path, const std::string& program, bool resume);
 
   ~RunFolder();
   RunFolder(RunFolder&&) noexcept;
@@ -37,8 +43,12 @@ class RunFolder {
   std::string model_dir(const std::string& which) const { return path_ + "/model/" + which; }
   std::string state_dir(int64_t step) const;
 
-  // Writes config.json and remembers it for restore().
-  void write_config(const std::string& text);
+  bool resumed() const { return resumed_; }  // it held a run
+
+  // Gives the folder a small file, to be written by write_files(), and again by restore().
+  void put(const std::string& name, std::string text);
+  // Writes the files that are not written yet. Throws IoError.
+  void write_files();
 
   // Steps of the published states, rising.
   std::vector<int64_t> states() const;
@@ -54,26 +64,28 @@ class RunFolder {
   // Calls a function that writes into the folder. If the folder was removed meanwhile, the IoError says so, instead of
   // what the first failing write met.
   void write(const std::function<void()>& writing) const;
-  // Recreates a removed folder, with config.json. Throws IoError when something else has its path.
+  // Recreates a removed folder, with its small files. Throws IoError when something else has its path.
   void restore();
 
-  // Removes the TensorBoard files other than `keep`, which no state refers to.
+  // Removes the run's own TensorBoard files other than `keep`: no state refers to them.
   void remove_other_events(const std::string& keep) const;
+  // Removes every state, and the folder of states if nothing else is in it.
+  void remove_states() const;
   // After a save: removes superseded states, then the oldest of the others until `keep` complete ones are left. Never
   // removes the newest complete state or the state of step `best`.
   void remove_old_states(int64_t keep, int64_t best) const;
 
  private:
   explicit RunFolder(std::string path);
+  static RunFolder create_numbered(const std::string& parent, const std::string& stem);
   void lock();
-  std::string path_, config_;
+  std::vector<std::string> superseded_states() const;
+  std::string path_;
+  std::map<std::string, std::string> files_;  // small ones, by name
+  std::set<std::string> unwritten_;           // of these
+  bool resumed_ = false;
   int lock_ = -1;
   uint64_t device_ = 0, inode_ = 0;  // of the folder
 };
-
-// Throws Error naming each of the `fixed` flags whose value differs from the run's own config.json. The other flags
-// (where files go, how often to save, when to stop early) change neither numbers nor data.
-void check_same_config(const nlohmann::json& run, const nlohmann::json& now, const std::vector<std::string>& fixed,
-                       const std::string& file);
 
 }  // namespace encore

@@ -1,7 +1,10 @@
 #include "train/signals.h"
 
+#include <fmt/format.h>
+
 #include <atomic>
 #include <csignal>
+#include <cstring>
 #include <initializer_list>
 
 namespace encore {
@@ -17,8 +20,10 @@ void on_signal(int number) {
 }  // namespace
 
 void install_stop_signals() {
-  for (int number : {SIGTERM, SIGUSR1, SIGINT}) {
-    struct sigaction action {};
+  for (int number : {SIGTERM, SIGHUP, SIGUSR1, SIGINT}) {
+    struct sigaction action {
+    }, before{};
+    if (number == SIGHUP && ::sigaction(number, nullptr, &before) == 0 && before.sa_handler == SIG_IGN) continue;
     action.sa_handler = on_signal;
     action.sa_flags = SA_RESTART | (number == SIGINT ? int(SA_RESETHAND) : 0);
     sigemptyset(&action.sa_mask);
@@ -29,6 +34,11 @@ void install_stop_signals() {
 
 int stop_signal() {
   return received.load();
+}
+
+std::string stopped_by() {
+  const int number = stop_signal();
+  return number ? fmt::format("SIG{}", ::sigabbrev_np(number)) : "a signal to another rank";
 }
 
 }  // namespace encore

@@ -23,7 +23,7 @@ using nlohmann::json;
 namespace encore {
 namespace {
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;  // 1: three fingerprints instead of the digest, and no checksums of the logs
 constexpr int64_t kChunk = int64_t(1) << 20;  // floats copied at a time
 
 constexpr const char* kBest = "best.f32";
@@ -47,8 +47,16 @@ uint32_t crc(const std::string& text) {
   return crc(0, text.data(), text.size());
 }
 
-std::string hex(uint64_t value) {
-  return fmt::format("{:016x}", value);
+std::string hex(uint32_t value) {
+  return fmt::format("{:08x}", value);
+}
+
+json to_json(const FileMark& mark) {
+  return {{"bytes", mark.bytes}, {"crc32", hex(mark.crc32.value_or(0))}};
+}
+FileMark mark_from_json(const json& j) {
+  return {.bytes = uint64_t(whole_number(j.at("bytes"))),
+          .crc32 = uint32_t(std::stoul(j.at("crc32").get<std::string>(), nullptr, 16))};
 }
 
 // JSON has no NaN and no infinity: null stands for "none yet".
@@ -72,19 +80,25 @@ json to_json(const RunState& s) {
            {"best_step", s.best_step},
            {"skipped", s.skipped},
            {"skipped_in_row", s.skipped_in_row},
-           {"log_bytes", s.log_bytes},
-           {"events_file", s.events_file},
-           {"events_bytes", s.events_bytes},
-           {"train_fingerprint", hex(s.train_fingerprint)},
-           {"eval_fingerprint", hex(s.eval_fingerprint)},
-           {"model_fingerprint", hex(s.model_fingerprint)},
+           {"log", to_json(s.log.log)},
+           {"events", to_json(s.log.events)},
+           {"events_file", s.log.events_file},
+           {"digest", s.digest},
            {"files", json::object()}};
   if (!s.progress.is_null()) out["progress"] = s.progress;
   return out;
 }
 
+// A state of version 1 has three fingerprints for a digest.
+void read_marks_of_version_1(const json& j, RunState& s) {
+  s.log.log.bytes = uint64_t(whole_number(j.at("log_bytes")));
+  s.log.events.bytes = uint64_t(whole_number(j.at("events_bytes")));
+  s.digest = {{kTrainField, j.at("train_fingerprint")},
+              {kEvalField, j.at("eval_fingerprint")},
+              {kShapeField, j.at("model_fingerprint")}};
+}
+
 RunState from_json(const json& j) {
-  const auto fingerprint = [&](const char* key) { return std::stoull(j.at(key).get<std::string>(), nullptr, 16); };
   RunState s;
   s.step = whole_number(j.at("step"));
   s.seconds = j.at("seconds");
@@ -98,12 +112,16 @@ RunState from_json(const json& j) {
   // Absent from states that were saved before steps could be skipped.
   s.skipped = whole_number(j.value("skipped", json(0)));
   s.skipped_in_row = whole_number(j.value("skipped_in_row", json(0)));
-  s.log_bytes = whole_number(j.at("log_bytes"));
-  s.events_file = j.at("events_file");
-  s.events_bytes = whole_number(j.at("events_bytes"));
-  s.train_fingerprint = fingerprint("train_fingerprint");
-  s.eval_fingerprint = fingerprint("eval_fingerprint");
-  s.model_fingerprint = fingerprint("model_fingerprint");
+  s.log.events_file = j.at("events_file");
+  if (s.log.events_file.find('/') != std::string::npos)
+    throw std::invalid_argument("events_file");  // it is to be cut, and lies in the run folder
+  if (whole_number(j.at("version")) == 1) {
+    read_marks_of_version_1(j, s);
+  } else {
+    s.log.log = mark_from_json(j.at("log"));
+    s.log.events = mark_from_json(j.at("events"));
+    s.digest = j.at("digest").get<RunDigest>();
+  }
   s.progress = j.value("progress", json());
   return s;
 }
@@ -125,9 +143,10 @@ json read_json(const std::string& dir) {
     damaged(file, "is damaged (not a state's JSON)");
   }
   if (!whole.contains("state") || !whole.contains("crc32")) damaged(file, "is damaged (not a state's JSON)");
-  if (whole["crc32"] != fmt::format("{:08x}", crc(whole["state"].dump()))) damaged(file, "is damaged (checksum)");
+  if (whole["crc32"] != hex(crc(whole["state"].dump()))) damaged(file, "is damaged (checksum)");
   const json version = whole["state"].value("version", json(0));
-  check(version == kVersion, "{}: is of version {}, this program reads {}", file, version.dump(), kVersion);
+  check(version == 1 || version == kVersion, "{}: is of version {}, this program reads 1 and {}", file, version.dump(),
+        kVersion);
   return whole["state"];
 }
 
@@ -144,7 +163,7 @@ json write_floats(const std::string& path, int64_t count, const Part& part) {
   }
   const uint64_t bytes = file.size();
   file.commit();
-  return {{"bytes", bytes}, {"crc32", fmt::format("{:08x}", checksum)}};
+  return {{"bytes", bytes}, {"crc32", hex(checksum)}};
 }
 
 json write_buffer(const std::string& dir, const Buffer& buffer, Backend& backend) {
@@ -173,8 +192,7 @@ void read_floats(const std::string& path, int64_t count, const json& expected, c
     checksum = crc(checksum, host.data(), host.size() * sizeof(float));
     take(first, host);
   }
-  if (fmt::format("{:08x}", checksum) != expected.at("crc32").get<std::string>())
-    damaged(path, "is damaged (checksum)");
+  if (hex(checksum) != expected.at("crc32").get<std::string>()) damaged(path, "is damaged (checksum)");
 }
 
 // The files that state.json lists, with their lengths and checksums.
@@ -190,12 +208,6 @@ std::vector<std::pair<std::string, FileChecksum>> expected_files(const std::stri
 
 }  // namespace
 
-uint64_t layout_fingerprint(const ParamStore& params) {
-  std::string text;
-  for (const Parameter& p : params.parameters()) text += fmt::format("{} {} {};", p.name, p.offset, p.size());
-  return uint64_t(crc(text)) << 32 | uint32_t(params.length());
-}
-
 void save_state(const std::string& dir, const RunState& state, const StateBuffers& held) {
   AtomicFolder folder(dir);
   json j = to_json(state);
@@ -204,7 +216,7 @@ void save_state(const std::string& dir, const RunState& state, const StateBuffer
   if (held.best && !held.best->empty())
     j["files"][kBest] = write_floats(folder.temporary_path() + "/" + kBest, int64_t(held.best->size()),
                                      [&](int64_t first, int64_t) { return held.best->data() + first; });
-  const json whole = {{"state", j}, {"crc32", fmt::format("{:08x}", crc(j.dump()))}};
+  const json whole = {{"state", j}, {"crc32", hex(crc(j.dump()))}};
   write_file_atomic(folder.temporary_path() + "/state.json", whole.dump(1) + "\n");
   folder.commit();
 }
@@ -214,8 +226,8 @@ RunState read_state(const std::string& dir) {
     return from_json(read_json(dir));
   } catch (const json::exception& e) {
     damaged(dir + "/state.json", fmt::format("lacks a field ({})", e.what()));
-  } catch (const std::logic_error&) {  // from std::stoull
-    damaged(dir + "/state.json", "holds a fingerprint that is no number");
+  } catch (const std::logic_error&) {  // from std::stoul, too
+    damaged(dir + "/state.json", "holds a value that no run writes");
   }
 }
 

@@ -16,6 +16,8 @@
 #include "kernels/base/check.h"
 #include "model/param_store.h"
 #include "optim/optimizer.h"
+#include "train/run_digest.h"
+#include "train/step_log.h"
 
 namespace encore {
 
@@ -31,16 +33,11 @@ struct RunState {
   int64_t best_step = -1;
   int64_t skipped = 0;         // steps whose update was left out (train/nonfinite.h)
   int64_t skipped_in_row = 0;  // the latest of these, without an update between
-  uint64_t log_bytes = 0;      // of log.jsonl
-  std::string events_file;     // name of the TensorBoard file
-  uint64_t events_bytes = 0;
-  nlohmann::json progress;  // fine-tuning only (train/finetune_results.h); null for pretraining
-  // A state is valid only for data and a model shape with these fingerprints.
-  uint64_t train_fingerprint = 0, eval_fingerprint = 0, model_fingerprint = 0;
+  LogMarks log;                // where log.jsonl and the TensorBoard file end
+  nlohmann::json progress;     // fine-tuning only (train/finetune_results.h); null for pretraining
+  // A state is valid only for a run whose digest has the same values. A state of version 1 has three fields alone.
+  RunDigest digest;
 };
-
-// Hash of the names, offsets and sizes of all parameters.
-uint64_t layout_fingerprint(const ParamStore&);
 
 // A file of a state is missing or damaged.
 class DamagedState : public Error {

@@ -6,6 +6,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <regex>
 
 namespace encore {
 namespace {
@@ -98,6 +99,12 @@ std::string events_file_name(double wall_time) {
   char host[256] = "localhost";
   ::gethostname(host, sizeof(host) - 1);
   return fmt::format("events.out.tfevents.{:010d}.{}", int64_t(wall_time), host);
+}
+
+// Other writers add their process and a count: "events.out.tfevents.1700000000.host.1234.0".
+bool is_events_file_name(const std::string& name) {
+  static const std::regex kOwn(R"(events\.out\.tfevents\.\d{10}\..*)"), kOther(R"(.*\.\d+\.\d+(\.v2)?)");
+  return std::regex_match(name, kOwn) && !std::regex_match(name, kOther);
 }
 
 }  // namespace encore

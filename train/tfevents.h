@@ -24,5 +24,7 @@ std::string scalar_event(double wall_time, int64_t step, const std::vector<std::
 
 // The name that TensorBoard looks for: "events.out.tfevents.<seconds>.<host>".
 std::string events_file_name(double wall_time);
+// Whether a name is one of these, and not one that another program gives.
+bool is_events_file_name(const std::string&);
 
 }  // namespace encore

@@ -4,15 +4,13 @@
 
 #include <array>
 #include <cmath>
-#include <cstring>
 
-#include "kernels/base/atomic_folder.h"
 #include "kernels/base/clock.h"
 #include "kernels/base/human.h"
-#include "model/checkpoint.h"
-#include "model/checksums.h"
+#include "kernels/base/path_text.h"
 #include "train/memory_use.h"
 #include "train/profiler.h"
+#include "train/saved_model.h"
 #include "train/signals.h"
 
 namespace encore {
@@ -27,7 +25,7 @@ bool near_uniform(double loss, int64_t vocab_size) {
 
 TrainingRun::TrainingRun(Trainer& trainer, Reservation& reservation, const Evaluator* evaluator, Communicator& comm,
                          RunFolder* folder, const RunState& state, const RunOptions& options,
-                         std::function<void(const std::string&)> save_tokenizer)
+                         const Tokenizer& tokenizer)
     : trainer_(trainer),
       reservation_(reservation),
       evaluator_(evaluator && !evaluator->empty() ? evaluator : nullptr),
@@ -35,15 +33,14 @@ TrainingRun::TrainingRun(Trainer& trainer, Reservation& reservation, const Evalu
       folder_(folder),
       state_(state),
       options_(options),
-      save_tokenizer_(std::move(save_tokenizer)),
+      tokenizer_(tokenizer),
       progress_(trainer.steps(), !comm.root(), options.log_seconds),
       policy_(options.on_save_error, [this](const std::string& line) { progress_.message(line); }),
       start_(steady_seconds()),
       last_save_(start_),
       first_step_(state.step),
       last_saved_step_(state.step > 0 ? state.step : -1) {
-  if (folder_)
-    log_ = std::make_unique<StepLog>(folder_->path(), state.log_bytes, state.events_file, state.events_bytes);
+  if (folder_) log_ = std::make_unique<StepLog>(folder_->path(), state.log);
 }
 
 RunEnd TrainingRun::run() {
@@ -77,7 +74,7 @@ RunEnd TrainingRun::run_to_end() {
     if (stop == kGoOn && eval_due(state_.step)) evaluate();
     if (stop == kGoOn && save_due()) save();
   }
-  if (last_saved_step_ != state_.step || !trainer_.done()) save_at_end();
+  if (last_saved_step_ != state_.step || !trainer_.done() || unsaved_best_.step >= 0) save_at_end();
   const RunEnd end = stop == kAsked ? RunEnd::kSignal : stop == kTime ? RunEnd::kTimeUp : RunEnd::kFinished;
   report_end(end);
   return end;
@@ -102,6 +99,7 @@ bool TrainingRun::save_due() const {
 }
 
 void TrainingRun::before_first_step() {
+  if (folder_) policy_.attempt("config.json", [&] { folder_->write_files(); });
   sample_memory();
   if (state_.step == 0 && state_.last_eval_step < 0) {
     evaluate();
@@ -175,14 +173,7 @@ void TrainingRun::evaluate() {
               {"eval_tokens", result.tokens},
               {"eval_seconds", seconds_since(start)}},
              "eval");
-  // The initial weights are no candidate, since this run did not make them. Weights that could not be written do not
-  // count as best either, so a later evaluation that beats the model on disk is tried again.
-  bool best = state_.step > 0 && result.measured() && result.loss < state_.best_loss;
-  if (best && folder_) best = policy_.attempt("model/best", [&] { folder_->write([&] { save_hf("best"); }); });
-  if (best) {
-    state_.best_loss = result.loss;
-    state_.best_step = state_.step;
-  }
+  const bool best = result.measured() && keep_if_best(result.loss);
   if (state_.step == 0 && !result.doubt().empty())
     progress_.message(fmt::format("warning: {}: {}", options_.eval_name, result.doubt()));
   if (!result.measured()) return;
@@ -191,18 +182,59 @@ void TrainingRun::evaluate() {
                                 100 * result.accuracy, with_commas(result.targets), best ? "  best so far" : ""));
 }
 
+// The initial weights are no candidate, since this run did not make them.
+bool TrainingRun::keep_if_best(double loss) {
+  if (state_.step == 0 || !(loss < std::min(state_.best_loss, unsaved_best_.loss))) return false;
+  unsaved_best_ = {};
+  if (!folder_ || policy_.attempt("model/best", [&] { folder_->write([&] { save_hf("best"); }); })) {
+    state_.best_loss = loss;
+    state_.best_step = state_.step;
+    return true;
+  }
+  unsaved_best_ = {.loss = loss, .step = state_.step, .weights = KeptWeights(reservation_.model().params())};
+  return true;
+}
+
+// Throws IoError, and then keeps them.
+void TrainingRun::write_unsaved_best() {
+  if (unsaved_best_.step < 0) return;
+  ParamStore& params = reservation_.model().params();
+  unsaved_best_.weights.exchange(params);
+  try {
+    folder_->write([&] { save_hf("best"); });
+  } catch (...) {
+    unsaved_best_.weights.exchange(params);
+    throw;
+  }
+  unsaved_best_.weights.exchange(params);
+  state_.best_loss = unsaved_best_.loss;
+  state_.best_step = unsaved_best_.step;
+  unsaved_best_ = {};
+}
+
 void TrainingRun::write_line(const nlohmann::ordered_json& line, const char* prefix) {
   if (log_) policy_.attempt("log.jsonl", [&] { log_->write(line, prefix); });
 }
 
 void TrainingRun::save() {
   last_save_ = steady_seconds();
+  if (folder_) policy_.attempt("config.json", [&] { folder_->write_files(); });
+  if (folder_ && unsaved_best_.step >= 0) policy_.attempt("model/best", [&] { write_unsaved_best(); });
   if (folder_ && !policy_.attempt("state", [&] { folder_->write([&] { write_state(); }); })) return;
   last_saved_step_ = state_.step;
 }
 
 void TrainingRun::save_at_end() {
-  if (folder_) policy_.insist("state", [&] { folder_->write([&] { write_state(); }); });
+  if (folder_) {
+    std::exception_ptr no_best;
+    try {
+      policy_.insist("model/best", [&] { write_unsaved_best(); });
+    } catch (const IoError&) {
+      no_best = std::current_exception();  // the state is worth more
+    }
+    policy_.insist("state", [&] { folder_->write([&] { write_state(); }); });
+    if (no_best) std::rethrow_exception(no_best);
+  }
   last_saved_step_ = state_.step;
 }
 
@@ -211,13 +243,15 @@ void TrainingRun::write_state() {
   if (policy_.goes_on() && !folder_->in_place()) {
     folder_->restore();
     log_->restore();
+    // model/best went with the folder: the next best evaluation makes it anew.
+    state_.best_loss = std::numeric_limits<double>::infinity();
+    state_.best_step = -1;
   }
   folder_->check_in_place();
+  folder_->write_files();
   const Profiler::Phase phase(options_.profiler, "saving");
   log_->sync();
-  state_.log_bytes = log_->log_bytes();
-  state_.events_file = log_->events_file();
-  state_.events_bytes = log_->events_bytes();
+  state_.log = log_->marks();
   save_hf("last");
   save_state(folder_->state_dir(state_.step), state_,
              {.params = &reservation_.model().params(), .optimizer = &trainer_.optimizer()});
@@ -231,17 +265,13 @@ void TrainingRun::refresh_report(bool last) {
   if (!trouble.empty())
     progress_.message(fmt::format("note: report.html could not be made: {}", trouble));
   else if (last)
-    progress_.message(fmt::format("report: {}", folder_->file("report.html")));
+    progress_.message(fmt::format("report: {}", shown_path(folder_->file("report.html"))));
 }
 
 void TrainingRun::save_hf(const std::string& which) {
   const Profiler::Phase phase(options_.profiler, "saving");
   folder_->check_in_place();
-  AtomicFolder folder(folder_->model_dir(which));
-  save_model(folder.temporary_path(), reservation_.model(), options_.save_dtype);
-  if (save_tokenizer_) save_tokenizer_(folder.temporary_path());
-  write_checksums(folder.temporary_path());
-  folder.commit();
+  save_model_folder(folder_->model_dir(which), reservation_.model(), tokenizer_, options_.save_dtype);
 }
 
 void TrainingRun::sample_memory() {
@@ -251,12 +281,10 @@ void TrainingRun::sample_memory() {
 void TrainingRun::report_end(RunEnd end) {
   progress_.finish();
   const int64_t steps = state_.step - first_step_;
-  const std::string where = folder_ ? folder_->path() : "";
+  const std::string where = folder_ ? shown_path(folder_->path()) : "";
   if (end == RunEnd::kSignal)
-    progress_.message(
-        fmt::format("stopped by {} after step {} of {}: saved; continue with --output {} --resume",
-                    stop_signal() ? fmt::format("SIG{}", ::sigabbrev_np(stop_signal())) : "a signal to another rank",
-                    state_.step, trainer_.steps(), where));
+    progress_.message(fmt::format("stopped by {} after step {} of {}: saved; continue with --output {} --resume",
+                                  stopped_by(), state_.step, trainer_.steps(), where));
   if (end == RunEnd::kTimeUp)
     progress_.message(fmt::format("--max-hours is over after step {} of {}: saved; continue with --output {} --resume",
                                   state_.step, trainer_.steps(), where));
@@ -276,7 +304,8 @@ void TrainingRun::report_end(RunEnd end) {
                                   options_.eval_name, state_.first_eval_loss, state_.last_eval_loss,
                                   state_.last_eval_step, state_.best_loss, state_.best_step));
   refresh_report(/*last=*/true);
-  if (folder_) progress_.message(fmt::format("model: {}", folder_->model_dir(state_.best_step > 0 ? "best" : "last")));
+  if (folder_)
+    progress_.message(fmt::format("model: {}", shown_path(folder_->model_dir(state_.best_step > 0 ? "best" : "last"))));
 }
 
 }  // namespace encore

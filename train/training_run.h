@@ -6,7 +6,9 @@
 #include <optional>
 #include <string>
 
+#include "data/tokenizer/tokenizer.h"
 #include "train/evaluator.h"
+#include "train/kept_weights.h"
 #include "train/progress.h"
 #include "train/run_folder.h"
 #include "train/save_policy.h"
@@ -17,6 +19,10 @@
 namespace encore {
 
 class Profiler;
+
+// Makes report.html of a run folder; last: the run has ended. Returns an error message, or "".
+using ReportMaker = std::function<std::string(bool last)>;
+using ReportMakerOf = std::function<ReportMaker(const std::string& folder)>;
 
 struct RunOptions {
   int64_t eval_every = 0;    // steps; 0: only before the first step and after the last
@@ -30,8 +36,7 @@ struct RunOptions {
   std::string eval_name = "held-out";
   size_t planned_bytes = 0;  // total of the memory plan, to compare with at the end
   Profiler* profiler = nullptr;
-  // Makes report.html after each save (false) and at the end (true), on rank 0. Returns an error message, or "".
-  std::function<std::string(bool last)> report;
+  ReportMaker report;  // called after each save and at the end, on rank 0
 };
 
 // How a run ended, as the program's exit code.
@@ -42,11 +47,11 @@ constexpr int exit_code(RunEnd end) {
 
 class TrainingRun {
  public:
-  // folder: null on ranks other than 0. evaluator: null when nothing is held out. save_tokenizer writes the tokenizer's
-  // files into a model folder. state: a RunState with fingerprints alone for a new run, whose trainer holds the
-  // checkpoint's weights; else the state that load_state() filled the trainer from.
+  // folder: null on ranks other than 0. evaluator: null when nothing is held out. tokenizer: of the model folders.
+  // state: a RunState with a digest alone for a new run, whose trainer holds the checkpoint's weights; else the state
+  // that load_state() filled the trainer from.
   TrainingRun(Trainer&, Reservation&, const Evaluator*, Communicator&, RunFolder*, const RunState&, const RunOptions&,
-              std::function<void(const std::string&)> save_tokenizer);
+              const Tokenizer&);
 
   // Throws IoError when the disk fails (the last complete state is intact; OnSaveError::kContinue throws only at the
   // end of the run), NonFiniteError when the loss or gradient is not finite (train/trainer.h), DeviceError naming the
@@ -63,6 +68,8 @@ class TrainingRun {
   void before_first_step();
   void record(const StepResult&, double seconds);
   void evaluate();
+  bool keep_if_best(double loss);
+  void write_unsaved_best();
   void write_line(const nlohmann::ordered_json& line, const char* prefix);
   void save();
   void save_at_end();
@@ -81,12 +88,18 @@ class TrainingRun {
   RunFolder* folder_;
   RunState state_;
   RunOptions options_;
-  std::function<void(const std::string&)> save_tokenizer_;
+  const Tokenizer& tokenizer_;
   std::unique_ptr<StepLog> log_;
   Progress progress_;
   SavePolicy policy_;
   double start_, last_save_;  // steady_seconds()
   int64_t first_step_ = 0, last_saved_step_ = -1;
+  // The best weights so far, if model/best could not be written (OnSaveError::kContinue): they are tried again.
+  struct UnsavedBest {
+    double loss = std::numeric_limits<double>::infinity();
+    int64_t step = -1;
+    KeptWeights weights;  // on rank 0
+  } unsaved_best_;
   // The previous step, if rates are over two steps.
   struct {
     int64_t tokens = 0;

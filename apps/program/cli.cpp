@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <numeric>
+
+#include "kernels/base/path_text.h"
+#include "kernels/base/utf8.h"
 
 namespace encore {
 namespace {
@@ -65,6 +67,7 @@ Cli::Cli(std::string program, std::string description, std::string usage_example
   if (config == ConfigFile::kFlags)
     text("General", "config",
          "read flags from a JSON file, {\"seed\": 7, ...}, as a run folder's config.json; flags given here win", "FILE")
+        .path()
         .may_change_on_resume();
   flag("General", "help", "print this help").may_change_on_resume();
 }
@@ -109,9 +112,11 @@ void Cli::assign(Option& o, const std::vector<std::string>& values, const std::s
       if (!(x >= o.min && x <= o.max)) outside(v);
     } else if (o.kind == Option::Kind::kInteger) {
       const int64_t x = parse_value<int64_t>(o.name, v, "a whole number");
-      if (double(x) < o.min || double(x) > o.max) outside(v);
+      if (x < int64_t(o.min) || x > int64_t(o.max)) outside(v);  // as a double 2^53 + 1 would be 2^53
     } else if (o.kind == Option::Kind::kFlag) {
       parse_bool(o.name, v);
+    } else if (o.kind == Option::Kind::kText && !o.path) {
+      check(valid_utf8(v), "{}--{}: is not UTF-8", origin, o.name);
     } else if (o.kind == Option::Kind::kChoice && !(v.empty() && o.default_value.empty())) {
       check(std::find(o.choices.begin(), o.choices.end(), v) != o.choices.end(), "{}--{}: '{}' is none of {}", origin,
             o.name, v, o.value_name);
@@ -119,6 +124,16 @@ void Cli::assign(Option& o, const std::vector<std::string>& values, const std::s
   }
   o.values = values;
   o.given = true;
+}
+
+std::vector<std::string> Cli::values_of_json(const Option& o, const nlohmann::json& value,
+                                             const std::string& file) const {
+  std::vector<std::string> values;
+  for (const nlohmann::json& v : value.is_array() ? value : nlohmann::json::array({value})) {
+    const std::string text = json_text(file, o.name, v);
+    values.push_back(o.path ? path_of_text(text) : text);
+  }
+  return values;
 }
 
 void Cli::read_config(const std::string& path) {
@@ -133,14 +148,10 @@ void Cli::read_config(const std::string& path) {
   check(file.is_object(), "--config: {} is not a JSON object of flags", path);
   if (file.contains("preset") && file["preset"].is_string()) apply_preset(file["preset"].get<std::string>());
   for (const auto& [key, value] : file.items()) {
-    if (value.is_null() || key == "config" || key == "help" || key == "defaults") continue;
-    std::vector<std::string> values;
-    if (value.is_array())
-      for (const auto& v : value) values.push_back(json_text(path, key, v));
-    else
-      values.push_back(json_text(path, key, value));
+    if (value.is_null() || key == "config" || key == "help" || key == "defaults" || key == "program") continue;
     check(find(key) != nullptr, "{}: unknown flag \"{}\"{}", path, key, nearest(key));
     Option& o = option(key);
+    const std::vector<std::string> values = values_of_json(o, value, path);
     check(o.kind == Option::Kind::kList || values.size() == 1, "{}: \"{}\" takes one value, not a list", path, key);
     if (o.kind == Option::Kind::kList && values.empty()) continue;
     assign(o, values, path + ": ");
@@ -213,6 +224,12 @@ int64_t Cli::get_integer(const std::string& name) const {
 bool Cli::get_flag(const std::string& name) const {
   return parse_bool(name, get(name));
 }
+std::map<std::string, std::vector<std::string>> Cli::paths() const {
+  std::map<std::string, std::vector<std::string>> all;
+  for (const Option& o : options_)
+    if (o.path && !o.values.empty()) all[o.name] = o.values;
+  return all;
+}
 std::vector<std::string> Cli::get_list(const std::string& name) const {
   return option(name).values;
 }
@@ -247,18 +264,16 @@ nlohmann::json Cli::resolved() const {
 }
 
 nlohmann::json Cli::repeatable() const {
-  const auto absolute = [](const std::string& path) {
-    return path.empty() || path == "-" ? path : std::filesystem::absolute(path).lexically_normal().string();
-  };
   nlohmann::json all = resolved(), defaults = nlohmann::json::object();
   for (const Option& o : options_) {
     if (!all.contains(o.name)) continue;
     defaults[o.name] = value_of(o, {});
     std::vector<std::string> values = o.values;
-    std::transform(values.begin(), values.end(), values.begin(), absolute);
+    std::transform(values.begin(), values.end(), values.begin(), absolute_path_text);
     if (o.path) all[o.name] = value_of(o, values);
   }
   all["defaults"] = defaults;
+  all["program"] = program_;
   return all;
 }
 

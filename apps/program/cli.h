@@ -59,12 +59,15 @@ class Cli {
   // naming the nearest one, and for a value out of range.
   bool parse(int argc, const char* const* argv);
 
+  const std::string& program() const { return program_; }
   bool declares(const std::string& name) const;
   bool given(const std::string& name) const;  // on the command line, in the config file or by the preset
   std::string get(const std::string& name) const;
   double get_number(const std::string& name) const;
   int64_t get_integer(const std::string& name) const;
   bool get_flag(const std::string& name) const;
+  // The values of every flag that names paths, by flag.
+  std::map<std::string, std::vector<std::string>> paths() const;
   std::vector<std::string> get_list(const std::string& name) const;  // "--x a b" and "--x a --x b"
   std::string required(const std::string& name) const;               // Error: "--model is needed: ..."
   void set(const std::string& name, const std::string& value);       // replaces the value, as when "auto" is resolved
@@ -73,7 +76,8 @@ class Cli {
   // {flag: value in force} of every flag but --config and --help.
   nlohmann::json resolved() const;
   // The same for config.json of a run folder. Paths are absolute, so that --config repeats the run from any working
-  // folder. The key "defaults" holds {flag: default}; --config ignores it, and report/ finds by it which flags differ.
+  // folder. Two keys are no flags, and --config ignores them: "program", and "defaults" with {flag: default}, by which
+  // report/ finds the flags that differ.
   nlohmann::json repeatable() const;
   std::vector<std::string> fixed_on_resume() const;  // names of the flags without may_change_on_resume()
 
@@ -93,6 +97,7 @@ class Cli {
   const Option& option(const std::string& name) const;
   Flag declare(Option);
   static nlohmann::json value_of(const Option&, const std::vector<std::string>& values);
+  std::vector<std::string> values_of_json(const Option&, const nlohmann::json&, const std::string& file) const;
   Given read_words(int argc, const char* const* argv) const;
   std::string nearest(const std::string& name) const;
   void assign(Option&, const std::vector<std::string>& values, const std::string& origin);

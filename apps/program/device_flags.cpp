@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "apps/program/output_path.h"
+
 namespace encore {
 
 void add_tokens_per_batch_flag(Cli& cli, int64_t default_value) {
@@ -47,7 +49,9 @@ void add_profile_flags(Cli& cli) {
 }
 
 ProfileSpec profile_spec(const Cli& cli) {
-  return {.profile = cli.get_flag("profile"), .trace_file = cli.get("trace")};
+  return {.profile = cli.get_flag("profile"), .trace_file = output_file(cli, "trace", [](const std::string& start) {
+                                                return start.starts_with("{\"traceEvents\":[");
+                                              })};
 }
 
 int64_t resolve_max_length(const Cli& cli, const EncoderConfig& config, const std::string& flag) {

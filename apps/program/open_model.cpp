@@ -1,5 +1,10 @@
 #include "apps/program/open_model.h"
 
+#include <filesystem>
+
+#include "data/readers/corpus_reader.h"
+#include "train/rank_checks.h"
+
 namespace encore {
 namespace {
 
@@ -14,16 +19,40 @@ OpenModel open_on_device(const std::string& dir, const EncoderConfig& config, co
           .root = comm.root()};
 }
 
+// The files of --data that every rank reads for itself: all but streams.
+std::vector<std::string> data_files(const Cli& cli) {
+  std::vector<std::string> files;
+  const auto paths = cli.paths();
+  const auto data = paths.find("data");
+  if (data == paths.end()) return files;
+  for (const std::string& named : data->second) {
+    std::error_code ignored;
+    const bool stream =
+        named == "-" || (std::filesystem::exists(named, ignored) && !std::filesystem::is_regular_file(named, ignored));
+    if (stream) continue;
+    const std::vector<std::string> found = resolve_files({named}, "");
+    files.insert(files.end(), found.begin(), found.end());
+  }
+  return files;
+}
+
+void check_ranks(const Cli& cli, const EncoderConfig& config, const Tokenizer& tokenizer, Communicator& comm) {
+  if (comm.size() > 1) check_ranks_start(flags_of_ranks(cli.repeatable()), config, &tokenizer, comm);
+}
+
 }  // namespace
 
-OpenModel open_model(const std::string& dir, const Cli& cli, const Communicator& comm, const std::string& length_flag) {
+OpenModel open_model(const std::string& dir, const Cli& cli, Communicator& comm, const std::string& length_flag) {
   const EncoderConfig config = load_config(dir);
   Tokenizer tokenizer = Tokenizer::load(dir);
+  check_ranks(cli, config, tokenizer, comm);
   check_vocabulary(config, tokenizer, dir);
   const int64_t length = length_flag.empty() ? config.max_length() : resolve_max_length(cli, config, length_flag);
   OpenModel open = open_on_device(dir, config, cli, comm);
   open.tokenizer.emplace(std::move(tokenizer));
   open.max_length = length;
+  if (comm.size() > 1)
+    check_rank_files({.dtype = open.device.dtype, .model_dir = dir, .train = data_files(cli), .eval = {}}, comm);
   return open;
 }
 

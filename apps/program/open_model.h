@@ -24,9 +24,10 @@ struct OpenModel {
   bool root = true;  // rank 0, which prints
 };
 
-// length_flag: the flag that limits max_length; "": the model's positions are the limit. Throws Error for a folder
-// without a model, a tokenizer of another model, a length beyond the model's positions, a device that cannot be used.
-OpenModel open_model(const std::string& dir, const Cli&, const Communicator&, const std::string& length_flag = "");
+// length_flag: the flag that limits max_length; "": the model's positions are the limit. Several ranks first find out
+// whether they see the same flags, model and --data. Throws Error for a folder without a model, a tokenizer of another
+// model, a length beyond the model's positions, a device that cannot be used.
+OpenModel open_model(const std::string& dir, const Cli&, Communicator&, const std::string& length_flag = "");
 // The same without a tokenizer, for batches of ids.
 OpenModel open_model_of_ids(const std::string& dir, const Cli&, const Communicator&);
 

@@ -1,8 +1,7 @@
 #include "apps/program/run_flags.h"
 
-#include <filesystem>
-
 #include "apps/program/device_flags.h"
+#include "apps/program/output_path.h"
 
 namespace encore {
 
@@ -57,33 +56,33 @@ bool parse_run_flags(const std::function<Cli()>& declare, int argc, char** argv,
   cli = declare();
   if (!cli.parse(argc, argv)) return false;
   const std::string output = cli.get("output");
-  if (cli.declares("dry-run") && cli.get_flag("dry-run") && resumes(cli) && !output.empty()) {
-    check(!RunFolder::holds_run(output),
+  check(!resumes(cli) || !output.empty(), "--resume needs --output: the folder of the run to continue");
+  const bool goes_on = !output.empty() && RunFolder::check_output(output, cli.program(), resumes(cli));
+  if (cli.declares("dry-run") && cli.get_flag("dry-run")) {
+    check(!goes_on,
           "--dry-run is for a run that has not begun, and --output {} holds one: leave out --resume and name another",
           output);
     cli.set("resume", "false");
     cli.set("resume-from", "");
   }
-  if (!resumes(cli)) {
-    check(output.empty() || !RunFolder::holds_run(output),
-          "--output {}: holds a run already: continue it with --resume, or name another folder", output);
-    return true;
+  if (goes_on) {
+    std::vector<std::string> words{argv[0], "--config=" + output + "/config.json"};
+    words.insert(words.end(), argv + 1, argv + argc);
+    std::vector<const char*> pointers;
+    for (const std::string& w : words) pointers.push_back(w.c_str());
+    cli = declare();
+    cli.parse(int(pointers.size()), pointers.data());
   }
-  check(!output.empty(), "--resume needs --output: the folder of the run to continue");
-  const std::string file = output + "/config.json";
-  if (!std::filesystem::exists(file)) return true;
-  std::vector<std::string> words{argv[0], "--config=" + file};
-  words.insert(words.end(), argv + 1, argv + argc);
-  std::vector<const char*> pointers;
-  for (const std::string& w : words) pointers.push_back(w.c_str());
-  cli = declare();
-  cli.parse(int(pointers.size()), pointers.data());
+  check(goes_on || !resumes(cli) || cli.given("model") || cli.given("train"),
+        "--resume: {} holds no run: name the folder of a run, or give --model and --train to begin one there", output);
+  check_apart_from_model(cli);
   return true;
 }
 
 OutputSpec output_spec(const Cli& cli, const std::string& stem) {
   OutputSpec output{.folder = cli.get("output"),
                     .stem = stem,
+                    .program = cli.program(),
                     .resume = resumes(cli),
                     .resume_from = cli.get("resume-from"),
                     .config = cli.repeatable(),

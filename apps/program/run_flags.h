@@ -27,7 +27,8 @@ DType reduce_dtype(const Cli&);
 
 bool resumes(const Cli&);
 // Parses the command line; of a resumed run the flags of its config.json first. False: --help was printed. Throws Error
-// where --output holds a run and --resume is not given.
+// where --output holds something that this run did not write, or lies in the folder of --model, and for --resume of a
+// folder without a run where no flag says what to begin there.
 bool parse_run_flags(const std::function<Cli()>& declare, int argc, char** argv, Cli&);
 
 // REQUIRES that every flag has its value in force.

@@ -85,7 +85,10 @@ LabelledOptions row_options(const Cli& cli) {
 
 std::string rows_path(const Cli& cli, const std::string& flag, Communicator& comm) {
   const std::string path = cli.get(flag);
-  return path.empty() ? path : spool_streams({path}, "", comm, cli.get("text-field")).front();
+  // Every rank takes part, also one whose flag names nothing: ranks that disagree about it are told so later.
+  const std::vector<std::string> files =
+      spool_streams(path.empty() ? std::vector<std::string>() : std::vector{path}, "", comm, cli.get("text-field"));
+  return files.empty() ? "" : files.front();
 }
 
 std::vector<LabelledRow> read_rows(const Cli& cli, Communicator& comm) {

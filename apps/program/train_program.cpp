@@ -1,7 +1,7 @@
 #include "apps/program/train_program.h"
 
 #include "apps/program/run_program.h"
-#include "report/reported_run.h"
+#include "apps/program/run_report.h"
 #include "train/pretraining.h"
 #include "train/signals.h"
 
@@ -13,9 +13,7 @@ int train_program(Recipe recipe, int argc, char** argv) {
     std::optional<RunSpec> spec = read_run_spec(recipe, argc, argv);
     if (!spec) return 0;
     if (!spec->dry_run) install_stop_signals();
-    return exit_code(pretrain(std::move(*spec), comm, [](const std::string& folder) -> ReportMaker {
-      return [report = std::make_shared<RunReport>(folder)](bool last) { return report->refresh(last); };
-    }));
+    return exit_code(pretrain(std::move(*spec), comm, report_of_run));
   });
 }
 

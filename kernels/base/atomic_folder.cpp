@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <regex>
 #include <vector>
 
 #include "kernels/base/check.h"
@@ -44,11 +45,14 @@ void sync_folder(const std::string& path) {
     fail_io("{}: cannot flush the folder to the disk: {}", path, std::strerror(reason));
 }
 
-AtomicFolder::AtomicFolder(std::string path)
-    : path_(std::move(path)), temporary_(fmt::format("{}{}{}", path_, kTemporary, ::getpid())) {
+AtomicFolder::AtomicFolder(std::string path) : path_(std::move(path)) {
   std::error_code error;
-  fs::remove_all(temporary_, error);
-  fs::create_directories(temporary_, error);
+  fills_ = fs::is_directory(path_, error) && fs::is_empty(path_, error) && !error;
+  const std::string stem = (fills_ ? path_ + "/" : path_) + kTemporary + std::to_string(::getpid());
+  temporary_ = stem;
+  fs::create_directories(parent_of(temporary_), error);
+  // A killed process may have left a folder of this name: in a container, process ids repeat.
+  for (int n = 0; !error && !fs::create_directory(temporary_, error); ++n) temporary_ = fmt::format("{}-{}", stem, n);
   if (error) fail_io("{}: cannot make the folder: {}", path_, error.message());
 }
 
@@ -57,8 +61,28 @@ AtomicFolder::~AtomicFolder() {
   if (!committed_) fs::remove_all(temporary_, error);
 }
 
+// The folder itself stays: its owner and mode, a mount, the shell that stands in it.
+void AtomicFolder::fill() {
+  std::vector<std::string> moved;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(temporary_, error)) moved.push_back(entry.path().filename().string());
+  for (size_t i = 0; i < moved.size(); ++i) {
+    const int reason = rename_errno(temporary_ + "/" + moved[i], path_ + "/" + moved[i]);
+    if (reason == 0) continue;
+    while (i-- > 0) rename_errno(path_ + "/" + moved[i], temporary_ + "/" + moved[i]);
+    cannot_publish(path_, reason);
+  }
+  fs::remove(temporary_, error);
+  sync_folder(path_);
+}
+
 void AtomicFolder::commit() {
   sync_folder(temporary_);
+  if (fills_) {
+    fill();
+    committed_ = true;
+    return;
+  }
   const std::string parent = parent_of(path_);
   std::error_code error;
   const bool replaces = fs::exists(path_, error);
@@ -88,11 +112,16 @@ void replace_by_two_renames(const std::string& temporary, const std::string& pat
   fs::remove_all(aside, error);
 }
 
+bool is_temporary_name(const std::string& name) {
+  static const std::regex kForm(R"([^]*\.tmp-(old|(removed-)?\d+(-\d+)?))");
+  return std::regex_match(name, kForm);
+}
+
 void recover_folders(const std::string& parent) {
   std::error_code error;
   std::vector<fs::path> left;
   for (const auto& entry : fs::directory_iterator(parent, error))
-    if (entry.path().filename().string().find(kTemporary) != std::string::npos) left.push_back(entry.path());
+    if (is_temporary_name(entry.path().filename().string())) left.push_back(entry.path());
   for (const fs::path& p : left) {
     const std::string name = p.string();
     if (!name.ends_with(kAside)) continue;

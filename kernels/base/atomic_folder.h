@@ -11,8 +11,8 @@ namespace encore {
 void sync_folder(const std::string& path);
 
 //   AtomicFolder folder(path); ... write files (AtomicFile) into folder.temporary_path() ...; folder.commit();
-// A folder that stands at `path` is replaced. Destruction without commit() removes the temporary folder. Every member
-// throws IoError, after which what stood at `path` is untouched.
+// A folder that stands at `path` is replaced; an empty one stays, and the files are moved into it. Destruction without
+// commit() removes the temporary folder. Every member throws IoError, after which what stood at `path` is untouched.
 class AtomicFolder {
  public:
   explicit AtomicFolder(std::string path);  // makes the parents of `path` as well
@@ -26,15 +26,20 @@ class AtomicFolder {
   void commit();
 
  private:
+  void fill();
   std::string path_, temporary_;
+  bool fills_ = false;  // an empty folder that was there
   bool committed_ = false;
 };
 
 // The fallback of commit(), public for its test: moves `path` aside, then `temporary` into its place.
 void replace_by_two_renames(const std::string& temporary, const std::string& path);
 
+// Whether AtomicFile or AtomicFolder gives such a name to what is not complete: "state.json.tmp-1234-0".
+bool is_temporary_name(const std::string&);
+
 // Cleans up after a killed process in `parent`: a folder that was moved aside and not replaced gets its name back, and
-// everything else under a temporary name (AtomicFile's too) is removed. Does nothing if `parent` does not exist.
+// everything else under a temporary name is removed. Does nothing if `parent` does not exist.
 void recover_folders(const std::string& parent);
 
 }  // namespace encore

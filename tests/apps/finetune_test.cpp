@@ -169,6 +169,62 @@ TEST_F(Finetune, KilledAndResumedIsTheSameRun) {
   expect_same_bits(run_folder);
 }
 
+TEST_F(Finetune, ResultsAndPageFollowEverySeed) {
+  EXPECT_TRUE(fs::exists(whole_ + "/report.html"));
+  const std::string run_folder = *place_ / "half";
+  Process process(command(run_folder));
+  const std::string results = run_folder + "/results.json";
+  while (process.running() && !fs::exists(results)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  process.send(SIGTERM);
+  if (process.wait().code == 75) {
+    const json half = json::parse(read_text(results)), all = json::parse(read_text(whole_ + "/results.json"));
+    ASSERT_EQ(half.at("seeds").size(), 1u);
+    EXPECT_EQ(half.at("seeds")[0], all.at("seeds")[0]);
+    EXPECT_TRUE(fs::exists(run_folder + "/report.html"));
+  }
+  ASSERT_EQ(run({program("finetune"), "--output", run_folder, "--resume"}).code, 0);
+  expect_same_bits(run_folder);
+}
+
+TEST_F(Finetune, OneProcessAtATimeWritesAFolder) {
+  const std::string run_folder = *place_ / "locked";
+  Process process(command(run_folder, {"--epochs", "200", "--patience", "0"}));
+  while (process.running() && event_bytes(run_folder) < 600)
+    std::this_thread::sleep_for(std::chrono::microseconds(300));
+  const Outcome o = run({program("finetune"), "--output", run_folder, "--resume"});
+  EXPECT_EQ(o.code, 2) << o.out;
+  EXPECT_NE(o.err.find("another process is writing"), std::string::npos) << o.err;
+  process.send(SIGTERM);
+  EXPECT_EQ(process.wait().code, 75);
+}
+
+TEST_F(Finetune, AnEditedConfigAndAnotherModelAreRefused) {
+  const std::string run_folder = *place_ / "edited";
+  Process process(command(run_folder));
+  while (process.running() && event_bytes(run_folder) < 600)
+    std::this_thread::sleep_for(std::chrono::microseconds(300));
+  process.send(SIGTERM);
+  ASSERT_EQ(process.wait().code, 75);
+  const std::string file = run_folder + "/config.json", text = read_text(file);
+  json config = json::parse(text);
+  config["weight-decay"] = 0.5;
+  write_text(file, config.dump());
+  const Outcome edited = run({program("finetune"), "--output", run_folder, "--resume"});
+  EXPECT_EQ(edited.code, 2);
+  EXPECT_NE(edited.err.find("--weight-decay 0.5"), std::string::npos) << edited.err;
+  EXPECT_NE(edited.err.find("has 0.1"), std::string::npos) << edited.err;
+  write_text(file, text);
+  const std::string other = *place_ / "other-eps";
+  fs::copy(place_->model(), other, fs::copy_options::recursive);
+  json model = json::parse(read_text(other + "/config.json"));
+  model["layer_norm_eps"] = 1e-3;
+  write_text(other + "/config.json", model.dump());
+  const Outcome eps = run({program("finetune"), "--output", run_folder, "--resume", "--model", other});
+  EXPECT_EQ(eps.code, 2);
+  EXPECT_NE(eps.err.find("layer_norm_eps of config.json 0.001"), std::string::npos) << eps.err;
+  EXPECT_EQ(run({program("finetune"), "--output", run_folder, "--resume"}).code, 0);
+}
+
 TEST_F(Finetune, AResumedRunKeepsItsFlags) {
   const std::string run_folder = *place_ / "other-lr";
   Process process(command(run_folder));

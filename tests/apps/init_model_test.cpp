@@ -87,7 +87,7 @@ TEST(InitModel, Refusals) {
   fs::create_directories(dir / "held");
   write_text(dir / "held/config.json", "{}");
   words.back() = dir / "held";
-  expect_refused(words, "holds a model already");
+  expect_refused(words, "already: name a new or an empty folder");
   EXPECT_FALSE(fs::exists(out));
 }
 

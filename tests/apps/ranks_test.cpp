@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -144,6 +145,108 @@ TEST_F(OnRanks, AnErrorIsOneLineOfAllRanks) {
     EXPECT_EQ(o.out, "");
     EXPECT_EQ(said_by(name, o.err).size(), 1u) << o.err;
   }
+}
+
+// Ranks whose commands differ: mpirun starts another one on each.
+TEST_F(OnRanks, RanksThatDoNotSeeTheSameAreRefusedBeforeAnythingIsWritten) {
+  const auto copy_of_model = [&](const std::string& name) {
+    const std::string dir = *place_ / name;
+    fs::remove_all(dir);
+    fs::copy(place_->model(), dir, fs::copy_options::recursive);
+    return dir;
+  };
+  const std::string rows = *place_ / "rows.jsonl", output = *place_ / "unseen", cache = *place_ / "no-cache";
+  write_text(*place_ / "other.jsonl", read_text(rows) + "{\"text\": \"a dog\", \"label\": \"dog\"}\n");
+  std::string text = read_text(place_->train());
+  const size_t line = text.find('\n') + 1;
+  write_text(*place_ / "turned.txt", text.substr(line) + text.substr(0, line));
+  write_text(*place_ / "same.txt", text);
+  const std::string weights = copy_of_model("other-weights");
+  {
+    const EncoderConfig config = load_config(weights);
+    const auto backend = make_backend("cpu", 1);
+    const auto model = make_mlm(config, *backend, DType::kF32, Mode::kInference);
+    model->params().initialise(99, 0.02f);
+    save_model(weights, *model);
+  }
+  const std::string eps = copy_of_model("other-eps");
+  json config = json::parse(read_text(eps + "/config.json"));
+  config["layer_norm_eps"] = 1e-3;
+  write_text(eps + "/config.json", config.dump());
+
+  // `more` replaces flags of the same name: several --train would be several files.
+  const auto dapt = [&](const Words& more) {
+    Words words =
+        computing("dapt_train", place_->model()) +
+        Words{"--train", place_->train(),     "--eval", place_->eval(), "--max-steps", "3",        "--seq-length",
+              "64",      "--batch-sequences", "4",      "--cache-dir",  cache,         "--output", output};
+    for (size_t i = 0; i + 1 < more.size(); i += 2) {
+      const auto flag = std::find(words.begin(), words.end(), more[i]);
+      if (flag != words.end()) words.erase(flag, flag + 2);
+    }
+    return words + more;
+  };
+  const auto tune = [&](const Words& more) {
+    return computing("finetune", place_->model()) +
+           Words{"--train", rows, "--dev", rows, "--epochs", "1", "--output", output} + more;
+  };
+  const auto computed = [&](const char* name) {
+    return [&, name](const Words& more) {
+      Words words = computing(name, place_->model()) + Words{"--data", rows} + more;
+      if (words[0] == "embed") words = words + Words{"--output", output};
+      return words;
+    };
+  };
+  const struct {
+    std::function<Words(const Words&)> command;
+    Words more;
+    Words parts;
+  } cases[] = {{dapt, {"--lr", "0.5"}, {"--lr 0.5", "rank 0 has 0.0001"}},
+               {dapt, {"--max-steps", "4"}, {"--max-steps 4", "rank 0 has 3"}},
+               {dapt, {"--dry-run"}, {"--dry-run true"}},
+               {dapt, {"--save-every", "1"}, {"--save-every 1"}},
+               {dapt, {"--train", *place_ / "turned.txt"}, {"training data"}},
+               {dapt, {"--eval", *place_ / "turned.txt"}, {"evaluation data"}},
+               {dapt, {"--model", weights}, {"weights of --model"}},
+               {dapt, {"--model", eps}, {"layer_norm_eps of config.json 0.001", "rank 0 has 1e-05"}},
+               {tune, {"--lr", "0.5"}, {"--lr 0.5"}},
+               {tune, {"--dev", *place_ / "other.jsonl"}, {"evaluation data"}},
+               {tune, {"--model", weights}, {"weights of --model"}},
+               {computed("mlm_eval"), {"--seed", "5"}, {"--seed 5"}},
+               {computed("embed"), {"--pooling", "first"}, {"--pooling first", "rank 0 has mean"}},
+               {computed("embed"), {"--data", *place_ / "other.jsonl"}, {"data"}},
+               {computed("mlm_eval"), {"--model", weights}, {"weights of --model"}}};
+  for (const auto& c : cases) {
+    Words first = c.command({}), second = c.command(c.more);
+    const std::string name = first[0];
+    first[0] = second[0] = program(name);
+    const Outcome o = run(Words{"mpirun", "-n", "1"} + first + Words{":", "-n", "1"} + second);
+    EXPECT_EQ(o.code, 2) << name << " " << c.more[0] << ": " << o.err;
+    EXPECT_EQ(o.out, "");
+    const Words said = said_by(name, o.err);
+    ASSERT_EQ(said.size(), 1u) << o.err;
+    for (const std::string& part : c.parts) EXPECT_NE(said[0].find(part), std::string::npos) << part << ": " << said[0];
+    EXPECT_FALSE(fs::exists(output)) << name << " " << c.more[0];
+    EXPECT_FALSE(fs::exists(cache)) << name << " " << c.more[0];
+  }
+  // Another build of the program.
+  fs::create_directories(*place_ / "bin");
+  fs::create_directories(*place_ / "lib");
+  fs::copy(std::string(ENCORE_BINARY_DIR) + "/lib/libencore_mpi.so", *place_ / "lib");
+  write_text(*place_ / "bin/dapt_train", read_text(program("dapt_train")) + "x");
+  fs::permissions(*place_ / "bin/dapt_train", fs::perms::owner_all);
+  Words ours = dapt({}), theirs = dapt({});
+  ours[0] = program("dapt_train");
+  theirs[0] = *place_ / "bin/dapt_train";
+  const Outcome build = run(Words{"mpirun", "-n", "1"} + ours + Words{":", "-n", "1"} + theirs);
+  EXPECT_EQ(build.code, 2) << build.err;
+  EXPECT_NE(build.err.find("program file"), std::string::npos) << build.err;
+  EXPECT_FALSE(fs::exists(output));
+  // What each rank may have for itself, and the same text elsewhere.
+  Words first = dapt({}), second = dapt({"--train", *place_ / "same.txt", "--cache-dir", *place_ / "own-cache"});
+  first[0] = second[0] = program("dapt_train");
+  const Outcome o = run(Words{"mpirun", "-n", "1"} + first + Words{":", "-n", "1"} + second);
+  EXPECT_EQ(o.code, 0) << o.err;
 }
 
 TEST_F(OnRanks, ProgramsOfOneProcessRefuse) {

@@ -71,7 +71,7 @@ TEST_F(TokenizePrograms, LearnThenTokenize) {
 TEST_F(TokenizePrograms, Refusals) {
   const std::string model = folder_ / "tokenizer", text = folder_ / "text.txt";
   ASSERT_EQ(train(model).code, 0);
-  expect_refused(train(model), "already holds a tokenizer");
+  expect_refused(train(model), "already: name a new or an empty folder");
   expect_refused(train(folder_ / "other", {"--vocab-size", "260"}), "--vocab-size");
   const auto tokenize = [&](std::vector<std::string> more) {
     std::vector<std::string> words{program("tokenize"), "--model", model};

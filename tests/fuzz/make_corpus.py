@@ -276,6 +276,13 @@ def state_seeds():
     put("state", "version_text.json", json.dumps({**state, "version": "1"}))
     put("state", "no_object.json", "[3]")
     put("state", "deep.json", '{"state":' + "[" * 60000 + "]" * 60000 + ',"crc32":"0"}')
+    newer = {key: value for key, value in state.items() if not key.endswith("fingerprint")}
+    newer.update({"version": 2, "log": {"bytes": 10, "crc32": "0d968558"}, "events": {"bytes": 20, "crc32": "00000000"},
+                  "digest": {"--lr": "0.001", "training data": "00000000000000ff"}})
+    put("state", "version_2.json", json.dumps(newer))
+    put("state", "outside.json", json.dumps({**newer, "events_file": "../../elsewhere"}))
+    put("state", "digest_fields.json", json.dumps({**newer, "digest": {"--lr": 3}}))
+    put("state", "mark_fields.json", json.dumps({**newer, "log": {"bytes": -1, "crc32": "x"}}))
     put("state", "file_fields.json", json.dumps({**state, "files": {**state["files"], "weights.f32": {"bytes": "x"}}}))
 
 

@@ -1,6 +1,8 @@
 // Folders that appear whole or not at all, recovery after a kill, and checksums of files.
 #include "kernels/base/atomic_folder.h"
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <set>
 
@@ -35,6 +37,40 @@ TEST(AtomicFolder, ReplacesAndCleansUp) {
   { const AtomicFolder dropped(place / "a/b"); }
   EXPECT_EQ(read_file(place / "a/b/file"), "second");
   EXPECT_EQ(names(place / "a"), std::set<std::string>{"b"});
+}
+
+TEST(AtomicFolder, AnEmptyFolderStaysAndIsFilled) {
+  const TempDir place;
+  fs::create_directories(place / "a");
+  fs::permissions(place / "a", fs::perms::owner_all);
+  {
+    AtomicFolder dropped(place / "a");
+    write_file(dropped.temporary_path() + "/file", "dropped");
+  }
+  EXPECT_TRUE(fs::is_empty(place / "a"));
+  AtomicFolder folder(place / "a");
+  write_file(folder.temporary_path() + "/file", "kept");
+  folder.commit();
+  EXPECT_EQ(read_file(place / "a/file"), "kept");
+  EXPECT_EQ(names(place / "a"), std::set<std::string>{"file"});
+  EXPECT_EQ(fs::status(place / "a").permissions(), fs::perms::owner_all);
+}
+
+// A folder that has a temporary name by chance, and files that look a little like it.
+TEST(AtomicFolder, WhatOthersPutThereStays) {
+  const TempDir place;
+  const std::string chance = "a.tmp-" + std::to_string(::getpid());
+  make(place / chance, "of another");
+  AtomicFolder folder(place / "a");
+  write_file(folder.temporary_path() + "/file", "new");
+  folder.commit();
+  EXPECT_EQ(read_file(place / chance + "/file"), "of another");
+  for (const char* name : {"notes.tmp-draft", "x.tmp-1.txt", "tmp-1", ".tmp", "a.tmp-older"})
+    write_file(place / name, "mine");
+  recover_folders(place.path());
+  for (const char* name : {"notes.tmp-draft", "x.tmp-1.txt", "tmp-1", ".tmp", "a.tmp-older"})
+    EXPECT_EQ(read_file(place / name), "mine");
+  EXPECT_FALSE(fs::exists(place / chance)) << "as a killed process leaves it";
 }
 
 // Without an exchange of folders there is a moment when `path` does not exist. A kill at that moment is recovered from.

@@ -242,7 +242,7 @@ TEST(Report, RefusesInOneLine) {
     EXPECT_TRUE(holds(o.err, c.named)) << c.named << ": " << o.err;
     EXPECT_FALSE(fs::exists(place / "never.html"));
   }
-  EXPECT_EQ(report({good, "--output", "/nowhere/page.html"}).code, 74);
+  EXPECT_EQ(report({good, "--output", "/nowhere/page.html"}).code, 2);
 }
 
 TEST(Chart, DrawsWhatIsThereInsideItsFrame) {

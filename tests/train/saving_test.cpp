@@ -18,9 +18,14 @@ std::set<std::string> names(const std::string& folder) {
   return found;
 }
 
+RunFolder open_run(const std::string& path) {
+  OutputSpec output{.folder = path, .program = "dapt_train"};
+  return RunFolder::open(output, {{"lr", 1e-3}, {"resume", false}, {"program", "dapt_train"}});
+}
+
 // A run folder with states of a tiny model.
 struct States {
-  States() : backend(make_backend("cpu", 1)), folder(RunFolder::create(place / "run")) {
+  States() : backend(make_backend("cpu", 1)), folder(open_run(place / "run")) {
     model = make_mlm(tiny_config(300, 0), *backend, DType::kF32, Mode::kTraining);
     optimizer.emplace(model->params(), AdamWOptions{});
   }
@@ -96,9 +101,10 @@ TEST(States, AFlippedByteIsFoundAndAStateIsReplaced) {
 
 TEST(RunFolder, ARemovedFolderIsNoticedAndMadeAnewOnlyWhenAsked) {
   const TemporaryFolder place;
-  RunFolder folder = RunFolder::create(place / "run");
-  folder.write_config("{}\n");
-  StepLog log(place / "run", 0, "", 0);
+  RunFolder folder = open_run(place / "run");
+  folder.write_files();
+  const std::string config = read_text(place / "run/config.json");
+  StepLog log(place / "run");
   log.write({{"step", 1}, {"loss", 0.5}}, "train");
   folder.check_in_place();
   fs::remove_all(place / "run");
@@ -110,7 +116,7 @@ TEST(RunFolder, ARemovedFolderIsNoticedAndMadeAnewOnlyWhenAsked) {
   log.write({{"step", 3}, {"loss", 0.125}}, "train");
   EXPECT_EQ(read_text(place / "run/log.jsonl"),
             "{\"step\":1,\"loss\":0.5}\n{\"step\":2,\"loss\":0.25}\n{\"step\":3,\"loss\":0.125}\n");
-  EXPECT_EQ(read_text(place / "run/config.json"), "{}\n");
+  EXPECT_EQ(read_text(place / "run/config.json"), config);
   // Somebody else's folder under the name is left alone.
   fs::rename(place / "run", place / "moved");
   fs::create_directories(place / "run");
@@ -122,7 +128,7 @@ TEST(RunFolder, ARemovedFolderIsNoticedAndMadeAnewOnlyWhenAsked) {
 TEST(AppendFile, WhatCouldNotBeWrittenIsNotLost) {
   const TemporaryFolder place;
   ::signal(SIGXFSZ, SIG_IGN);
-  AppendFile file(place / "log", 0);
+  AppendFile file(place / "log", {});
   struct rlimit old {};
   ::getrlimit(RLIMIT_FSIZE, &old);
   struct rlimit low = old;
@@ -137,7 +143,7 @@ TEST(AppendFile, WhatCouldNotBeWrittenIsNotLost) {
   ::setrlimit(RLIMIT_FSIZE, &old);
   file.sync();
   EXPECT_EQ(read_text(place / "log"), "0123456789abcde\nsecond line\nthird line\n");
-  EXPECT_EQ(file.size(), 39u);
+  EXPECT_EQ(file.mark().bytes, 39u);
 }
 
 // The folder may go at any moment of a save, and then any write of it is the first to fail.

@@ -102,6 +102,7 @@ class TinyWorkplace {
   std::string train() const { return folder_ / "train.txt"; }
   std::string eval() const { return folder_ / "eval.txt"; }
   std::string cache() const { return folder_ / "cache"; }
+  std::string folder() const { return folder_.str(); }
   std::string operator/(const std::string& name) const { return folder_ / name; }
   // Writes a file of the folder, and returns its path.
   std::string write(const std::string& name, const std::string& text) const {
