@@ -4,6 +4,7 @@
 #include <map>
 
 #include "apps/program/cli.h"
+#include "apps/program/open_model.h"
 #include "apps/program/run_program.h"
 #include "data/tokenizer/tokenizer.h"
 #include "kernels/backend_factory.h"
@@ -78,7 +79,7 @@ int run(int argc, char** argv) {
   for (const char* file : {"config.json", "model.safetensors"})
     check(!std::filesystem::exists(output + "/" + file, ignored),
           "--output {}: holds a model already ({}); name another folder", output, file);
-  const Tokenizer tokenizer = Tokenizer::load(tokenizer_dir);
+  const Tokenizer tokenizer = open_tokenizer(tokenizer_dir);
   const EncoderConfig config = make_config(source, tokenizer, tokenizer_dir);
   const DType dtype = cli.get("dtype") == "fp32"   ? DType::kF32
                       : cli.get("dtype") == "bf16" ? DType::kBF16

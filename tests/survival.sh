@@ -263,7 +263,7 @@ flip hit/model/best/model.safetensors
 ends 2 "a flipped bit in model/best: named, and model/last offered" \
   'hit/model/best/model.safetensors: is damaged.*hit/model/last is whole' \
   "$bin/mlm_eval" --model hit/model/best --data eval.txt
-truncate -s -1 hit/model/last/tokenizer.json
+truncate -s -100 hit/model/last/tokenizer.json
 ends 2 "a torn tokenizer in model/last" 'hit/model/last/tokenizer.json' "$bin/mlm_eval" --model hit/model/last --data eval.txt
 
 # ------------------------------------------------------------------------------------------------ memory

@@ -144,7 +144,7 @@ void TrainingRun::record(const StepResult& r, double seconds) {
                               {"tokens_per_second", rate},
                               {"seconds", state_.seconds}};
   if (trainer_.works_ahead()) line["idle_seconds"] = r.idle;
-  write_line(line, "train");
+  write_line(line);
   if (!r.skipped.empty()) progress_.message(fmt::format("step left out ({} so far): {}", state_.skipped, r.skipped));
   progress_.step({.step = r.step,
                   .epoch = r.epoch,
@@ -173,8 +173,7 @@ void TrainingRun::evaluate() {
               {"eval_accuracy", result.accuracy},
               {"eval_targets", result.targets},
               {"eval_tokens", result.tokens},
-              {"eval_seconds", seconds_since(start)}},
-             "eval");
+              {"eval_seconds", seconds_since(start)}});
   // The initial weights are no candidate, since this run did not make them. Weights that could not be written do not
   // count as best either, so a later evaluation that beats the model on disk is tried again.
   bool best = state_.step > 0 && result.measured() && result.loss < state_.best_loss;
@@ -191,8 +190,8 @@ void TrainingRun::evaluate() {
                                 100 * result.accuracy, with_commas(result.targets), best ? "  best so far" : ""));
 }
 
-void TrainingRun::write_line(const nlohmann::ordered_json& line, const char* prefix) {
-  if (log_) policy_.attempt("log.jsonl", [&] { log_->write(line, prefix); });
+void TrainingRun::write_line(const nlohmann::ordered_json& line) {
+  if (log_) policy_.attempt("log.jsonl", [&] { log_->write(line); });
 }
 
 void TrainingRun::save() {

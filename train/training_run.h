@@ -63,7 +63,7 @@ class TrainingRun {
   void before_first_step();
   void record(const StepResult&, double seconds);
   void evaluate();
-  void write_line(const nlohmann::ordered_json& line, const char* prefix);
+  void write_line(const nlohmann::ordered_json& line);
   void save();
   void save_at_end();
   void write_state();

@@ -1,5 +1,9 @@
 #include "apps/program/open_model.h"
 
+#include <filesystem>
+
+#include "model/model_folder.h"
+
 namespace encore {
 namespace {
 
@@ -15,6 +19,15 @@ OpenModel open_on_device(const std::string& dir, const EncoderConfig& config, co
 }
 
 }  // namespace
+
+Tokenizer open_tokenizer(const std::string& dir) {
+  std::error_code ignored;
+  const std::filesystem::path folder(dir);
+  if (!std::filesystem::exists(folder / "tokenizer.json", ignored) &&
+      !std::filesystem::exists(folder / "vocab.json", ignored))
+    check_model_folder(dir);
+  return Tokenizer::load(dir);
+}
 
 OpenModel open_model(const std::string& dir, const Cli& cli, const Communicator& comm, const std::string& length_flag) {
   const EncoderConfig config = load_config(dir);
@@ -32,6 +45,7 @@ OpenModel open_model_of_ids(const std::string& dir, const Cli& cli, const Commun
 }
 
 LoadedModel load_model(const OpenModel& open, Head head, Mode mode) {
+  if (head == Head::kClassifier) check(open.config.labels_problem.empty(), "{}", open.config.labels_problem);
   const int labels = open.config.labels.empty() ? kDefaultLabels : int(open.config.labels.size());
   Backend& backend = *open.device.backend;
   LoadedModel loaded;
