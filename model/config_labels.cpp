@@ -73,7 +73,7 @@ std::vector<std::string> labels_of(const json& source, const std::string& file) 
 
 void read_labels(const json& source, const std::string& file, EncoderConfig& c) {
   try {
-    c.labels = labels_of(fields, file);
+    c.labels = labels_of(source, file);
     std::set<std::string> seen;
     for (const std::string& name : c.labels)
       check(seen.insert(name).second, "{}: id2label gives the name {} to two ids", file, in_quotes(name));

@@ -44,7 +44,9 @@ bool put_zeros(uintptr_t address) {
 
 void on_bus_error(int signal, siginfo_t* info, void*) {
   if (put_zeros(reinterpret_cast<uintptr_t>(info->si_addr))) return;
-  ::sigaction(signal, &before, nullptr);  // the instruction faults again, under the handler that was there before
+  ::sigaction(signal, &before, nullptr);
+  // A fault comes again from its instruction, under the handler that was there before. A signal that was sent does not.
+  if (info->si_code <= 0) ::raise(signal);
 }
 
 void install_handler() {

@@ -56,9 +56,11 @@ class ModelInputs : public ::testing::Test {
                 "--device",
                 "cpu",
                 "--epochs",
-                "4",
+                "8",
                 "--lr",
-                "2e-3"};
+                "2e-3",
+                "--batch-size",
+                "4"};
     words.insert(words.end(), more.begin(), more.end());
     return words;
   }
@@ -82,7 +84,7 @@ class ModelInputs : public ::testing::Test {
     for (const std::string& part : parts) EXPECT_NE(o.err.find(part), std::string::npos) << name << ": " << o.err;
     EXPECT_FALSE(fs::exists(place_ / "never")) << name;
   }
-  TinyWorkplace place_{0.1f, 60};
+  TinyWorkplace place_{0, 60};
 };
 
 bool holds_open(pid_t pid, const std::string& file) {

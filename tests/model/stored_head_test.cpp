@@ -60,8 +60,13 @@ class LoadedHead : public ::testing::Test {
     return load_weights(dir_.path(), model_->params(), stored, 5, &row_labels);
   }
   Weights classifier(int labels) {
-    const auto model = make_classifier(small_config(), labels, backend(), DType::kF32, Mode::kInference);
-    return distinct(model->params());
+    const auto model = make_classifier(small_config(), 2, backend(), DType::kF32, Mode::kInference);
+    Weights weights = distinct(model->params());
+    weights[kOutput] = {{labels, 64}, {}};
+    weights["classifier.out_proj.bias"] = {{labels}, {}};
+    for (int i = 0; i < labels * 64; ++i) weights[kOutput].second.push_back(0.01f * float(i));
+    for (int i = 0; i < labels; ++i) weights["classifier.out_proj.bias"].second.push_back(float(i + 1));
+    return weights;
   }
   std::vector<float> read(const char* name) { return model_->params().read(model_->params().find(name)); }
   TempDir dir_;
@@ -88,9 +93,9 @@ TEST_F(LoadedHead, InTheOrderOfTheRows) {
 TEST_F(LoadedHead, FreshAndSaidAloud) {
   for (const int count : {1, 2, 3}) {
     write_weights(dir_.path(), classifier(count));
-    const EncoderConfig stored = with_labels(Names({"x", "y", "z"}).size() == size_t(count) ? Names{"x", "y", "z"}
-                                             : count == 2                                   ? Names{"x", "other"}
-                                                                                            : Names{"x"});
+    const EncoderConfig stored = with_labels(count == 3   ? Names{"x", "y", "z"}
+                                             : count == 2 ? Names{"x", "other"}
+                                                          : Names{"x"});
     const LoadReport report = load(stored, {"x", "y"});
     EXPECT_EQ(report.fresh.size(), 4u) << count;
     ASSERT_EQ(report.notes.size(), 1u) << count;
