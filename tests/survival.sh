@@ -95,6 +95,8 @@ poison() { cp -r tiny "$1" && py "$@" <<'P'
 import json, struct, sys
 path, name, first, last = sys.argv[1] + "/model.safetensors", sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 data = bytearray(open(path, "rb").read())
+# Takes the checksum's name away, as a program that writes the file anew would.
+data = data.replace(b"encore_crc32", b"another_name", 1)
 size, = struct.unpack_from("<Q", data)
 tensor = json.loads(data[8:8 + size])[name]
 row = 4 * tensor["shape"][1]
