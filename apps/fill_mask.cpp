@@ -1,6 +1,5 @@
 // fill_mask: the likeliest words for each <mask> of a text.
 #include <algorithm>
-#include <numeric>
 
 #include "apps/program/open_model.h"
 #include "apps/program/run_program.h"
@@ -15,11 +14,13 @@ struct Filled {
   double probability;
 };
 
-std::vector<Filled> top_k(const float* logits, int64_t vocab, int64_t k) {
+// Only ids that have a token: a padded vocabulary has rows without one, whose logits no training has set.
+std::vector<Filled> top_k(const float* logits, int64_t vocab, const Tokenizer& tokenizer, int64_t k) {
   const Softmax softmax({logits, size_t(vocab)});
-  std::vector<int32_t> order(static_cast<size_t>(vocab));
-  std::iota(order.begin(), order.end(), 0);
-  k = std::min(k, vocab);
+  std::vector<int32_t> order;
+  for (int32_t id = 0; id < std::min(int64_t(tokenizer.vocab_size()), vocab); ++id)
+    if (tokenizer.has_token(id)) order.push_back(id);
+  k = std::min(k, int64_t(order.size()));
   std::partial_sort(order.begin(), order.begin() + k, order.end(),
                     [&](int32_t a, int32_t b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
   std::vector<Filled> out;
@@ -75,7 +76,7 @@ void print_text(const std::string& text, const std::vector<float>& logits, const
   for (int64_t m = 0; m < masks; ++m) {
     nlohmann::ordered_json row = nlohmann::ordered_json::array();
     if (!json) fmt::print("{}{}\n", text, masks > 1 ? fmt::format("  (mask {})", m + 1) : "");
-    for (const Filled& f : top_k(logits.data() + m * vocab, vocab, k)) {
+    for (const Filled& f : top_k(logits.data() + m * vocab, vocab, tokenizer, k)) {
       const std::string word = tokenizer.decode(std::vector<int32_t>{f.id});
       if (json)
         row.push_back({{"token", word}, {"id", f.id}, {"probability", f.probability}});

@@ -3,6 +3,7 @@
 #include <iostream>
 #include <map>
 
+#include "apps/program/open_model.h"
 #include "apps/program/output_path.h"
 #include "apps/program/run_program.h"
 #include "data/tokenizer/tokenizer.h"
@@ -75,7 +76,7 @@ int run(int argc, char** argv) {
   const std::string source = cli.required("config"), tokenizer_dir = cli.required("tokenizer"),
                     output = output_folder(cli);
   const uint64_t seed = uint64_t(cli.get_integer("seed"));
-  const Tokenizer tokenizer = Tokenizer::load(tokenizer_dir);
+  const Tokenizer tokenizer = open_tokenizer(tokenizer_dir);
   const EncoderConfig config = make_config(source, tokenizer, tokenizer_dir);
   const DType dtype = cli.get("dtype") == "fp32"   ? DType::kF32
                       : cli.get("dtype") == "bf16" ? DType::kBF16

@@ -51,9 +51,7 @@ int run(int argc, char** argv, Communicator& comm) {
   const std::string path = cli.required("data");
   const ProfileSpec profile = profile_spec(cli);
   OpenModel open = open_model(cli.required("model"), cli, comm, "max-length");
-  const std::vector<std::string>& labels = open.config.labels;
-  check(labels.size() >= 2,
-        "{}/config.json: no id2label with two labels or more: not a classifier (make one with finetune)", open.dir);
+  const std::vector<std::string>& labels = classifier_labels(open.config, open.dir + "/config.json");
   const std::unique_ptr<Profiler> profiler = comm.root() ? make_profiler(profile, open.device) : nullptr;
   const ClassificationSet set = tokenize_rows(read_rows(cli, comm), path, *open.tokenizer, LabelMap(labels),
                                               open.max_length, open.device.threads);

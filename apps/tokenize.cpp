@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "apps/program/device_flags.h"
+#include "apps/program/open_model.h"
 #include "apps/program/run_program.h"
 #include "apps/program/text_flags.h"
 #include "data/readers/corpus_reader.h"
@@ -26,7 +27,7 @@ int run(int argc, char** argv) {
   cli.flag("Output", "no-special", "leave out <s> and </s>");
   add_threads_flag(cli);
   if (!cli.parse(argc, argv)) return 0;
-  const auto tokenizer = Tokenizer::load(cli.required("model"));
+  const auto tokenizer = open_tokenizer(cli.required("model"));
   for (const std::string& note : tokenizer.notes()) fmt::print(stderr, "note: {}\n", note);
   const CorpusOptions corpus = corpus_options(cli, "data");
   TokenLinesOptions options;

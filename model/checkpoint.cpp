@@ -10,10 +10,11 @@
 
 #include "kernels/base/atomic_file.h"
 #include "kernels/base/check.h"
+#include "kernels/base/in_quotes.h"
 #include "model/checksums.h"
-#include "model/in_quotes.h"
 #include "model/model.h"
 #include "model/safetensors.h"
+#include "model/stored_head.h"
 #include "model/tensor_names.h"
 #include "model/tensor_source.h"
 
@@ -49,16 +50,29 @@ std::string classifier_weight(const Family& family) {
 
 class Loader {
  public:
-  Loader(const std::string& dir, ParamStore& store, const EncoderConfig& config, uint64_t seed)
-      : source_(open_tensors(dir)), store_(store), config_(config), family_(*config.family), seed_(seed) {
+  Loader(const std::string& dir, ParamStore& store, const EncoderConfig& config, uint64_t seed,
+         const std::vector<std::string>* row_labels)
+      : source_(open_tensors(dir)),
+        store_(store),
+        config_(config),
+        family_(*config.family),
+        seed_(seed),
+        row_labels_(row_labels) {
     report_.file = source_.file;
   }
 
+  // Of a file that was cut while it was read, the cut is the error, and not what the zeros in it look like.
   LoadReport run() {
-    match();
-    check_encoder();
-    check_head();
-    for (size_t i = 0; i < store_.parameters().size(); ++i) fill(int(i));
+    try {
+      match();
+      check_encoder();
+      row_labels_ ? match_head() : check_head();
+      for (size_t i = 0; i < store_.parameters().size(); ++i) fill(int(i));
+    } catch (const Error&) {
+      source_.check_whole();
+      throw;
+    }
+    source_.check_whole();
     store_.weights_changed();
     describe_fresh();
     std::sort(report_.ignored.begin(), report_.ignored.end());
@@ -77,9 +91,10 @@ class Loader {
       for (const auto& [stored, located] : source_.tensors) {
         const TensorName name = tensor_name(family_, stored);
         if (name.tied != tied) continue;
-        if (store_.find(name.name) < 0)
+        if (store_.find(name.name) < 0) {
+          if (is_of_other_task(family_, name.name)) other_head_ = stored;
           ignore(stored, why_unused(family_, name.name));
-        else
+        } else
           offer(name, stored, located);
       }
   }
@@ -129,6 +144,40 @@ class Loader {
           it->dump(-1, ' ', true));
   }
 
+  // Drops a stored head that does not fit the labels of the rows.
+  void match_head() {
+    std::vector<std::string> of_head;
+    for (const auto& [name, candidate] : chosen_)
+      if (is_of_classifier(family_, name)) of_head.push_back(name);
+    if (of_head.empty() && other_head_.empty()) return;
+    std::string reason = fmt::format("tensor {} is the head of another task", in_quotes(other_head_));
+    if (const auto it = chosen_.find(classifier_weight(family_)); it != chosen_.end()) {
+      const TensorEntry& weight = it->second.located->entry;
+      const StoredHead head = match_labels(config_, weight.shape.empty() ? 0 : weight.shape[0], *row_labels_);
+      head_rows_ = head.rows;
+      reason = head.reason;
+    } else if (!of_head.empty()) {
+      reason = fmt::format("{} is not in the file", classifier_weight(family_));
+    }
+    if (reason.empty()) return;
+    for (const std::string& name : of_head) {
+      ignore(chosen_.at(name).stored, "of a head that is not used");
+      chosen_.erase(name);
+    }
+    report_.notes.push_back(
+        fmt::format("{}: the stored head is not used, a fresh one is trained: {}", source_.file, reason));
+  }
+
+  // The values of the head's last layer, stored row by row in the order of the stored labels, in the model's order.
+  void reorder(std::vector<float>& values) const {
+    const size_t width = values.size() / head_rows_.size();
+    std::vector<float> stored;
+    stored.swap(values);
+    for (const size_t row : head_rows_)
+      values.insert(values.end(), stored.begin() + std::ptrdiff_t(row * width),
+                    stored.begin() + std::ptrdiff_t((row + 1) * width));
+  }
+
   void fill(int index) {
     const Parameter& p = store_.parameters()[size_t(index)];
     const auto it = chosen_.find(p.name);
@@ -147,6 +196,7 @@ class Loader {
     } catch (const Error& e) {
       fail("{}: {}", located->file, e.what());
     }
+    if (!head_rows_.empty() && p.name.starts_with(family_.classifier.output)) reorder(values);
     const auto odd = std::count_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
     if (odd > 0)
       report_.notes.push_back(
@@ -172,7 +222,10 @@ class Loader {
   const EncoderConfig& config_;
   const Family& family_;
   uint64_t seed_;
+  const std::vector<std::string>* row_labels_;
   std::map<std::string, Candidate> chosen_;  // by parameter
+  std::string other_head_;                   // a stored tensor of another task's head
+  std::vector<size_t> head_rows_;            // for each class, its row in the file; empty: as stored
   LoadReport report_;
 };
 
@@ -185,9 +238,10 @@ std::string LoadReport::summary() const {
   return line;
 }
 
-LoadReport load_weights(const std::string& dir, ParamStore& store, const EncoderConfig& config, uint64_t seed) {
+LoadReport load_weights(const std::string& dir, ParamStore& store, const EncoderConfig& config, uint64_t seed,
+                        const std::vector<std::string>* row_labels) {
   check_checksums(dir);
-  return Loader(dir, store, config, seed).run();
+  return Loader(dir, store, config, seed, row_labels).run();
 }
 
 void save_model(const std::string& dir, const Model& model, DType dtype) {

@@ -30,7 +30,14 @@ struct LoadReport {
 // family's older names (model/tensor_names.h). Parameters that the file lacks are initialised from `seed` and listed.
 // Throws Error naming file and tensor: none of these files, a wrong shape, a missing parameter of the encoder, a
 // decoder that differs from the embedding it is tied to, a file that does not match its checksum (model/checksums.h).
-LoadReport load_weights(const std::string& dir, ParamStore&, const EncoderConfig&, uint64_t seed);
+// Throws IoError for a file that becomes shorter while it is read.
+//
+// row_labels: for a classifier that is to be trained, the labels of its rows in the order of the model's classes. The
+// stored head is used if it was made for the same labels (model/stored_head.h), each row for its label. Otherwise all
+// of the head is initialised from `seed`, and a note says why. Null: the stored head is used as it is, and refused if
+// it is not of a single-label classifier.
+LoadReport load_weights(const std::string& dir, ParamStore&, const EncoderConfig&, uint64_t seed,
+                        const std::vector<std::string>* row_labels = nullptr);
 
 // Writes config.json and model.safetensors into DIR, which is made if missing. Each file is written atomically. Throws
 // IoError.

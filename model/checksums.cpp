@@ -1,14 +1,13 @@
 #include "model/checksums.h"
 
+#include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <set>
-#include <sstream>
 
 #include "kernels/base/atomic_file.h"
 #include "kernels/base/check.h"
 #include "kernels/base/file_checksum.h"
-#include "model/json_text.h"
+#include "kernels/base/read_json.h"
+#include "model/safetensors.h"
 
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -16,63 +15,82 @@ using nlohmann::json;
 namespace encore {
 namespace {
 
+constexpr const char* kWeights = "model.safetensors";
+constexpr const char* kTokenizerFiles[] = {"tokenizer.json", "vocab.json", "merges.txt"};
+
+bool is_file(const std::string& path) {
+  std::error_code error;
+  return fs::is_regular_file(path, error);
+}
+
 // The path without a slash at its end.
 fs::path folder_path(const std::string& dir) {
   const fs::path path = fs::path(dir).lexically_normal();
   return path.has_filename() ? path : path.parent_path();
 }
 
-std::string damage_of(const std::string& path, const json& expected) {
-  std::error_code error;
-  if (!fs::exists(path, error)) return fmt::format("{}: is missing", path);
-  const FileChecksum sum = file_checksum(path);
-  if (const uint64_t bytes = uint64_t(whole_number(expected.at("bytes"))); sum.bytes != bytes)
-    return fmt::format("{}: has {} bytes, not {}", path, sum.bytes, bytes);
-  return json(sum.hex()) == expected.at("crc32") ? "" : fmt::format("{}: is damaged (checksum)", path);
+std::string damaged(const std::string& path) {
+  return fmt::format("{}: is damaged (checksum)", path);
 }
 
-// A model folder with the same parent whose files all match their checksums; empty: none.
-std::string whole_neighbour(const std::string& dir) {
-  const fs::path own = folder_path(dir), parent = own.parent_path().empty() ? "." : own.parent_path();
-  std::error_code error;
-  std::set<fs::path> others;
-  for (const auto& entry : fs::directory_iterator(parent, error))
-    if (entry.path().filename() != own.filename() && fs::exists(entry.path() / kChecksumsFile, error) &&
-        entry.path().filename().string().find(".tmp-") == std::string::npos)
-      others.insert(entry.path());
-  for (const fs::path& other : others)
-    if (find_damage(other.string()).empty()) return other.string();
-  return "";
+// A file against its entry in checksums.json.
+std::string damage_of(const std::string& path, const json& expected) {
+  const std::string digits = expected.at("crc32");
+  const uint64_t bytes = uint64_t(whole_number(expected.at("bytes")));
+  if (!is_file(path) || InputFile(path).size() != bytes || file_checksum(path).hex() == digits) return "";
+  if (path.ends_with(kWeights) && is_in_library_order(path)) return "";
+  return damaged(path);
+}
+
+bool can_be_opened(const std::string& weights) {
+  try {
+    open_safetensors_file(weights);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+// The other one of a run's two models, if it is whole; empty: none.
+std::string whole_twin(const std::string& dir) {
+  const fs::path own = folder_path(dir), run = own.parent_path().parent_path();
+  const bool best = own.filename() == "best";
+  if ((!best && own.filename() != "last") || !is_file((run / "log.jsonl").string())) return "";
+  const std::string twin = (own.parent_path() / (best ? "last" : "best")).string();
+  return can_be_opened(twin + "/" + kWeights) && find_damage(twin).empty() ? twin : "";
 }
 
 }  // namespace
 
 void write_checksums(const std::string& dir) {
   json files = json::object();
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(dir, error)) {
-    const std::string name = entry.path().filename().string();
-    if (name == kChecksumsFile || !entry.is_regular_file(error)) continue;
-    const FileChecksum sum = file_checksum(entry.path().string());
+  for (const char* name : kTokenizerFiles) {
+    const std::string path = dir + "/" + name;
+    if (!is_file(path)) continue;
+    const FileChecksum sum = file_checksum(path);
     files[name] = {{"bytes", sum.bytes}, {"crc32", sum.hex()}};
   }
-  if (error) fail_io("{}: cannot be read: {}", dir, error.message());
   write_file_atomic(dir + "/" + kChecksumsFile, json{{"files", files}}.dump(1) + "\n");
 }
 
 std::string find_damage(const std::string& folder) {
-  const std::string dir = folder_path(folder).string(), file = dir + "/" + kChecksumsFile;
-  std::ifstream in(file);
-  if (!in) return "";
-  std::stringstream text;
-  text << in.rdbuf();
+  const std::string dir = folder_path(folder).string(), list = dir + "/" + kChecksumsFile,
+                    weights = dir + "/" + kWeights;
   try {
-    const json whole = json::parse(text.str());
-    for (const auto& [name, expected] : whole.at("files").items())
+    const OwnChecksum own = is_file(weights) ? own_checksum(weights) : OwnChecksum::kNone;
+    if (own == OwnChecksum::kDiffers) return damaged(weights);
+    if (!is_file(list)) return "";
+    const json whole = read_json_file(list);
+    const json& files = whole.at("files");
+    for (const auto& [name, expected] : files.items()) {
+      const bool tokenizer =
+          std::find(std::begin(kTokenizerFiles), std::end(kTokenizerFiles), name) != std::end(kTokenizerFiles);
+      if (!tokenizer && (name != kWeights || own == OwnChecksum::kMatches)) continue;
       if (std::string damage = damage_of(dir + "/" + name, expected); !damage.empty()) return damage;
+    }
   } catch (const json::exception&) {
-    return fmt::format("{}: is damaged (not the JSON that was written)", file);
-  } catch (const IoError& e) {
+    return fmt::format("{}: is damaged (not the JSON that was written)", list);
+  } catch (const Error& e) {
     return e.what();
   }
   return "";
@@ -81,10 +99,12 @@ std::string find_damage(const std::string& folder) {
 void check_checksums(const std::string& dir) {
   const std::string damage = find_damage(dir);
   if (damage.empty()) return;
-  const std::string neighbour = whole_neighbour(dir);
-  fail("{}: {} (who changed the folder on purpose removes its {})", damage,
-       neighbour.empty() ? "take another copy of the model" : fmt::format("{} is whole: use that", neighbour),
-       kChecksumsFile);
+  const std::string twin = whole_twin(dir);
+  if (!twin.empty()) fail("{}; {} is whole: use that", damage, twin);
+  fail("{}; take another copy of the model{}", damage,
+       is_file(dir + "/" + kChecksumsFile) && damage.find(kWeights) == damage.npos
+           ? fmt::format(" (if the file was changed on purpose, remove {})", kChecksumsFile)
+           : "");
 }
 
 }  // namespace encore

@@ -3,24 +3,21 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <set>
 
 #include "kernels/base/check.h"
-#include "model/in_quotes.h"
-#include "model/json_text.h"
-#include "model/mapped_file.h"
+#include "kernels/base/in_quotes.h"
+#include "kernels/base/input_file.h"
+#include "kernels/base/read_json.h"
+#include "kernels/base/version.h"
+#include "kernels/ops/attention.h"
+#include "model/config_labels.h"
+#include "model/model_folder.h"
 
 namespace encore {
 
 using nlohmann::json;
 
 namespace {
-
-std::string shown(const json& value) {
-  std::string text = value.dump(-1, ' ', true, json::error_handler_t::replace);
-  if (text.size() > 60) text = text.substr(0, 60) + "...";
-  return text;
-}
 
 // Reads the fields of one config.json: checks their type and range, and notes those that are missing.
 class Fields {
@@ -41,7 +38,7 @@ class Fields {
     if (!found) return;
     const bool fits =
         found->is_number_integer() && (!found->is_number_unsigned() || found->get<uint64_t>() <= INT64_MAX);
-    check(fits, "{}: {} is {}: a whole number from {} to {} is expected", file_, key, shown(*found), low, high);
+    check(fits, "{}: {} is {}: a whole number from {} to {} is expected", file_, key, shown_json(*found), low, high);
     const int64_t number = found->get<int64_t>();
     check(number >= low && number <= high, "{}: {} is {}: it must lie from {} to {}", file_, key, number, low, high);
     value = T(number);
@@ -61,18 +58,18 @@ class Fields {
   void number(const char* key, float& value, double low, double high, bool open_low = false) {
     const json* found = find_or_note(key, value);
     if (!found) return;
-    check(found->is_number(), "{}: {} is {}: a number is expected", file_, key, shown(*found));
+    check(found->is_number(), "{}: {} is {}: a number is expected", file_, key, shown_json(*found));
     const double number = found->get<double>();
     check(number < high && (open_low ? number > low : number >= low), "{}: {} is {}: it must be {} {} and below {}",
-          file_, key, shown(*found), open_low ? "above" : "at least", low, high);
+          file_, key, shown_json(*found), open_low ? "above" : "at least", low, high);
     value = float(number);
-    check(!open_low || value > 0, "{}: {} is {}: too small for single precision", file_, key, shown(*found));
+    check(!open_low || value > 0, "{}: {} is {}: too small for single precision", file_, key, shown_json(*found));
   }
 
   // If the field is present, its value must be `wanted`.
   void must_equal(const char* key, const json& wanted, const char* why) const {
     const json* found = find(key);
-    if (found && !found->is_null()) check(*found == wanted, "{}: {} is {}: {}", file_, key, shown(*found), why);
+    if (found && !found->is_null()) check(*found == wanted, "{}: {} is {}: {}", file_, key, shown_json(*found), why);
   }
 
  private:
@@ -90,14 +87,15 @@ class Fields {
 
 const Family& read_family(const Fields& fields, const std::string& file, std::vector<std::string>& notes) {
   if (const json* type = fields.find("model_type")) {
-    check(type->is_string(), "{}: model_type is {}: a string is expected", file, shown(*type));
+    check(type->is_string(), "{}: model_type is {}: a string is expected", file, shown_json(*type));
     return family_of(type->get<std::string>(), file);
   }
   const Family* family = &default_family();
   if (const json* list = fields.find("architectures"); list && list->is_array() && !list->empty()) {
     const json& first = list->front();
     family = family_of_class(first.is_string() ? first.get<std::string>() : "");
-    check(family, "{}: architectures names {} and model_type is missing: {}", file, shown(first), served_families());
+    check(family, "{}: architectures names {} and model_type is missing: {}", file, shown_json(first),
+          served_families());
   }
   notes.push_back(fmt::format("{}: model_type is missing: read as {}", file, family->model_type));
   return *family;
@@ -105,45 +103,17 @@ const Family& read_family(const Fields& fields, const std::string& file, std::ve
 
 // Refuses settings that change the computation and are not supported.
 void check_served(const Fields& fields, const std::string& file) {
-  fields.must_equal("hidden_act", "gelu", "only gelu (the exact erf form) is served");
+  if (const json* act = fields.find("hidden_act"); act && !act->is_null())
+    check(*act == "gelu" || *act == "gelu_python",
+          "{}: hidden_act is {}: only the exact gelu, by erf, is served (its names are gelu and gelu_python; the forms "
+          "by tanh are other functions)",
+          file, shown_json(*act));
   fields.must_equal("position_embedding_type", "absolute", "only absolute positions are served");
   fields.must_equal("is_decoder", false, "an encoder is needed");
   fields.must_equal("add_cross_attention", false, "cross-attention is not served");
   fields.must_equal("pruned_heads", json::object(), "pruned heads are not served");
   if (const json* q = fields.find("quantization_config"); q && !q->is_null())
     fail("{}: quantization_config is set: quantised weights are not served; take the original checkpoint", file);
-}
-
-std::vector<std::string> generic_labels(int64_t count) {
-  std::vector<std::string> labels;
-  for (int64_t i = 0; i < count; ++i) labels.push_back(fmt::format("LABEL_{}", i));
-  return labels;
-}
-
-std::vector<std::string> read_labels(const Fields& fields, const std::string& file) {
-  constexpr int64_t kMost = 100000;
-  const json* map = fields.find("id2label");
-  if (!map || map->is_null()) {
-    const json* count = fields.find("num_labels");
-    if (!count || count->is_null()) return {};
-    check(count->is_number_integer() && *count >= 1 && *count <= kMost,
-          "{}: num_labels is {}: a whole number from 1 to {} is expected", file, shown(*count), kMost);
-    return generic_labels(count->get<int64_t>());
-  }
-  check(map->is_object() && int64_t(map->size()) <= kMost,
-        "{}: id2label is {}: an object from \"0\", \"1\", ... to names is expected", file, shown(*map));
-  std::vector<std::string> labels;
-  std::set<std::string> seen;
-  for (size_t i = 0; i < map->size(); ++i) {
-    const auto it = map->find(std::to_string(i));
-    check(it != map->end(), "{}: id2label has {} entries and none for \"{}\": the ids must run from 0 without a gap",
-          file, map->size(), i);
-    check(it->is_string(), "{}: id2label names {} for \"{}\": a string is expected", file, shown(*it), i);
-    labels.push_back(it->get<std::string>());
-    check(seen.insert(labels.back()).second, "{}: id2label gives the name {} to two ids", file,
-          in_quotes(labels.back()));
-  }
-  return labels;
 }
 
 // The counters of random draws (kernels/base/rng.h) have 8 bits for the layer, 16 for the head, 12 for a block of 8
@@ -201,9 +171,12 @@ EncoderConfig parse_config(const std::string& text, const std::string& file) {
   check_served(fields, file);
   read_shape(fields, c);
   read_reals(fields, c);
-  c.labels = read_labels(fields, file);
+  read_labels(source, file, c);
   check(c.hidden_size % c.num_attention_heads == 0, "{}: hidden_size {} is no multiple of num_attention_heads {}", file,
         c.hidden_size, c.num_attention_heads);
+  check(std::find(std::begin(kHeadSizes), std::end(kHeadSizes), c.head_size()) != std::end(kHeadSizes),
+        "{}: hidden_size {} with num_attention_heads {} makes heads of {}: heads of {} are served", file, c.hidden_size,
+        c.num_attention_heads, c.head_size(), fmt::join(kHeadSizes, ", "));
   check(c.max_length() >= 1,
         "{}: max_position_embeddings {} leaves no position: the first token has position pad_token_id + 1 = {}", file,
         c.max_position_embeddings, c.pad_token_id + 1);
@@ -213,12 +186,12 @@ EncoderConfig parse_config(const std::string& text, const std::string& file) {
 }
 
 EncoderConfig load_config(const std::string& dir) {
+  check_model_folder(dir);
   return load_config_file(dir + "/config.json");
 }
 
 EncoderConfig load_config_file(const std::string& path) {
-  const MappedFile file(path);
-  return parse_config(std::string(file.text()), path);
+  return parse_config(read_input_file(path), path);
 }
 
 std::string config_to_json(const EncoderConfig& c, const std::string& architecture, DType dtype) {
@@ -235,7 +208,7 @@ std::string config_to_json(const EncoderConfig& c, const std::string& architectu
   out["pad_token_id"] = c.pad_token_id;
   out["bos_token_id"] = c.bos_token_id < 0 ? json() : json(c.bos_token_id);
   out["eos_token_id"] = c.eos_token_id < 0 ? json() : json(c.eos_token_id);
-  out["hidden_act"] = "gelu";
+  if (!out.contains("hidden_act") || out["hidden_act"].is_null()) out["hidden_act"] = "gelu";
   put_real(out, "hidden_dropout_prob", c.hidden_dropout_prob);
   put_real(out, "attention_probs_dropout_prob", c.attention_probs_dropout_prob);
   put_real(out, "initializer_range", c.initializer_range);
@@ -245,9 +218,10 @@ std::string config_to_json(const EncoderConfig& c, const std::string& architectu
   else
     put_real(out, "classifier_dropout", c.classifier_dropout);
   out["tie_word_embeddings"] = true;
-  out["torch_dtype"] = torch_name(dtype);
-  // Newer files have `dtype` in place of torch_dtype. Only one is written, so that the two cannot disagree.
-  for (const char* key : {"dtype", "num_labels", "_num_labels", "id2label", "label2id", "problem_type"}) out.erase(key);
+  out["torch_dtype"] = out["dtype"] = torch_name(dtype);  // transformers before 4.56 and since
+  out["encore_version"] = version();
+  out["encore_commit"] = commit();
+  for (const char* key : {"num_labels", "_num_labels", "id2label", "label2id", "problem_type"}) out.erase(key);
   if (architecture == c.family->classifier.architecture) {
     for (size_t i = 0; i < c.labels.size(); ++i) {
       out["id2label"][std::to_string(i)] = c.labels[i];

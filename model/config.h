@@ -13,9 +13,12 @@ namespace encore {
 
 struct EncoderConfig : ConfigFields {
   const Family* family;
-  std::vector<std::string> labels;  // id2label in order; empty when the file has none
-  nlohmann::json source;            // the whole file as read, so that fields unknown to Encore are written back
-  std::vector<std::string> notes;   // one line per field that was missing and took the class default
+  // id2label in order, else label2id, else LABEL_0, ... by num_labels; empty when the file has none of them.
+  std::vector<std::string> labels;
+  // What is wrong with the labels; "": nothing. Only who uses a classifier need care (classifier_labels).
+  std::string labels_problem;
+  nlohmann::json source;           // the whole file as read, so that fields unknown to Encore are written back
+  std::vector<std::string> notes;  // one line per field that was missing and took the class default
 
   // All fields as the family's class has them. The family must outlive the configuration.
   explicit EncoderConfig(const Family& f = default_family()) : ConfigFields(f.defaults), family(&f) {}
@@ -27,10 +30,13 @@ struct EncoderConfig : ConfigFields {
 };
 
 // Reads DIR/config.json. Throws Error naming file and key: a model_type of no family that is served (model/family.h),
-// an activation other than gelu, relative positions, a value of the wrong type or out of range, a hidden size that the
-// heads do not divide.
+// an activation other than the exact gelu, relative positions, a value of the wrong type or out of range, a hidden size
+// that the heads do not divide, heads of a size that is not served. A folder that is something else than a model is
+// named for what it is (model/model_folder.h).
 EncoderConfig load_config(const std::string& dir);
 EncoderConfig load_config_file(const std::string& file);
+// The labels of a classifier. Throws Error naming `file`: none, one alone, a faulty id2label.
+const std::vector<std::string>& classifier_labels(const EncoderConfig&, const std::string& file);
 EncoderConfig parse_config(const std::string& text, const std::string& file);
 
 // config.json for a checkpoint of the given architecture (one of the family's) whose weights are stored as dtype.

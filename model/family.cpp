@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "kernels/base/check.h"
-#include "model/in_quotes.h"
+#include "kernels/base/in_quotes.h"
 
 namespace encore {
 namespace {
@@ -27,8 +27,8 @@ constexpr UnusedTensors kRobertaUnused[] = {
     {.name = "roberta.embeddings.position_ids", .reason = "a buffer, worked out anew"},
     {.name = "roberta.embeddings.token_type_ids", .reason = "a buffer, worked out anew"},
     {.name = "lm_head.", .reason = "the MLM head, which this model does not have"},
-    {.name = "classifier.", .reason = "another task's head, which this model does not have"},
-    {.name = "qa_outputs.", .reason = "another task's head, which this model does not have"},
+    {.name = "classifier.", .reason = "another task's head, which this model does not have", .of_other_task = true},
+    {.name = "qa_outputs.", .reason = "another task's head, which this model does not have", .of_other_task = true},
     {.name = "roberta.encoder.layer.", .reason = "of no layer that config.json tells of"}};
 
 constexpr Family kRoberta = {.title = "RoBERTa",

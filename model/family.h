@@ -56,6 +56,7 @@ struct NameAlias {
 struct UnusedTensors {
   std::string_view name;
   const char* reason;
+  bool of_other_task = false;  // a classification head, or another head on the encoder
 };
 
 struct Family {

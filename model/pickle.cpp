@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "kernels/base/check.h"
-#include "model/in_quotes.h"
-#include "model/mapped_file.h"
+#include "kernels/base/in_quotes.h"
+#include "kernels/base/mapped_file.h"
 #include "model/pickle_machine.h"
 #include "model/zip_reader.h"
 
@@ -208,10 +208,13 @@ void parse_legacy(std::span<const uint8_t> bytes, const std::string& file, Pytor
 class MappedPytorch : public TensorFile {
  public:
   explicit MappedPytorch(const std::string& path) : file_(path) {
-    PytorchTensors parsed = parse_pytorch_tensors(file_.bytes(), path);
-    tensors_ = std::move(parsed.tensors);
-    owned_ = std::move(parsed.owned);
+    file_.reading([&] {
+      PytorchTensors parsed = parse_pytorch_tensors(file_.bytes(), path);
+      tensors_ = std::move(parsed.tensors);
+      owned_ = std::move(parsed.owned);
+    });
   }
+  void check_whole() const override { file_.check_whole(); }
 
  private:
   MappedFile file_;

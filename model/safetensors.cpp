@@ -5,21 +5,17 @@
 #include <string_view>
 #include <utility>
 
-#include "kernels/base/atomic_file.h"
 #include "kernels/base/check.h"
+#include "kernels/base/in_quotes.h"
+#include "kernels/base/mapped_file.h"
+#include "kernels/base/read_json.h"
 #include "model/half.h"
-#include "model/in_quotes.h"
-#include "model/json_text.h"
-#include "model/mapped_file.h"
 
 namespace encore {
 
 using nlohmann::json;
 
 namespace {
-
-// The limit that the format sets.
-constexpr uint64_t kLongestHeader = 100'000'000;
 
 uint64_t little_endian_u64(const uint8_t* p) {
   uint64_t value = 0;
@@ -108,29 +104,13 @@ std::vector<float> convert(const TensorEntry& tensor, Convert to) {
 class MappedSafetensors : public TensorFile {
  public:
   explicit MappedSafetensors(const std::string& path) : file_(path) {
-    parse_safetensors(file_.bytes(), path, tensors_, metadata_);
+    file_.reading([&] { parse_safetensors(file_.bytes(), path, tensors_, metadata_); });
   }
+  void check_whole() const override { file_.check_whole(); }
 
  private:
   MappedFile file_;
 };
-
-const char* stored_name(DType dtype) {
-  switch (dtype) {
-    case DType::kF32: return "F32";
-    case DType::kF16: return "F16";
-    case DType::kBF16: return "BF16";
-    default: fail("tensors are written as fp32, fp16 or bf16, not as {}", name_of(dtype));
-  }
-}
-
-void write_values(AtomicFile& file, const std::vector<float>& values, DType dtype) {
-  if (dtype == DType::kF32) return file.write(values.data(), values.size() * sizeof(float));
-  std::vector<uint16_t> narrow(values.size());
-  for (size_t i = 0; i < values.size(); ++i)
-    narrow[i] = dtype == DType::kBF16 ? to_bf16(values[i]).bits : float_to_half(values[i]);
-  file.write(narrow.data(), narrow.size() * sizeof(uint16_t));
-}
 
 }  // namespace
 
@@ -159,6 +139,10 @@ bool element_count(std::span<const int64_t> shape, int64_t& count) {
   return true;
 }
 
+nlohmann::json parse_safetensors_header(std::string_view text, const std::string& file) {
+  return parse_json_object(text, file, "header", 8);
+}
+
 void parse_safetensors(std::span<const uint8_t> bytes, const std::string& file, TensorMap& tensors,
                        MetadataMap& metadata) {
   check(bytes.size() >= 8, "{}: {} bytes are no safetensors file; download or save it again", file, bytes.size());
@@ -168,7 +152,7 @@ void parse_safetensors(std::span<const uint8_t> bytes, const std::string& file, 
         bytes.size());
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + 8, size_t(length));
   const std::span<const uint8_t> data = bytes.subspan(8 + size_t(length));
-  const json header = parse_json_object(text, file, "header", 8);
+  const json header = parse_safetensors_header(text, file);
   std::vector<Placed> places;
   for (const auto& [name, entry] : header.items()) {
     if (name == "__metadata__") {
@@ -201,38 +185,6 @@ std::vector<float> to_f32(const TensorEntry& tensor, const std::string& name) {
   if (tensor.dtype == "F16") return convert<uint16_t>(tensor, half_to_float);
   if (tensor.dtype == "F64") return convert<double>(tensor, [](double value) { return float(value); });
   fail("tensor {}: dtype {} is none that weights can have (F32, F16, BF16, F64)", in_quotes(name), tensor.dtype);
-}
-
-void write_safetensors(const std::string& path, const std::vector<TensorToWrite>& tensors, DType dtype) {
-  const char* stored = stored_name(dtype);
-  nlohmann::ordered_json header;
-  header["__metadata__"] = {{"format", "pt"}};
-  uint64_t offset = 0;
-  for (const TensorToWrite& t : tensors) {
-    int64_t count = 0;
-    check(element_count(t.shape, count), "{}: tensor {}: {} is no shape", path, in_quotes(t.name),
-          shape_string(t.shape));
-    check(!header.contains(t.name), "{}: tensor {} is to be written twice", path, in_quotes(t.name));
-    const uint64_t end = offset + uint64_t(count) * size_of(dtype);
-    header[t.name] = {{"dtype", stored}, {"shape", t.shape}, {"data_offsets", {offset, end}}};
-    offset = end;
-  }
-  std::string text = header.dump();
-  text.resize((text.size() + 7) / 8 * 8, ' ');  // aligns the data in the mapped file
-  AtomicFile file(path);
-  std::string length(8, '\0');
-  for (int i = 0; i < 8; ++i) length[size_t(i)] = char(uint64_t(text.size()) >> 8 * i & 0xff);
-  file.write(length);
-  file.write(text);
-  for (const TensorToWrite& t : tensors) {
-    int64_t count = 0;
-    element_count(t.shape, count);
-    const std::vector<float> values = t.values();
-    check(int64_t(values.size()) == count, "{}: tensor {}: {} values for the shape {}", path, in_quotes(t.name),
-          values.size(), shape_string(t.shape));
-    write_values(file, values, dtype);
-  }
-  file.commit();
 }
 
 }  // namespace encore

@@ -1,12 +1,46 @@
 #include "model/tensor_names.h"
 
+#include <algorithm>
+
 namespace encore {
 
+namespace {
+
+// What torch.compile and the wrappers of data-parallel training put into names, in any order and depth.
+constexpr std::string_view kWrappers[] = {"module", "_orig_mod", "_fsdp_wrapped_module"};
+
+std::string without_wrappers(std::string_view stored) {
+  std::string name;
+  for (size_t at = 0; at <= stored.size();) {
+    const size_t end = std::min(stored.find('.', at), stored.size());
+    const std::string_view part = stored.substr(at, end - at);
+    if (std::find(std::begin(kWrappers), std::end(kWrappers), part) == std::end(kWrappers)) {
+      if (at > 0 && !name.empty()) name += '.';
+      name += part;
+    }
+    at = end + 1;
+  }
+  return name;
+}
+
+bool is_of_layer(std::string_view layer, std::string_view name) {
+  return name.starts_with(layer) && name.substr(layer.size()).starts_with('.');
+}
+
+// The first entry of the family's list that matches; null: none.
+const UnusedTensors* find_unused(const Family& family, std::string_view name) {
+  for (const UnusedTensors& unused : family.unused)
+    if (name == unused.name || (unused.name.ends_with('.') && name.starts_with(unused.name))) return &unused;
+  return nullptr;
+}
+
+}  // namespace
+
 TensorName tensor_name(const Family& family, std::string_view stored) {
-  TensorName result{.name = std::string(stored)};
+  TensorName result{.name = without_wrappers(stored)};
   std::string& name = result.name;
   for (const std::string_view start : family.bare)
-    if (stored.starts_with(start)) {
+    if (name.starts_with(start)) {
       name.insert(0, family.prefix);
       break;
     }
@@ -21,16 +55,22 @@ TensorName tensor_name(const Family& family, std::string_view stored) {
 }
 
 const char* why_unused(const Family& family, std::string_view name) {
-  for (const UnusedTensors& unused : family.unused)
-    if (name == unused.name || (unused.name.ends_with('.') && name.starts_with(unused.name))) return unused.reason;
-  return "unknown to this model";
+  const UnusedTensors* unused = find_unused(family, name);
+  return unused ? unused->reason : "unknown to this model";
+}
+
+bool is_of_other_task(const Family& family, std::string_view name) {
+  const UnusedTensors* unused = find_unused(family, name);
+  return unused && unused->of_other_task;
+}
+
+bool is_of_classifier(const Family& family, std::string_view name) {
+  return is_of_layer(family.classifier.dense, name) || is_of_layer(family.classifier.output, name);
 }
 
 bool is_of_mlm_head(const Family& family, std::string_view name) {
-  const auto of_layer = [name](std::string_view layer) {
-    return name.starts_with(layer) && name.substr(layer.size()).starts_with('.');
-  };
-  return name == family.mlm_head.bias || of_layer(family.mlm_head.dense) || of_layer(family.mlm_head.norm);
+  return name == family.mlm_head.bias || is_of_layer(family.mlm_head.dense, name) ||
+         is_of_layer(family.mlm_head.norm, name);
 }
 
 }  // namespace encore

@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "kernels/base/check.h"
-#include "model/in_quotes.h"
-#include "model/json_text.h"
-#include "model/mapped_file.h"
+#include "kernels/base/in_quotes.h"
+#include "kernels/base/input_file.h"
+#include "kernels/base/read_json.h"
 #include "model/pickle.h"
 
 namespace encore {
@@ -19,11 +19,10 @@ bool exists(const std::string& path) {
 }
 
 void add_file(TensorSource& source, const std::string& path, bool pickled) {
-  {
-    const MappedFile probe(path);
-    check(!probe.text().starts_with("version https://git-lfs"),
+  constexpr uint64_t kLongestPointer = 1024;
+  if (InputFile(path).size() < kLongestPointer)
+    check(!read_input_file(path).starts_with("version https://git-lfs"),
           "{}: a Git LFS pointer, not the weights; fetch them with 'git lfs pull'", path);
-  }
   const auto file = pickled ? open_pytorch_file(path) : open_safetensors_file(path);
   for (const auto& [name, entry] : file->tensors()) {
     const auto [it, added] = source.tensors.emplace(name, TensorSource::Located{.entry = entry, .file = path});
@@ -33,8 +32,7 @@ void add_file(TensorSource& source, const std::string& path, bool pickled) {
 }
 
 void add_shards(TensorSource& source, const std::string& dir, bool pickled) {
-  const MappedFile index(source.file);
-  const nlohmann::json json = parse_json_object(index.text(), source.file);
+  const nlohmann::json json = read_json_file(source.file);
   const auto map = json.find("weight_map");
   check(map != json.end() && map->is_object() && !map->empty(), "{}: no weight_map from tensors to shards",
         source.file);
@@ -57,6 +55,10 @@ void add_shards(TensorSource& source, const std::string& dir, bool pickled) {
 
 }  // namespace
 
+void TensorSource::check_whole() const {
+  for (const auto& file : files) file->check_whole();
+}
+
 TensorSource open_tensors(const std::string& dir) {
   struct Form {
     const char* name;
@@ -70,6 +72,9 @@ TensorSource open_tensors(const std::string& dir) {
   TensorSource source;
   for (const Form& form : kForms) {
     source.file = dir + "/" + form.name;
+    std::error_code ignored;
+    check(exists(source.file) || !std::filesystem::is_symlink(source.file, ignored),
+          "{}: a link to a file that is not there; download the model again", source.file);
     if (!exists(source.file)) continue;
     form.sharded ? add_shards(source, dir, form.pickled) : add_file(source, source.file, form.pickled);
     return source;

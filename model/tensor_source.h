@@ -20,6 +20,8 @@ struct TensorSource {
 
   // Keeps the files mapped.
   std::vector<std::shared_ptr<TensorFile>> files;
+  // As TensorFile::check_whole, of all files.
+  void check_whole() const;
 };
 
 // The first of model.safetensors, model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json.

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "kernels/base/check.h"
-#include "model/in_quotes.h"
+#include "kernels/base/in_quotes.h"
 
 namespace encore {
 namespace {

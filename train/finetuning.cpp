@@ -61,6 +61,7 @@ class Finetuning {
   void complete_digest(const Model&);
   nlohmann::json config_in_force() const;
   void continue_seed(const SeedRun::Shared&, std::unique_ptr<SeedRun>&);
+  std::string event_group(const SeedRun&) const;
   void log_step(const SeedRun&, const StepResult&);
   void log_epoch(const SeedRun&, const SeedRun::Epoch&);
   void end_seed(SeedRun&);
@@ -115,6 +116,7 @@ RunEnd Finetuning::run_seeds(const SeedRun::Shared& shared) {
   auto seed = std::make_unique<SeedRun>(shared, spec_.first_seed);
   complete_digest(seed->model());
   fmt::print("{}\n", seed->report().summary());
+  for (const std::string& note : seed->report().notes) fmt::print("note: {}\n", note);
   if (comm_.root()) folder_.emplace(RunFolder::open(spec_.output, config_in_force()));
   if (spec_.output.resume) continue_seed(shared, seed);
   if (folder_) {
@@ -209,6 +211,11 @@ void Finetuning::continue_seed(const SeedRun::Shared& shared, std::unique_ptr<Se
   state_.digest.insert(now.begin(), now.end());
 }
 
+// One seed has Trainer's tags; of several, each has its own.
+std::string Finetuning::event_group(const SeedRun& run) const {
+  return spec_.seeds > 1 ? fmt::format("seed {}/", run.seed()) : "";
+}
+
 void Finetuning::log_step(const SeedRun& run, const StepResult& r) {
   state_.step = r.step;
   ++progress_.steps;
@@ -219,7 +226,7 @@ void Finetuning::log_step(const SeedRun& run, const StepResult& r) {
   if (!log_) return;
   policy_.attempt("events", [&] {
     log_->write_event({{"epoch", r.epoch}, {"loss", r.loss}, {"lr", r.lr}, {"grad_norm", r.grad_norm}},
-                      fmt::format("seed {}/train", run.seed()), r.step);
+                      event_group(run), r.step);
   });
 }
 
@@ -236,7 +243,11 @@ void Finetuning::log_epoch(const SeedRun& run, const SeedRun::Epoch& epoch) {
                  {"loss", epoch.loss},
                  {"seconds", epoch.seconds},
                  {"seed", run.seed()}},
-                fmt::format("seed {}", run.seed()), state_.step);
+                {{"eval_accuracy", epoch.dev.accuracy},
+                 {"eval_macro_f1", epoch.dev.macro_f1},
+                 {"eval_micro_f1", epoch.dev.micro_f1},
+                 {"train_loss", epoch.loss}},
+                event_group(run), state_.step);
   });
 }
 

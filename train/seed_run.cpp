@@ -16,7 +16,7 @@ SeedRun::SeedRun(const Shared& shared, uint64_t seed) : shared_(shared), seed_(s
   EncoderConfig config = spec.model;
   config.labels = shared.data.labels.names();
   model_ = make_classifier(config, shared.data.labels.size(), shared.backend, shared.dtype, Mode::kTraining);
-  report_ = load_weights(spec.model_dir, model_->params(), config, seed);
+  report_ = load_weights(spec.model_dir, model_->params(), spec.model, seed, &config.labels);
   reservation_.emplace(*model_, shared.capacity, Mode::kTraining);
   LabelledBatchOptions batches = spec.batches;
   batches.seed = seed;

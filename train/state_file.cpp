@@ -15,7 +15,7 @@
 #include "kernels/base/atomic_folder.h"
 #include "kernels/base/check.h"
 #include "kernels/base/file_checksum.h"
-#include "model/json_text.h"
+#include "kernels/base/read_json.h"
 
 namespace fs = std::filesystem;
 using nlohmann::json;

@@ -1,6 +1,7 @@
 #include "train/step_log.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -17,6 +18,14 @@
 
 namespace encore {
 namespace {
+
+// The tag that Hugging Face's Trainer gives to a value (rewrite_logs of its integrations): "eval/loss",
+// "train/learning_rate".
+std::string trainer_tag(std::string_view key) {
+  constexpr std::string_view kEval = "eval_";
+  if (key.starts_with(kEval)) return fmt::format("eval/{}", key.substr(kEval.size()));
+  return fmt::format("train/{}", key == "lr" ? "learning_rate" : key);
+}
 
 double wall_time() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -143,28 +152,29 @@ StepLog::StepLog(const std::string& folder, const LogMarks& marks)
   if (marks.events.bytes == 0) events_.append(tf_record(version_event(wall_time())));
 }
 
-void StepLog::write(const nlohmann::ordered_json& line, const std::string& prefix) {
-  write(line, prefix, line.at("step").get<int64_t>());
+void StepLog::write(const nlohmann::ordered_json& line) {
+  write(line, line, "", line.at("step").get<int64_t>());
 }
 
-void StepLog::write(const nlohmann::ordered_json& line, const std::string& prefix, int64_t step) {
+void StepLog::write(const nlohmann::ordered_json& line, const nlohmann::ordered_json& scalars, const std::string& group,
+                    int64_t step) {
   log_.append(line.dump() + "\n");
-  append_event(line, prefix, step);
+  append_event(scalars, group, step);
   log_.flush();
   events_.flush();
 }
 
-void StepLog::write_event(const nlohmann::ordered_json& scalars, const std::string& prefix, int64_t step) {
-  append_event(scalars, prefix, step);
+void StepLog::write_event(const nlohmann::ordered_json& scalars, const std::string& group, int64_t step) {
+  append_event(scalars, group, step);
   events_.flush();
 }
 
-void StepLog::append_event(const nlohmann::ordered_json& line, const std::string& prefix, int64_t step) {
-  std::vector<std::pair<std::string, double>> scalars;
-  for (const auto& [key, value] : line.items())
+void StepLog::append_event(const nlohmann::ordered_json& scalars, const std::string& group, int64_t step) {
+  std::vector<std::pair<std::string, double>> tagged;
+  for (const auto& [key, value] : scalars.items())
     if (value.is_number() && key != "step" && std::isfinite(value.get<double>()))
-      scalars.emplace_back(prefix + "/" + key, value.get<double>());
-  events_.append(tf_record(scalar_event(wall_time(), step, scalars)));
+      tagged.emplace_back(group + trainer_tag(key), value.get<double>());
+  events_.append(tf_record(scalar_event(wall_time(), step, tagged)));
 }
 
 void StepLog::sync() {

@@ -57,20 +57,22 @@ class StepLog {
   // Continues both files at the marks; without marks they start anew. Nothing is written before the first flush.
   explicit StepLog(const std::string& folder, const LogMarks& = {});
 
-  // Writes a line of log.jsonl, and its numbers to TensorBoard under "<prefix>/<key>".
+  // Writes a line of log.jsonl, and its numbers to TensorBoard under the tags of Hugging Face's Trainer: "eval_loss" as
+  // "eval/loss", "lr" as "train/learning_rate", every other key as "train/<key>".
   // REQUIRES: line holds "step". Throws IoError; the line is then kept and written with the next one.
-  void write(const nlohmann::ordered_json& line, const std::string& prefix);
-  // The same for a line without the field "step".
-  void write(const nlohmann::ordered_json& line, const std::string& prefix, int64_t step);
+  void write(const nlohmann::ordered_json& line);
+  // The same, with other numbers for TensorBoard. group: stands before the tags, "seed 3/".
+  void write(const nlohmann::ordered_json& line, const nlohmann::ordered_json& scalars, const std::string& group,
+             int64_t step);
   // Writes to TensorBoard alone.
-  void write_event(const nlohmann::ordered_json& scalars, const std::string& prefix, int64_t step);
+  void write_event(const nlohmann::ordered_json& scalars, const std::string& group, int64_t step);
   void sync();
   void restore();  // AppendFile::restore of both files
 
   LogMarks marks() const { return {.log = log_.mark(), .events_file = events_file_, .events = events_.mark()}; }
 
  private:
-  void append_event(const nlohmann::ordered_json& line, const std::string& prefix, int64_t step);
+  void append_event(const nlohmann::ordered_json& scalars, const std::string& group, int64_t step);
 
   AppendFile log_;
   std::string events_file_;

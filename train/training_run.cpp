@@ -142,7 +142,7 @@ void TrainingRun::record(const StepResult& r, double seconds) {
                               {"tokens_per_second", rate},
                               {"seconds", state_.seconds}};
   if (trainer_.works_ahead()) line["idle_seconds"] = r.idle;
-  write_line(line, "train");
+  write_line(line);
   if (!r.skipped.empty()) progress_.message(fmt::format("step left out ({} so far): {}", state_.skipped, r.skipped));
   progress_.step({.step = r.step,
                   .epoch = r.epoch,
@@ -171,8 +171,7 @@ void TrainingRun::evaluate() {
               {"eval_accuracy", result.accuracy},
               {"eval_targets", result.targets},
               {"eval_tokens", result.tokens},
-              {"eval_seconds", seconds_since(start)}},
-             "eval");
+              {"eval_seconds", seconds_since(start)}});
   const bool best = result.measured() && keep_if_best(result.loss);
   if (state_.step == 0 && !result.doubt().empty())
     progress_.message(fmt::format("warning: {}: {}", options_.eval_name, result.doubt()));
@@ -212,8 +211,8 @@ void TrainingRun::write_unsaved_best() {
   unsaved_best_ = {};
 }
 
-void TrainingRun::write_line(const nlohmann::ordered_json& line, const char* prefix) {
-  if (log_) policy_.attempt("log.jsonl", [&] { log_->write(line, prefix); });
+void TrainingRun::write_line(const nlohmann::ordered_json& line) {
+  if (log_) policy_.attempt("log.jsonl", [&] { log_->write(line); });
 }
 
 void TrainingRun::save() {

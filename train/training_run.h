@@ -70,7 +70,7 @@ class TrainingRun {
   void evaluate();
   bool keep_if_best(double loss);
   void write_unsaved_best();
-  void write_line(const nlohmann::ordered_json& line, const char* prefix);
+  void write_line(const nlohmann::ordered_json& line);
   void save();
   void save_at_end();
   void write_state();

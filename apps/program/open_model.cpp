@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "data/readers/corpus_reader.h"
+#include "model/model_folder.h"
 #include "train/rank_checks.h"
 
 namespace encore {
@@ -42,6 +43,15 @@ void check_ranks(const Cli& cli, const EncoderConfig& config, const Tokenizer& t
 
 }  // namespace
 
+Tokenizer open_tokenizer(const std::string& dir) {
+  std::error_code ignored;
+  const std::filesystem::path folder(dir);
+  if (!std::filesystem::exists(folder / "tokenizer.json", ignored) &&
+      !std::filesystem::exists(folder / "vocab.json", ignored))
+    check_model_folder(dir);
+  return Tokenizer::load(dir);
+}
+
 OpenModel open_model(const std::string& dir, const Cli& cli, Communicator& comm, const std::string& length_flag) {
   const EncoderConfig config = load_config(dir);
   Tokenizer tokenizer = Tokenizer::load(dir);
@@ -61,6 +71,7 @@ OpenModel open_model_of_ids(const std::string& dir, const Cli& cli, const Commun
 }
 
 LoadedModel load_model(const OpenModel& open, Head head, Mode mode) {
+  if (head == Head::kClassifier) check(open.config.labels_problem.empty(), "{}", open.config.labels_problem);
   const int labels = open.config.labels.empty() ? kDefaultLabels : int(open.config.labels.size());
   Backend& backend = *open.device.backend;
   LoadedModel loaded;

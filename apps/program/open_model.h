@@ -24,6 +24,9 @@ struct OpenModel {
   bool root = true;  // rank 0, which prints
 };
 
+// The tokenizer of a folder. A folder without one is named for what it is, if it is known (model/model_folder.h).
+Tokenizer open_tokenizer(const std::string& dir);
+
 // length_flag: the flag that limits max_length; "": the model's positions are the limit. Several ranks first find out
 // whether they see the same flags, model and --data. Throws Error for a folder without a model, a tokenizer of another
 // model, a length beyond the model's positions, a device that cannot be used.

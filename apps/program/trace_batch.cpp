@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "kernels/base/check.h"
-#include "model/json_text.h"
+#include "kernels/base/read_json.h"
 
 namespace encore {
 namespace {

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <optional>
 #include <set>
 
@@ -17,6 +16,7 @@
 #include "data/tokenizer/tokenizer_data.h"
 #include "data/tokenizer/tokenizer_json.h"
 #include "kernels/base/check.h"
+#include "kernels/base/input_file.h"
 
 namespace encore {
 namespace {
@@ -25,19 +25,10 @@ constexpr const char* kKnownFiles[] = {
     "vocab.json",       "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
     "added_tokens.json"};
 
+// A pipe or a device counts: it is then refused by name, and not passed over.
 bool exists(const std::string& path) {
   struct stat info;
-  return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
-}
-
-std::string read_whole(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file.is_open()) fail("{}: cannot open: {}", path, std::strerror(errno));
-  std::string bytes;
-  char chunk[size_t(1) << 16];
-  while (file.read(chunk, sizeof chunk), file.gcount() > 0) bytes.append(chunk, size_t(file.gcount()));
-  if (file.bad()) fail("{}: cannot read: {}", path, std::strerror(errno));
-  return bytes;
+  return ::stat(path.c_str(), &info) == 0;
 }
 
 class FolderReader {
@@ -48,7 +39,7 @@ class FolderReader {
     check(S_ISDIR(info.st_mode), "{}: not a folder (a tokenizer is a folder with vocab.json and merges.txt)", dir);
     parts_.source = dir;
     for (const char* name : kKnownFiles)
-      if (exists(path(name))) parts_.files[name] = read_whole(path(name));
+      if (exists(path(name))) parts_.files[name] = read_input_file(path(name));
   }
 
   TokenizerParts read() {
@@ -179,7 +170,7 @@ class FolderReader {
   }
   void read_class_of_model() {
     if (!exists(path("config.json"))) return;
-    const JsonFile file(path("config.json"), read_whole(path("config.json")));
+    const JsonFile file(path("config.json"), read_input_file(path("config.json")));
     std::string_view name, type;
     if (const auto value = JsonFile::member(file.root, "tokenizer_class"); value && !value->get(name))
       class_ = class_of_name(class_name_ = name);

@@ -1,7 +1,5 @@
 #include "kernels/base/file_checksum.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -42,26 +40,32 @@ std::string FileChecksum::hex() const {
   return fmt::format("{:08x}", crc32);
 }
 
-FileChecksum file_checksum(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) fail_io("{}: cannot be read: {}", path, std::strerror(errno));
-  struct stat info {};
-  std::atomic<int> failure{::fstat(fd, &info) == 0 ? 0 : errno};
-  FileChecksum sum{.bytes = uint64_t(info.st_size)};
-  const int64_t parts = int64_t((sum.bytes + kPart - 1) / kPart);
+FileChecksum range_checksum(const InputFile& file, uint64_t first, uint64_t bytes) {
+  std::atomic<int> failure{0};
+  FileChecksum sum{.bytes = bytes};
+  const int64_t parts = int64_t((bytes + kPart - 1) / kPart);
   std::vector<uint32_t> crcs(size_t(parts), 0);
 #pragma omp parallel for schedule(static) if (parts > 1)
   for (int64_t p = 0; p < parts; ++p) {
-    const uint64_t first = uint64_t(p) * kPart;
-    crcs[size_t(p)] = part_crc(fd, first, std::min(kPart, sum.bytes - first), failure);
+    const uint64_t begin = uint64_t(p) * kPart;
+    crcs[size_t(p)] = part_crc(file.descriptor(), first + begin, std::min(kPart, bytes - begin), failure);
   }
-  ::close(fd);
-  if (failure != 0) fail_io("{}: cannot be read: {}", path, failure > 0 ? std::strerror(failure) : "it became shorter");
+  if (failure != 0)
+    fail_io("{}: cannot be read: {}", file.path(), failure > 0 ? std::strerror(failure) : "it became shorter");
   for (int64_t p = 0; p < parts; ++p) {
-    const uint64_t bytes = std::min(kPart, sum.bytes - uint64_t(p) * kPart);
-    sum.crc32 = uint32_t(::crc32_combine(sum.crc32, crcs[size_t(p)], z_off_t(bytes)));
+    const uint64_t length = std::min(kPart, bytes - uint64_t(p) * kPart);
+    sum.crc32 = uint32_t(::crc32_combine(sum.crc32, crcs[size_t(p)], z_off_t(length)));
   }
   return sum;
+}
+
+FileChecksum file_checksum(const std::string& path) {
+  const InputFile file(path);
+  return range_checksum(file, 0, file.size());
+}
+
+FileChecksum joined(const FileChecksum& a, const FileChecksum& b) {
+  return {.bytes = a.bytes + b.bytes, .crc32 = uint32_t(::crc32_combine(a.crc32, b.crc32, z_off_t(b.bytes)))};
 }
 
 }  // namespace encore

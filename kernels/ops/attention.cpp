@@ -1,5 +1,8 @@
 #include "kernels/ops/attention.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -22,8 +25,8 @@ void check_attention_dropout(const Arguments& args, const AttentionDropout& d, i
 void check_attention_shape(const Arguments& args, const AttentionShape& s, int64_t queries, int64_t tokens,
                            int64_t width) {
   check(s.heads > 0, "{}: heads is {}", args.op(), s.heads);
-  check(s.head_size == 32 || s.head_size == 64 || s.head_size == 96 || s.head_size == 128,
-        "{}: a head size of {} is not served (32, 64, 96 and 128 are)", args.op(), s.head_size);
+  check(std::find(std::begin(kHeadSizes), std::end(kHeadSizes), s.head_size) != std::end(kHeadSizes),
+        "{}: a head size of {} is not served ({} are)", args.op(), s.head_size, fmt::join(kHeadSizes, ", "));
   check(width == int64_t(s.heads) * s.head_size, "{}: q has {} columns, not {} heads of {}", args.op(), width, s.heads,
         s.head_size);
   check(std::isfinite(s.scale) && s.scale > 0, "{}: scale is {}, not above 0", args.op(), s.scale);

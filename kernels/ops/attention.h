@@ -10,6 +10,9 @@
 
 namespace encore {
 
+// The head sizes D that every backend serves.
+inline constexpr int kHeadSizes[] = {32, 64, 96, 128};
+
 class Backend;
 
 struct AttentionDropout {
@@ -21,7 +24,7 @@ struct AttentionDropout {
 
 struct AttentionShape {
   int heads = 0;      // A
-  int head_size = 0;  // D in {32, 64, 96, 128}
+  int head_size = 0;  // D, one of kHeadSizes
   float scale = 0;    // usually 1/sqrt(D)
   Tensor cu_seqlens;  // [1, N+1] i32: keys of sequence n are rows cu_seqlens[n] .. cu_seqlens[n+1]. Starts at 0, ends
                       // at T, never falls; an empty sequence is allowed.

@@ -47,6 +47,7 @@ class Process {
   void send(int signal) const {
     if (pid_ > 0) ::kill(pid_, signal);
   }
+  pid_t pid() const { return pid_; }
   bool running() {
     if (pid_ <= 0) return false;
     if (::waitpid(pid_, &status_, WNOHANG) == 0) return true;

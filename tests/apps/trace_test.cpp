@@ -87,7 +87,8 @@ TEST(Trace, RefusesWhatItCannotOpen) {
   expect_refused(trace(dir / "none.json", output), "none.json");
   expect_refused(trace(batch, output, {"--device", "tpu"}), "--device");
   expect_refused(trace(batch, output, {"--dtype", "fp16"}), "--dtype");
-  expect_refused(run({program("trace"), "--model", dir / "none", "--batch", batch, "--output", output}), "config.json");
+  expect_refused(run({program("trace"), "--model", dir / "none", "--batch", batch, "--output", output}),
+                 "none: no such folder");
   expect_refused(run({program("trace"), "--model", kCase + "/model"}), "--batch");
 }
 

@@ -34,13 +34,13 @@ TEST_F(BadCheckpoint, NotTheFileItself) {
 }
 
 TEST_F(BadCheckpoint, WrongShapes) {
-  weights_["roberta.encoder.layer.1.intermediate.dense.weight"] = {{8, 12}, std::vector<float>(96)};
+  weights_["roberta.encoder.layer.1.intermediate.dense.weight"] = {{64, 12}, std::vector<float>(768)};
   write_weights(dir_.path(), weights_);
-  expect_bad({"model.safetensors", "intermediate.dense.weight", "[8, 12]", "[12, 8]", "intermediate_size 12"});
+  expect_bad({"model.safetensors", "intermediate.dense.weight", "[64, 12]", "[12, 64]", "intermediate_size 12"});
   weights_ = distinct(model_->params());
-  weights_[kWords] = {{40, 8}, std::vector<float>(320)};
+  weights_[kWords] = {{40, 64}, std::vector<float>(2560)};
   write_weights(dir_.path(), weights_);
-  expect_bad({kWords, "[40, 8]", "[37, 8]", "vocab_size 37"});
+  expect_bad({kWords, "[40, 64]", "[37, 64]", "vocab_size 37"});
 }
 
 TEST_F(BadCheckpoint, MissingParameters) {

@@ -113,7 +113,7 @@ TEST(Checkpoint, EncoderAloneLeavesAFreshHeadThatIsNamed) {
   const int dense = model->params().find("lm_head.dense.weight");
   const auto first = model->params().read(dense);
   EXPECT_GT(*std::max_element(first.begin(), first.end()), 0.01f);
-  EXPECT_EQ(model->params().read(model->params().find("lm_head.layer_norm.weight")), std::vector<float>(8, 1));
+  EXPECT_EQ(model->params().read(model->params().find("lm_head.layer_norm.weight")), std::vector<float>(64, 1));
   load_weights(dir.path(), model->params(), model->config(), 6);
   EXPECT_NE(model->params().read(dense), first);
   load_weights(dir.path(), model->params(), model->config(), 5);

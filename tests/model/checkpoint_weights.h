@@ -29,7 +29,7 @@ inline Backend& backend() {
 
 inline json small_json() {
   return json::parse(R"({"architectures": ["RobertaForMaskedLM"], "model_type": "roberta", "vocab_size": 37,
-    "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 12,
+    "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 12,
     "max_position_embeddings": 20, "type_vocab_size": 1, "layer_norm_eps": 1e-05, "hidden_dropout_prob": 0.1,
     "attention_probs_dropout_prob": 0.1, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2,
     "initializer_range": 0.02, "marker": "travels on"})");

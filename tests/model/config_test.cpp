@@ -1,5 +1,6 @@
 #include "model/config.h"
 
+#include "kernels/base/version.h"
 #include "tests/model/test_files.h"
 
 namespace encore {
@@ -100,11 +101,104 @@ TEST(Config, WrongTypesAndRangesNameTheKey) {
   expect_refusal(with("pad_token_id", 333), {"pad_token_id"});
   expect_refusal(with("max_position_embeddings", 2), {"max_position_embeddings", "pad_token_id"});
   expect_refusal(with("num_hidden_layers", 256), {"num_hidden_layers"});
-  expect_refusal(with("id2label", {{"0", "a"}, {"2", "b"}}), {"id2label", "\"1\""});
-  expect_refusal(with("id2label", {{"0", "a"}, {"1", "a"}}), {"id2label", "'a'"});
-  expect_refusal(with("id2label", {{"0", 7}}), {"id2label"});
-  expect_refusal(with("id2label", "x"), {"id2label"});
-  expect_refusal(with("num_labels", -2), {"num_labels"});
+}
+
+// A masked-LM, an embedding and a dry run do not use the labels, so they do not refuse them.
+TEST(Config, FaultyLabelsAreRefusedWhereTheyAreUsed) {
+  const auto labels = [](const char* key, const json& value) {
+    json j = base();
+    j[key] = value;
+    const EncoderConfig c = parse(j);
+    EXPECT_TRUE(c.labels.empty());
+    return [c] { classifier_labels(c, "config.json"); };
+  };
+  expect_refusal(labels("id2label", {{"0", "a"}, {"2", "b"}}), {"config.json", "id2label", "\"1\""});
+  expect_refusal(labels("id2label", {{"0", "a"}, {"1", "a"}}), {"id2label", "'a'"});
+  expect_refusal(labels("id2label", {{"0", json::array()}}), {"id2label", "[]"});
+  expect_refusal(labels("id2label", {{"0", nullptr}}), {"id2label", "null"});
+  expect_refusal(labels("id2label", "x"), {"id2label"});
+  expect_refusal(labels("label2id", {{"a", 0}, {"b", 0}}), {"label2id", "'b'", "0 to 1"});
+  expect_refusal(labels("label2id", {{"a", 0}, {"b", 2}}), {"label2id", "'b'"});
+  expect_refusal(labels("num_labels", -2), {"num_labels"});
+  expect_refusal(labels("num_labels", nullptr), {"no id2label"});
+}
+
+TEST(Config, LabelsFromEveryField) {
+  const auto labels = [](const json& fields) {
+    json j = base();
+    j.update(fields);
+    return parse(j).labels;
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(labels({{"id2label", {{"0", "b"}, {"1", "a"}}}}), (Names{"b", "a"}));
+  EXPECT_EQ(labels({{"id2label", {{"0", 7}, {"1", true}}}}), (Names{"7", "true"}));
+  EXPECT_EQ(labels({{"label2id", {{"a", 1}, {"b", 0}}}}), (Names{"b", "a"}));
+  EXPECT_EQ(labels({{"num_labels", 3}}), (Names{"LABEL_0", "LABEL_1", "LABEL_2"}));
+  // A user who renames the labels changes id2label; the other list is then of yesterday.
+  EXPECT_EQ(labels({{"id2label", {{"0", "new"}, {"1", "names"}}}, {"label2id", {{"a", 0}, {"b", 1}}}}),
+            (Names{"new", "names"}));
+  const EncoderConfig one = parse([] {
+    json j = base();
+    j["id2label"] = {{"0", "score"}};
+    return j;
+  }());
+  expect_refusal([&] { classifier_labels(one, "c"); }, {"one label", "'score'", "regression"});
+}
+
+// Heads that no kernel serves are found before a folder is made.
+TEST(Config, HeadSizes) {
+  const auto heads = [](int hidden, int count) {
+    json j = base();
+    j["hidden_size"] = hidden;
+    j["num_attention_heads"] = count;
+    return [j] { parse(j); };
+  };
+  for (const int size : {32, 64, 96, 128}) EXPECT_NO_THROW(heads(2 * size, 2)());
+  for (const int size : {1, 16, 48, 80, 160, 256})
+    expect_refusal(heads(2 * size, 2), {"config.json", "hidden_size", "num_attention_heads 2", "32, 64, 96, 128"});
+}
+
+TEST(Config, NamesOfTheExactGelu) {
+  const auto act = [](const json& name) {
+    json j = base();
+    j["hidden_act"] = name;
+    return j;
+  };
+  for (const char* name : {"gelu", "gelu_python"}) {
+    const EncoderConfig c = parse(act(name));
+    EXPECT_EQ(json::parse(config_to_json(c, "RobertaForMaskedLM"))["hidden_act"], name);
+  }
+  for (const char* name : {"gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu_python_tanh", "gelu_accurate",
+                           "quick_gelu", "gelu_10", "GELU", "silu", ""})
+    expect_refusal([&] { parse(act(name)); }, {"hidden_act", name, "erf"});
+  expect_refusal([&] { parse(act(json::object())); }, {"hidden_act", "{}"});
+}
+
+// Python writes numbers that are no JSON, and numbers that no machine type holds.
+TEST(Config, NumbersAsPythonWritesThem) {
+  const auto text = [](const std::string& fields) {
+    std::string t = base().dump();
+    t.insert(1, fields + ", ");
+    return t;
+  };
+  for (const char* harmless : {"1000000000000000019884624838656", "-1000000000000000019884624838656", "1e30",
+                               "18446744073709551616", "NaN", "Infinity", "-Infinity", "[1, {\"b\": -Infinity}]"})
+    EXPECT_NO_THROW(parse_config(text(fmt::format("\"unused\": {}", harmless)), "c")) << harmless;
+  EXPECT_EQ(json::parse(config_to_json(parse_config(text("\"unused\": 1000000000000000019884624838656"), "c"),
+                                       "RobertaForMaskedLM"))["unused"],
+            1e30);
+  const auto with = [](const std::string& key, const std::string& value) {
+    std::string t = base().dump();
+    const size_t at = t.find("\"" + key + "\":") + key.size() + 3;
+    return [t = t.replace(at, t.find_first_of(",}", at) - at, value)] { parse_config(t, "config.json"); };
+  };
+  expect_refusal(with("layer_norm_eps", "NaN"), {"layer_norm_eps is NaN"});
+  expect_refusal(with("hidden_dropout_prob", "Infinity"), {"hidden_dropout_prob is Infinity"});
+  expect_refusal(with("vocab_size", "-Infinity"), {"vocab_size is -Infinity", "whole number"});
+  expect_refusal(with("pad_token_id", "1e999"), {"config.json: line 1", "'pad_token_id'", "1e999"});
+  expect_refusal(with("pad_token_id", "1000000000000000019884624838656"), {"pad_token_id is 1e+30"});
+  expect_refusal(with("hidden_act", "\"\\ud800\""), {"config.json: line 1", "'hidden_act'", "surrogate"});
+  expect_refusal(with("hidden_act", "Nan"), {"'hidden_act'", "not valid JSON"});
 }
 
 TEST(Config, MalformedText) {
@@ -121,8 +215,9 @@ TEST(Config, MalformedText) {
 }
 
 TEST(Config, MissingFileIsNamed) {
-  expect_refusal([] { load_config("/nowhere/at/all"); }, {"/nowhere/at/all/config.json", "No such file"});
+  expect_refusal([] { load_config("/nowhere/at/all"); }, {"/nowhere/at/all: no such folder"});
   TempDir dir;
+  expect_refusal([&] { load_config(dir.path()); }, {dir.path().c_str(), "config.json", "No such file"});
   std::filesystem::create_directory(dir / "config.json");
   expect_refusal([&] { load_config(dir.path()); }, {"config.json", "not a regular file"});
 }
@@ -137,8 +232,11 @@ TEST(Config, WrittenForTheMaskedModel) {
   EXPECT_EQ(out["model_type"], "roberta");
   EXPECT_EQ(out["my_field"], json({{"deep", 1}}));
   EXPECT_EQ(out["torch_dtype"], "float32");
+  EXPECT_EQ(out["dtype"], "float32");
+  EXPECT_EQ(out["encore_version"], json(version()));
+  EXPECT_EQ(out["encore_commit"], json(commit()));
   EXPECT_EQ(out["layer_norm_eps"].dump(), "1e-05");
-  for (const char* gone : {"dtype", "id2label", "label2id", "problem_type"}) EXPECT_FALSE(out.contains(gone)) << gone;
+  for (const char* gone : {"id2label", "label2id", "problem_type"}) EXPECT_FALSE(out.contains(gone)) << gone;
 }
 
 TEST(Config, WrittenForAClassifier) {
@@ -151,6 +249,7 @@ TEST(Config, WrittenForAClassifier) {
   EXPECT_EQ(out["label2id"], json({{"negative", 0}, {"positive", 1}, {"mixed", 2}}));
   EXPECT_EQ(out["problem_type"], "single_label_classification");
   EXPECT_EQ(out["torch_dtype"], "bfloat16");
+  EXPECT_EQ(out["dtype"], "bfloat16");
   EXPECT_EQ(out["hidden_dropout_prob"].dump(), "0.3");
   const EncoderConfig again = parse_config(text, "again");
   EXPECT_EQ(again.labels, c.labels);

@@ -105,15 +105,15 @@ TEST(RunFolder, ARemovedFolderIsNoticedAndMadeAnewOnlyWhenAsked) {
   folder.write_files();
   const std::string config = read_text(place / "run/config.json");
   StepLog log(place / "run");
-  log.write({{"step", 1}, {"loss", 0.5}}, "train");
+  log.write({{"step", 1}, {"loss", 0.5}});
   folder.check_in_place();
   fs::remove_all(place / "run");
   EXPECT_THROW(folder.check_in_place(), IoError);
-  log.write({{"step", 2}, {"loss", 0.25}}, "train");
+  log.write({{"step", 2}, {"loss", 0.25}});
   folder.restore();
   log.restore();
   folder.check_in_place();
-  log.write({{"step", 3}, {"loss", 0.125}}, "train");
+  log.write({{"step", 3}, {"loss", 0.125}});
   EXPECT_EQ(read_text(place / "run/log.jsonl"),
             "{\"step\":1,\"loss\":0.5}\n{\"step\":2,\"loss\":0.25}\n{\"step\":3,\"loss\":0.125}\n");
   EXPECT_EQ(read_text(place / "run/config.json"), config);
