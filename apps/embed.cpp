@@ -40,12 +40,12 @@ void pool(const PackedBatch& batch, const std::vector<float>& hidden, int64_t wi
 Cli embed_cli() {
   Cli cli("embed", "writes one vector a text, taken from the last layer, as a NumPy array [texts, hidden].",
           "embed --model models/encore-mini --data texts.jsonl --output vectors.npy --pooling mean");
-  cli.text("Input", "model", "Hugging Face folder", "DIR").path();
+  cli.text("Input", "model", "Hugging Face folder", "DIR").path().often();
   cli.text("Input", "data", "rows: jsonl, csv or tsv, also .gz or .zst; a glob, or - for standard input", "FILE")
-      .path();
+      .path().often();
   add_row_flags(cli, "Input", {});
-  cli.text("Output", "output", "the array", "FILE.npy").path();
-  cli.choice("Output", "pooling", "first: the vector of <s>; mean: over all tokens", {"first", "mean"}, "mean");
+  cli.text("Output", "output", "the array", "FILE.npy").path().often();
+  cli.choice("Output", "pooling", "first: the vector of <s>; mean: over all tokens", {"first", "mean"}, "mean").often();
   add_tokens_per_batch_flag(cli, 8192);
   add_device_flags(cli);
   return cli;
@@ -81,7 +81,7 @@ int run(int argc, char** argv, Communicator& comm) {
   Cli cli = embed_cli();
   if (!cli.parse(argc, argv)) return 0;
   const std::string path = cli.required("data"), output = cli.required("output");
-  const OpenModel open = open_model(cli.required("model"), cli, comm, "max-length");
+  const OpenModel open = open_model(cli.required("model"), cli, comm, "seq-length");
   const ClassificationSet set =
       tokenize_rows(read_rows(cli, comm), path, *open.tokenizer, LabelMap(), open.max_length, open.device.threads);
   const auto capacity = [](int64_t tokens) {

@@ -16,9 +16,9 @@ namespace {
 Cli predict_cli() {
   Cli cli("predict", "classifies texts with a fine-tuned model; one JSON object a row on standard output.",
           "predict --model runs/task/model --data new.jsonl > predictions.jsonl");
-  cli.text("Input", "model", "Hugging Face folder of a sequence classifier", "DIR").path();
+  cli.text("Input", "model", "Hugging Face folder of a sequence classifier", "DIR").path().often();
   cli.text("Input", "data", "rows: jsonl, csv or tsv, also .gz or .zst; a glob, or - for standard input", "FILE")
-      .path();
+      .path().often();
   add_row_flags(cli, "Input", {.pair = true});
   add_tokens_per_batch_flag(cli, 8192);
   add_device_flags(cli);
@@ -49,7 +49,7 @@ int run(int argc, char** argv, Communicator& comm) {
   Cli cli = predict_cli();
   if (!cli.parse(argc, argv)) return 0;
   const std::string path = cli.required("data");
-  OpenModel open = open_model(cli.required("model"), cli, comm, "max-length");
+  OpenModel open = open_model(cli.required("model"), cli, comm, "seq-length");
   const std::vector<std::string>& labels = open.config.labels;
   check(labels.size() >= 2,
         "{}/config.json: no id2label with two labels or more: not a classifier (make one with finetune)", open.dir);

@@ -2,8 +2,8 @@
 // another implementation.
 #include "apps/program/open_model.h"
 #include "apps/program/run_program.h"
-#include "apps/program/trace_batch.h"
 #include "model/safetensors.h"
+#include "train/trace_batch.h"
 
 namespace encore {
 namespace {

@@ -152,7 +152,7 @@ bool Finetuning::run_seed(SeedRun& run) {
 void Finetuning::open_output(SeedRun& first) {
   nlohmann::json config = spec_.output.config;
   config["dtype"] = std::string(name_of(device_.dtype));
-  config["max-length"] = spec_.rows.max_length;
+  config["seq-length"] = spec_.rows.max_length;
   if (!comm_.root()) return;
   if (!spec_.output.resume) {
     folder_.emplace(RunFolder::create(spec_.output.folder));
@@ -162,7 +162,8 @@ void Finetuning::open_output(SeedRun& first) {
     const std::string file = folder_->file("config.json");
     if (std::filesystem::exists(file)) {
       std::ifstream in(file);
-      check_same_config(nlohmann::json::parse(in), config, spec_.output.fixed_on_resume, file);
+      check_same_config(spec_.output.by_own_names(nlohmann::json::parse(in)), config, spec_.output.fixed_on_resume,
+                        file);
     } else {
       folder_->write_config(config.dump(2) + "\n");
     }

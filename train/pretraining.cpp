@@ -142,7 +142,8 @@ std::optional<RunFolder> Pretraining::open_folder() {
     const std::string file = folder->file("config.json");
     if (std::filesystem::exists(file)) {
       std::ifstream in(file);
-      check_same_config(nlohmann::json::parse(in), spec_.config_in_force(device_.dtype), output.fixed_on_resume, file);
+      check_same_config(output.by_own_names(nlohmann::json::parse(in)), spec_.config_in_force(device_.dtype),
+                        output.fixed_on_resume, file);
       return folder;
     }
     opening_.say("--resume: {} holds no run: a new one begins", output.folder);

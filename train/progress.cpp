@@ -18,15 +18,20 @@
 namespace encore {
 namespace {
 
+// Standard output may be a stream without a descriptor of its own (apps/program/standard_streams.h).
+int descriptor_of(std::FILE* out) {
+  return out == stdout ? STDOUT_FILENO : ::fileno(out);
+}
+
 // mpirun gives its ranks a pseudo-terminal even if its own output is a file.
 bool on_terminal(std::FILE* out) {
   const char* term = std::getenv("TERM");
-  return ::isatty(::fileno(out)) && !under_mpi() && !(term && std::string_view(term) == "dumb");
+  return ::isatty(descriptor_of(out)) && !under_mpi() && !(term && std::string_view(term) == "dumb");
 }
 
 int columns(std::FILE* out) {
   struct winsize size {};
-  return ::ioctl(::fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+  return ::ioctl(descriptor_of(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
 // Erases from the first column to the end of the screen.

@@ -35,7 +35,7 @@ nlohmann::json RunSpec::config_in_force(DType dtype) const {
   config["dtype"] = std::string(name_of(dtype));
   config["output"] = absolute(output.folder);
   config["train"] = absolute(text.train.cache.corpus.files);
-  config["eval"] = absolute(text.eval.cache.corpus.files);
+  config["dev"] = absolute(text.eval.cache.corpus.files);
   return config;
 }
 

@@ -28,7 +28,7 @@ void add_eval_tokens_flag(Cli&, const char* group, int64_t default_value);
 struct RowFields {
   bool pair = false, label = false;
 };
-// Declares --text-field, of the RowFields --text-pair-field and --label-field, and --max-length.
+// Declares --text-field, of the RowFields --text-pair-field and --label-field, and --seq-length.
 void add_row_flags(Cli&, const char* group, RowFields);
 // A field is empty where the program does not declare its flag.
 LabelledOptions row_options(const Cli&);

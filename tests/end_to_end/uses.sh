@@ -98,7 +98,3 @@ names = json.loads(model[8:8 + struct.unpack("<Q", model[:8])[0]])
 names.pop("__metadata__", None)
 assert all("grad." + name in header for name in names), sorted(names)
 P
-for program in "$bin"/*; do
-  [ -x "$program" ] && [ -f "$program" ] || continue
-  holds "$(basename "$program") --help" sh -c '"$1" --help | grep -q -- "--help"' - "$program"
-done
