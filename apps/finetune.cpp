@@ -3,10 +3,10 @@
 #include "apps/program/optimizer_flags.h"
 #include "apps/program/run_flags.h"
 #include "apps/program/run_program.h"
-#include "apps/program/standard_streams.h"
 #include "apps/program/text_flags.h"
 #include "train/finetuning.h"
 #include "train/signals.h"
+#include "train/standard_streams.h"
 
 namespace encore {
 namespace {

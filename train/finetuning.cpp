@@ -142,8 +142,13 @@ bool Finetuning::run_seed(SeedRun& run) {
       log_epoch(run, run.end_epoch());
       continue;
     }
-    log_step(run, run.step());
-    if (stop_wanted()) return false;
+    const StepResult result = run.step();
+    if (!result.skipped.empty()) run.erase_display();
+    log_step(run, result);
+    if (stop_wanted()) {
+      run.erase_display();
+      return false;
+    }
     if (save_due() && folder_) policy_.attempt("state", [&] { folder_->write([&] { save(&run); }); });
   }
   return true;

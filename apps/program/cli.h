@@ -107,6 +107,7 @@ class Cli {
   void assign(Option&, const std::vector<std::string>& values, const std::string& origin);
   void read_config(const std::string& path);
   void apply_preset(const std::string& preset);
+  void print_version() const;
   void print_help(bool all) const;
   std::string help_text(bool all, size_t width) const;
   void print_option(std::ostream&, const Option&, bool all, size_t width) const;

@@ -1,4 +1,4 @@
-// The text of --help. scripts/make_cli_docs.sh makes docs/cli.md from --help all.
+// The texts of --help and --version. scripts/make_cli_docs.sh makes docs/cli.md from --help all.
 #include <fmt/ranges.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "apps/program/cli.h"
+#include "kernels/backend_factory.h"
+#include "kernels/base/version.h"
 
 namespace encore {
 namespace {
@@ -31,6 +33,11 @@ void wrap(std::ostream& out, const std::string& text, size_t indent, size_t widt
 }
 
 }  // namespace
+
+void Cli::print_version() const {
+  fmt::print("{} (Encore) {}\ncommit {}\n{} build\n{}\n", program_, version(), commit(), build_kind(),
+             make_backend("cpu")->description());
+}
 
 void Cli::print_help(bool all) const {
   // Where there is no terminal the width is fixed, so that docs/cli.md is the same on every machine.

@@ -5,7 +5,6 @@
 #include <sstream>
 
 #include "apps/program/cli.h"
-#include "apps/program/version_text.h"
 #include "kernels/base/human.h"
 #include "model/json_text.h"
 
@@ -116,7 +115,7 @@ bool Cli::parse(int argc, const char* const* argv) {
     return false;
   }
   if (given.contains("version")) {
-    fmt::print("{}", version_text(program_));
+    print_version();
     return false;
   }
   if (config_ == ConfigFile::kFlags && given.contains("config")) read_config(given.at("config").back());

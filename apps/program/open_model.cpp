@@ -1,5 +1,7 @@
 #include "apps/program/open_model.h"
 
+#include "kernels/base/human.h"
+
 namespace encore {
 namespace {
 
@@ -42,7 +44,7 @@ LoadedModel load_model(const OpenModel& open, Head head, Mode mode) {
   std::vector<std::string> notes = open.config.notes;
   notes.insert(notes.end(), loaded.report.notes.begin(), loaded.report.notes.end());
   if (open.tokenizer) notes.insert(notes.end(), open.tokenizer->notes().begin(), open.tokenizer->notes().end());
-  for (const std::string& note : notes) fmt::print(stderr, "note: {}\n", note);
+  for (const std::string& note : notes) fmt::print(stderr, "note: {}\n", one_line(note));
   return loaded;
 }
 

@@ -12,10 +12,10 @@
 #include <system_error>
 #include <thread>
 
-#include "apps/program/standard_streams.h"
-#include "apps/program/thread_waiting.h"
 #include "kernels/base/check.h"
 #include "kernels/base/human.h"
+#include "train/standard_streams.h"
+#include "train/thread_waiting.h"
 
 namespace encore {
 namespace {

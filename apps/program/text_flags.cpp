@@ -91,9 +91,9 @@ std::string rows_path(const Cli& cli, const std::string& flag, Communicator& com
   return path.empty() ? path : spool_streams({path}, "", comm, cli.get("text-field")).front();
 }
 
-std::vector<LabelledRow> read_rows(const Cli& cli, Communicator& comm) {
-  cli.required("data");
-  return read_labelled(rows_path(cli, "data", comm), row_options(cli));
+void say_what_was_cut(const RowBlocks& rows, const Communicator& comm) {
+  const std::string note = rows.cut_note();
+  if (comm.root() && !note.empty()) fmt::print(stderr, "note: {} (--seq-length)\n", note);
 }
 
 }  // namespace encore

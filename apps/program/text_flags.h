@@ -6,6 +6,7 @@
 #include "data/sequences/labelled.h"
 #include "data/sequences/masking.h"
 #include "optim/communicator.h"
+#include "train/row_blocks.h"
 
 namespace encore {
 
@@ -35,7 +36,7 @@ LabelledOptions row_options(const Cli&);
 // The file of rows that a flag names, to be read by every rank; "" where it is not given. Standard input and pipes are
 // copied to a file first, by rank 0.
 std::string rows_path(const Cli&, const std::string& flag, Communicator&);
-// The rows of --data, read by every rank. Throws Error as read_labelled does.
-std::vector<LabelledRow> read_rows(const Cli&, Communicator&);
+// On standard error of rank 0: how many rows were longer than --seq-length, if any were.
+void say_what_was_cut(const RowBlocks&, const Communicator&);
 
 }  // namespace encore

@@ -1,10 +1,10 @@
 #include "apps/program/train_program.h"
 
 #include "apps/program/run_program.h"
-#include "apps/program/standard_streams.h"
 #include "report/reported_run.h"
 #include "train/pretraining.h"
 #include "train/signals.h"
+#include "train/standard_streams.h"
 
 namespace encore {
 

@@ -16,7 +16,7 @@ std::string human_bytes(double bytes) {
 }
 
 std::string human_time(double seconds) {
-  if (!std::isfinite(seconds) || seconds < 0) return "?";
+  if (!(seconds >= 0 && seconds < 1e15)) return "?";
   if (seconds < 60) return fmt::format("{:.1f} s", seconds);
   const int64_t s = std::llround(seconds);
   if (s < 3600) return fmt::format("{} min {:02} s", s / 60, s % 60);

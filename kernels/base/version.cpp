@@ -1,6 +1,6 @@
 #include "kernels/base/version.h"
 
-#include "encore_commit.inc"  // kCommit; cmake/write_commit.cmake writes it before every build
+#include <encore_commit.inc>  // kCommit; cmake/write_commit.cmake writes it before every build
 
 namespace encore {
 

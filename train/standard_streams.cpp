@@ -1,4 +1,4 @@
-#include "apps/program/standard_streams.h"
+#include "train/standard_streams.h"
 
 #include <fcntl.h>
 #include <unistd.h>
