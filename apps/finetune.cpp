@@ -7,31 +7,32 @@
 #include "apps/program/text_flags.h"
 #include "train/finetuning.h"
 #include "train/signals.h"
+#include "train/standard_streams.h"
 
 namespace encore {
 namespace {
 
 void declare_start(Cli& cli) {
-  cli.text(kStart, "model", "Hugging Face folder to start from", "DIR").path().may_change_on_resume();
+  cli.text(kStart, "model", "Hugging Face folder to start from", "DIR").path().may_change_on_resume().often();
   const auto rows = [&](const char* name, const char* help) {
-    cli.text(kStart, name, help, "FILE").path().may_change_on_resume();
+    return cli.text(kStart, name, help, "FILE").path().may_change_on_resume().often();
   };
   rows("train", "labelled rows: jsonl, csv or tsv, also .gz or .zst");
-  rows("dev", "rows that choose the best epoch");
+  rows("dev", "rows that choose the best epoch").alias("eval");
   rows("test", "rows scored once, at the best epoch of each seed");
   add_output_flag(cli, "folder for model/, results.json and log.jsonl");
-  cli.integer(kStart, "seeds", "runs, each from the same checkpoint with its own head, order and dropout", 1, 1, 1000);
+  cli.integer(kStart, "seeds", "runs, each with its own head, order and dropout", 1, 1, 1000).often();
   cli.presets({{"paper-classifier",
                 {{"epochs", "10"},
                  {"patience", "3"},
-                 {"batch-size", "16"},
+                 {"batch-sequences", "16"},
                  {"lr", "2e-5"},
                  {"warmup-ratio", "0.06"},
                  {"weight-decay", "0.1"},
                  {"adam-beta2", "0.98"},
                  {"adam-eps", "1e-6"},
                  {"clip", "1.0"},
-                 {"max-length", "512"}}}},
+                 {"seq-length", "512"}}}},
               "the paper's classifier: 10 epochs for small tasks (give --epochs 3 for those of 5,000 rows and more)",
               kStart)
       .may_change_on_resume();
@@ -43,13 +44,15 @@ Cli finetune_cli() {
           "--output runs/task --seeds 5");
   declare_start(cli);
   const char* length = "How long";
-  cli.integer(length, "epochs", "passes over the training rows", 10, 1, 10000);
+  cli.integer(length, "epochs", "passes over the training rows", 10, 1, 10000).often();
   cli.integer(length, "patience", "a seed ends after this many epochs without a better dev score; 0: never", 3, 0,
               10000);
   cli.choice(length, "metric", "dev score that chooses the epoch", {"macro-f1", "micro-f1", "weighted-f1", "accuracy"},
              "macro-f1");
   add_schedule_flags(cli, 2e-5);
-  cli.integer(kLearning, "batch-size", "rows of one update, over all ranks", 16, 1, 1 << 20);
+  cli.integer(kLearning, "batch-sequences", "rows of one update, over all ranks", 16, 1, 1 << 20)
+      .alias("batch-size")
+      .often();
   add_row_flags(cli, "How rows are read", {.pair = true, .label = true});
   add_tokens_per_batch_flag(cli, 8192);
   add_device_flags(cli);
@@ -80,8 +83,8 @@ std::optional<FinetuneSpec> read_finetune_spec(int argc, char** argv, Communicat
                .dev = rows_path(cli, "dev", comm),
                .test = rows_path(cli, "test", comm),
                .fields = row_options(cli),
-               .max_length = resolve_max_length(cli, spec.model, "max-length")};
-  spec.batches = {.batch_size = cli.get_integer("batch-size"),
+               .max_length = resolve_max_length(cli, spec.model, "seq-length")};
+  spec.batches = {.batch_size = cli.get_integer("batch-sequences"),
                   .tokens_per_batch = cli.get_integer("tokens-per-batch"),
                   .epochs = cli.get_integer("epochs")};
   spec.step = step_options(cli);
@@ -106,6 +109,7 @@ int main(int argc, char** argv) {
     std::optional<FinetuneSpec> spec = read_finetune_spec(argc, argv, comm);
     if (!spec) return 0;
     install_stop_signals();
+    drop_unwritable_output();
     return exit_code(finetune(std::move(*spec), comm, report_of_run));
   });
 }

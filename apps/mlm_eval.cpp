@@ -18,14 +18,14 @@ Cli mlm_eval_cli() {
   Cli cli("mlm_eval", "measures the masked-LM loss of a model on text, with fixed masks.",
           "mlm_eval --model runs/dapt-1/model/best --data held.txt");
   cli.example("two processes:", "mpirun -n 2 mlm_eval --model roberta-base --data held.txt");
-  cli.text("Input", "model", "Hugging Face folder", "DIR").path();
-  add_corpus_files(cli, "Input", "data", "to measure the loss on");
+  cli.text("Input", "model", "Hugging Face folder", "DIR").path().often();
+  add_corpus_files(cli, "Input", "data", "to measure the loss on").often();
   add_corpus_flags(cli, "Input");
   add_cache_flag(cli, "Input");
   add_masking_flags(cli, "Measure", "Measure");
   cli.integer("Measure", "seed", "of the masks", int64_t(kEvalSeed), 0, int64_t(1) << 53);
   add_eval_tokens_flag(cli, "Measure", 0);
-  cli.flag("Output", "json", "one JSON object instead of a table");
+  cli.flag("Output", "json", "one JSON object instead of a table").often();
   add_tokens_per_batch_flag(cli, 4096);
   add_device_flags(cli);
   return cli;

@@ -34,7 +34,6 @@ int run(int argc, char** argv) {
   options.special = !cli.get_flag("no-special");
   options.threads = int(cli.get_integer("threads"));
   print_token_lines(resolve_files(corpus.files, ""), corpus, tokenizer, options, write_out);
-  if (std::fflush(stdout) != 0) fail_io("standard output: cannot write");
   return 0;
 }
 

@@ -3,8 +3,8 @@
 #include "apps/program/open_model.h"
 #include "apps/program/output_path.h"
 #include "apps/program/run_program.h"
-#include "apps/program/trace_batch.h"
 #include "model/safetensors.h"
+#include "train/trace_batch.h"
 
 namespace encore {
 namespace {

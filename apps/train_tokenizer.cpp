@@ -25,7 +25,9 @@ int run(int argc, char** argv) {
   cli.text("Output", "output", "folder for vocab.json, merges.txt, tokenizer.json and their companions", "DIR").path();
   cli.integer("Training", "vocab-size", "tokens, with the 256 bytes and the 5 special tokens", 8192, 261, 1 << 24);
   cli.integer("Training", "min-frequency", "pairs seen less often are not merged", 2, 1, int64_t(1) << 40);
-  cli.integer("Output", "max-length", "model_max_length in tokenizer_config.json", 512, 3, 1 << 30);
+  cli.integer("Output", "seq-length", "longest sequence in tokens: model_max_length in tokenizer_config.json", 512, 3,
+              1 << 30)
+      .alias("max-length");
   add_threads_flag(cli);
   if (!cli.parse(argc, argv)) return 0;
   const CorpusOptions corpus = corpus_options(cli, "data");
@@ -53,7 +55,7 @@ int run(int argc, char** argv) {
   const Tokenizer tokenizer = train_bpe(source, options);
   if (options.progress) std::fputc('\n', stderr);
   AtomicFolder folder(output);
-  tokenizer.save(folder.temporary_path(), int(cli.get_integer("max-length")));
+  tokenizer.save(folder.temporary_path(), int(cli.get_integer("seq-length")));
   folder.commit();
   std::printf("%s: %d tokens, %zu merges, learned from %lld documents (%lld bytes)\n", cli.get("output").c_str(),
               int(tokenizer.vocab_size()), tokenizer.merge_count(), static_cast<long long>(documents),

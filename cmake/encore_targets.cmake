@@ -93,7 +93,7 @@ function(encore_tests prefix)
     target_compile_options(${target} PRIVATE ${ENCORE_FLAGS})
     target_link_libraries(${target} PRIVATE ${ARG_LINK} GTest::gtest GTest::gtest_main)
     add_test(NAME ${prefix}/${stem} COMMAND ${target})
-    # As in the programs (apps/program/thread_waiting.h): threads that spin at barriers starve each other.
+    # As in the programs (train/thread_waiting.h): threads that spin at barriers starve each other.
     set_property(TEST ${prefix}/${stem} APPEND PROPERTY ENVIRONMENT GOMP_SPINCOUNT=1000)
     if(ENCORE_TSAN)
       # oneDNN and libomp are not instrumented, so races within them are ignored. Tests fork.

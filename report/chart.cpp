@@ -13,7 +13,7 @@ namespace encore {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kLeft = 64, kRight = 14, kTop = 12, kBottom = 34;
+constexpr double kLeft = 64, kRight = 14, kTop = 34, kBottom = 52;
 
 struct Axis {
   double from = kInfinity, to = -kInfinity;  // values at the two ends
@@ -21,7 +21,7 @@ struct Axis {
   bool logarithmic = false;
 
   void include(double v) {
-    if (!std::isfinite(v) || (logarithmic && v <= 0)) return;
+    if (!drawable(v)) return;
     from = std::min(from, v);
     to = std::max(to, v);
   }
@@ -29,14 +29,16 @@ struct Axis {
   double pixel(double v) const {
     return at_from + (scaled(v) - scaled(from)) / (scaled(to) - scaled(from)) * (at_to - at_from);
   }
-  bool drawable(double v) const { return std::isfinite(v) && (!logarithmic || v > 0); }
+  // Differences of larger numbers would not be finite.
+  bool drawable(double v) const { return std::abs(v) < 1e300 && (!logarithmic || v > 0); }
 };
 
 std::vector<double> decades(const Axis& axis) {
   std::vector<double> ticks;
   const int first = int(std::floor(std::log10(axis.from))), last = int(std::ceil(std::log10(axis.to)));
   const bool few = last - first <= 3;
-  for (int e = first; e <= last; ++e)
+  const int every = std::max(1, (last - first) / 8);
+  for (int e = first; e <= last; e += every)
     for (const double m : {1.0, 2.0, 5.0}) {
       const double v = m * std::pow(10.0, e);
       if ((m == 1 || few) && v >= axis.from * 0.999 && v <= axis.to * 1.001) ticks.push_back(v);
@@ -44,7 +46,8 @@ std::vector<double> decades(const Axis& axis) {
   return ticks;
 }
 
-// Round values, about `wanted` of them: steps of 1, 2 or 5 times a power of ten.
+// Round values, about `wanted` of them: steps of 1, 2 or 5 times a power of ten. None for an axis whose ends are not
+// apart, or so close for their size that the steps between them round to nothing.
 std::vector<double> round_ticks(const Axis& axis, int wanted, bool whole) {
   const double rough = (axis.to - axis.from) / std::max(1, wanted);
   const double decade = std::pow(10.0, std::floor(std::log10(rough)));
@@ -53,8 +56,12 @@ std::vector<double> round_ticks(const Axis& axis, int wanted, bool whole) {
     if (m * decade >= rough) step = m * decade;
   if (whole) step = std::max(1.0, step);
   std::vector<double> ticks;
-  for (int64_t k = int64_t(std::ceil(axis.from / step - 1e-9)); double(k) * step <= axis.to + 1e-9 * step; ++k)
-    ticks.push_back(double(k) * step);
+  double tick = std::ceil(axis.from / step - 1e-9) * step;
+  for (int n = 0; n < 3 * wanted + 10 && tick <= axis.to + 1e-9 * step; ++n) {
+    ticks.push_back(tick);
+    if (tick + step <= tick) return {};
+    tick = (std::round(tick / step) + 1) * step;
+  }
   return ticks;
 }
 
@@ -119,6 +126,10 @@ void draw_axes(std::string& svg, const Chart& chart, const Axis& x, const Axis& 
   for (const double v : round_ticks(x, chart.width / 110, true))
     fmt::format_to(out, R"x(<text class="tick" x="{:.1f}" y="{:.0f}" text-anchor="middle">{}</text>)x", x.pixel(v),
                    bottom + 18, short_number(v));
+  fmt::format_to(out, R"x(<text class="name" x="{:.0f}" y="16" text-anchor="start">{}</text>)x", 4.0,
+                 html(chart.y_name));
+  fmt::format_to(out, R"x(<text class="name" x="{:.0f}" y="{:.0f}" text-anchor="end">{}</text>)x", right, bottom + 42,
+                 html(chart.x_name));
   fmt::format_to(out, R"x(<line class="axis" x1="{:.0f}" x2="{:.0f}" y1="{:.1f}" y2="{:.1f}"/>)x", kLeft, right, bottom,
                  bottom);
 }
@@ -177,10 +188,18 @@ std::string html(const std::string& text) {
   return out;
 }
 
+std::string with_decimals(double v) {
+  return !std::isfinite(v) ? "–" : std::abs(v) < 1e6 ? fmt::format("{:.4f}", v) : fmt::format("{:.4g}", v);
+}
+
+std::string percent(double share, int decimals) {
+  return share >= 0 && share <= 1 ? fmt::format("{:.{}f} %", 100 * share, decimals) : "–";
+}
+
 std::string short_number(double v) {
   if (!std::isfinite(v)) return "–";
   if (v == std::floor(v) && std::abs(v) < 1e15) return with_commas(int64_t(v));
-  if (std::abs(v) >= 10000) return with_commas(std::llround(v));
+  if (std::abs(v) >= 10000 && std::abs(v) < 1e15) return with_commas(std::llround(v));
   return fmt::format("{:.5g}", v);
 }
 
@@ -195,7 +214,10 @@ DrawnChart draw_chart(const Chart& chart, const std::string& id) {
       for (const double v : line.y) y.include(v);
   }
   if (x.from > x.to) x.from = 0, x.to = 1;
-  if (x.from == x.to) x.from -= 0.5, x.to += 0.5;
+  if (x.from == x.to) {
+    const double room = std::max(0.5, 1e-9 * std::abs(x.to));  // a half is nothing beside a very large number
+    x.from -= room, x.to += room;
+  }
   pad(y, chart.from_zero);
 
   std::string svg = fmt::format(

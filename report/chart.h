@@ -26,7 +26,7 @@ struct ChartLine {
 struct Chart {
   std::string title;  // with the unit
   int width = 960, height = 340;
-  std::string x_name = "step";
+  std::string x_name = "step", y_name;  // y_name: with the unit; written above the axis
   bool logarithmic = false;
   bool from_zero = false;  // the y axis starts at 0
   std::vector<ChartLine> lines;
@@ -39,6 +39,9 @@ struct DrawnChart {
 // A logarithmic axis leaves out the points that are not above 0.
 DrawnChart draw_chart(const Chart&, const std::string& id);
 
+// A loss or a score with four decimals; one of a million or more with four digits.
+std::string with_decimals(double);
+std::string percent(double share, int decimals);  // "–" for what is no share
 // A number for the page: five digits, no zeros at the end, thousands grouped.
 std::string short_number(double);
 

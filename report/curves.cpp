@@ -38,9 +38,9 @@ std::string named(const std::vector<ReportedRun>& runs, size_t i, const std::str
   return runs.size() == 1 ? what : runs[i].name + (what.empty() ? "" : ", " + what);
 }
 
-Chart small_chart(const std::vector<ReportedRun>& runs, const std::string& title, BucketSeries RunLog::*series,
-                  bool smooth) {
-  Chart chart{.title = title, .width = 460, .height = 240};
+Chart small_chart(const std::vector<ReportedRun>& runs, const std::string& title, const std::string& y_name,
+                  BucketSeries RunLog::*series, bool smooth) {
+  Chart chart{.title = title, .width = 460, .height = 270, .y_name = y_name};
   for (size_t i = 0; i < runs.size(); ++i) {
     const BucketSeries& s = runs[i].log.*series;
     if (s.empty()) continue;
@@ -57,7 +57,7 @@ Chart small_chart(const std::vector<ReportedRun>& runs, const std::string& title
 }  // namespace
 
 Chart loss_chart(const std::vector<ReportedRun>& runs) {
-  Chart chart{.title = "Loss by step, nats a target", .width = 1040, .height = 380};
+  Chart chart{.title = "Loss by step, nats a target", .width = 1040, .height = 400, .y_name = "loss, nats a target"};
   const bool one = runs.size() == 1;
   for (size_t i = 0; i < runs.size(); ++i) {
     const RunLog& log = runs[i].log;
@@ -73,9 +73,10 @@ Chart loss_chart(const std::vector<ReportedRun>& runs) {
 }
 
 std::vector<Chart> small_charts(const std::vector<ReportedRun>& runs) {
-  std::vector<Chart> charts = {small_chart(runs, "Learning rate", &RunLog::lr, false),
-                               small_chart(runs, "Tokens a second", &RunLog::tokens_per_second, true),
-                               small_chart(runs, "Norm of the gradient before clipping", &RunLog::grad_norm, true)};
+  std::vector<Chart> charts = {
+      small_chart(runs, "Learning rate", "learning rate", &RunLog::lr, false),
+      small_chart(runs, "Tokens a second", "tokens/s", &RunLog::tokens_per_second, true),
+      small_chart(runs, "Norm of the gradient before clipping", "L2 norm", &RunLog::grad_norm, true)};
   charts[0].from_zero = charts[1].from_zero = charts[2].from_zero = true;
   // On a linear axis a few very large gradients would flatten the others.
   for (const ReportedRun& run : runs) {

@@ -7,7 +7,9 @@
 #include <fstream>
 
 #include "kernels/base/check.h"
+#include "report/classes.h"
 #include "report/frame.h"
+#include "report/html_table.h"
 #include "report/reported_run.h"
 #include "report/tables.h"
 
@@ -36,7 +38,10 @@ const char* split_of(const FinetuneRun& run) {
 std::string mean_and_spread(const FinetuneRun& run, const char* split, const char* score) {
   if (!run.results.contains(split)) return "–";
   const json& s = run.results[split][score];
-  return fmt::format("{:.4f} <i>± {:.4f}</i>", s["mean"].get<double>(), s["std_sample"].get<double>());
+  const std::string mean = fmt::format("{:.4f}", s["mean"].get<double>());
+  // One seed has no spread.
+  if (run.results["seeds"].size() == 1) return mean;
+  return mean + fmt::format(" <i>± {:.4f}</i>", s["std_sample"].get<double>());
 }
 
 // Checks every value that the page reads: a file of another program is refused, not shown in part.
@@ -72,13 +77,15 @@ void read_epochs(const std::string& path, FinetuneRun& run) {
     check(line.is_object(), "{}: line {} is not a JSON object: {}", path, number, text.substr(0, 60));
     for (const std::string& key : {std::string("seed"), std::string("epoch"), std::string("loss"), dev})
       check(line.contains(key) && line[key].is_number(), "{}: line {} has no number \"{}\"", path, number, key);
+    check(line["seed"].is_number_integer(), "{}: line {}: {} is no \"seed\"", path, number, line["seed"].dump());
     run.seeds[line["seed"].get<int64_t>()].push_back(
         {line["epoch"].get<double>(), line["loss"].get<double>(), line[dev].get<double>()});
   }
 }
 
-Chart chart_of(const FinetuneRuns& runs, const std::string& title, double FinetuneRun::Epoch::*value) {
-  Chart chart{.title = title, .width = 520, .height = 300, .x_name = "epoch"};
+Chart chart_of(const FinetuneRuns& runs, const std::string& title, const std::string& y_name,
+               double FinetuneRun::Epoch::*value) {
+  Chart chart{.title = title, .width = 520, .height = 300, .x_name = "epoch", .y_name = y_name};
   int colour = 0;
   for (const FinetuneRun& run : runs) {
     for (const auto& [seed, epochs] : run.seeds) {
@@ -98,47 +105,48 @@ Chart chart_of(const FinetuneRuns& runs, const std::string& title, double Finetu
 }
 
 std::string scores_table(const FinetuneRuns& runs) {
-  std::string out = "<h2>Scores</h2><div class=\"card scroll\"><table><tr><th>run</th><th>text</th>";
-  for (const auto& [score, name] : kScores) out += fmt::format("<th class=\"n\">{}</th>", name);
-  out += "<th class=\"n\">seeds</th></tr>";
+  std::vector<HtmlTable::Column> columns{{"run"}, {"rows of"}};
+  for (const auto& [score, name] : kScores) columns.push_back({name, true});
+  columns.push_back({"seeds", true});
+  HtmlTable table(columns);
   for (size_t i = 0; i < runs.size(); ++i)
     for (const char* split : {"dev", "test"}) {
       if (!runs[i].results.contains(split)) continue;
-      out += fmt::format(
-          R"x(<tr><td><span class="key"><span class="swatch" style="background:var(--c{})"></span>{}</span></td><td>{}</td>)x",
-          i % 8, html(runs[i].name), split);
-      for (const auto& [score, name] : kScores)
-        out += fmt::format("<td class=\"n\">{}</td>", mean_and_spread(runs[i], split, score));
-      out += fmt::format("<td class=\"n\">{}</td></tr>", runs[i].results["seeds"].size());
+      std::vector<std::string> cells{
+          fmt::format(
+              R"x(<span class="key"><span class="swatch" style="background:var(--c{})"></span><span>{}</span></span>)x",
+              i % 8, breakable(runs[i].name)),
+          split};
+      for (const auto& [score, name] : kScores) cells.push_back(mean_and_spread(runs[i], split, score));
+      cells.push_back(std::to_string(runs[i].results["seeds"].size()));
+      table.add(cells);
     }
-  return out + "</table><p class=\"sub\">mean ± sample standard deviation over the seeds</p></div>";
+  return "<h2>Scores</h2><div class=\"card\">" + table.html() +
+         "<p class=\"sub\">mean ± sample standard deviation over the seeds</p></div>";
 }
 
 std::string seeds_table(const FinetuneRun& run) {
   const char* split = split_of(run);
-  std::string out = fmt::format(
-      "<h2>Seeds</h2><div class=\"card scroll\"><table><tr><th class=\"n\">seed</th><th class=\"n\">best epoch</th>"
-      "<th class=\"n\">dev {}</th>",
-      html(metric_of(run)));
-  for (const auto& [score, name] : kScores) out += fmt::format("<th class=\"n\">{} {}</th>", split, name);
-  out += "</tr>";
+  std::string key = metric_of(run);
+  std::replace(key.begin(), key.end(), '-', '_');
+  std::vector<HtmlTable::Column> columns{{"seed"}, {"best epoch", true}, {"dev " + metric_of(run), true}};
+  for (const auto& [score, name] : kScores) columns.push_back({fmt::format("{} {}", split, name), true});
+  HtmlTable table(columns);
   for (const json& seed : run.results["seeds"]) {
-    std::string key = metric_of(run);
-    std::replace(key.begin(), key.end(), '-', '_');
-    out += fmt::format("<tr><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{:.4f}</td>",
-                       seed["seed"].dump(), seed["best_epoch"].dump(), seed["dev"].value(key, 0.0));
-    for (const auto& [score, name] : kScores)
-      out += fmt::format("<td class=\"n\">{:.4f}</td>", seed[split][score].get<double>());
-    out += "</tr>";
+    std::vector<std::string> cells{seed["seed"].dump(), seed["best_epoch"].dump(),
+                                   fmt::format("{:.4f}", seed["dev"].value(key, 0.0))};
+    for (const auto& [score, name] : kScores) cells.push_back(fmt::format("{:.4f}", seed[split][score].get<double>()));
+    table.add(cells);
   }
-  return out + "</table></div>";
+  return "<h2>Seeds</h2><div class=\"card\">" + table.html() + "</div>";
 }
 
 std::string tiles(const FinetuneRun& run) {
   std::string out = R"x(<div class="tiles">)x";
+  const size_t seeds = run.results["seeds"].size();
   for (const auto& [score, name] : kScores)
     out += tile(name, mean_and_spread(run, split_of(run), score),
-                fmt::format("{} rows, {} seeds", split_of(run), run.results["seeds"].size()));
+                fmt::format("{} rows, {} seed{}", split_of(run), seeds, seeds == 1 ? "" : "s"));
   return out + "</div>";
 }
 
@@ -169,19 +177,24 @@ std::string finetune_page(const FinetuneRuns& runs) {
     names += (names.empty() ? "" : ", ") + run.name;
     flags.push_back({.name = run.name, .flags = run.flags, .defaults = run.defaults});
   }
+  const auto model = runs[0].flags.find("model");
+  const std::string from = model != runs[0].flags.end() && model->is_string() ? model->get<std::string>() : "?";
   std::string body = one ? tiles(runs[0]) : scores_table(runs);
   body +=
       "<h2>Course</h2><div class=\"columns\">" +
-      chart_card(chart_of(runs, "Training loss, nats a row", &FinetuneRun::Epoch::loss), "loss", true, data) +
-      chart_card(chart_of(runs, "Score on dev: " + metric_of(runs[0]), &FinetuneRun::Epoch::dev), "dev", true, data) +
+      chart_card(chart_of(runs, "Training loss, nats a row", "nats a row", &FinetuneRun::Epoch::loss), "loss", true,
+                 data) +
+      chart_card(chart_of(runs, "Score on dev: " + metric_of(runs[0]), metric_of(runs[0]), &FinetuneRun::Epoch::dev),
+                 "dev", true, data) +
       "</div>";
-  if (one) body += scores_table(runs) + seeds_table(runs[0]);
+  if (one)
+    body += scores_table(runs) +
+            classes_sections(runs[0].results, split_of(runs[0]), runs[0].folder + "/results.json") +
+            seeds_table(runs[0]);
   if (!one) body += differing_flags(flags);
   body += flags_in_force(flags);
-  return page_frame(
-      names, one ? names : fmt::format("{} fine-tunings side by side", runs.size()),
-      one ? "finetune from " + (runs[0].flags.contains("model") ? runs[0].flags["model"].dump() : "?") : names, body,
-      data);
+  return page_frame(names, one ? names : fmt::format("{} fine-tunings side by side", runs.size()),
+                    one ? "finetune from " + from : names, body, data);
 }
 
 }  // namespace encore

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "report/html_table.h"
 #include "report/style.h"
 
 namespace encore {
@@ -14,8 +15,9 @@ std::string legend(const Chart& chart) {
     const char* look = line.look == ChartLine::Look::kFaint  ? " faint"
                        : line.look == ChartLine::Look::kDots ? " dots"
                                                              : "";
-    out += fmt::format(R"x(<span class="key"><span class="swatch{}" style="background:var(--c{})"></span>{}</span>)x",
-                       look, line.colour % 8, html(line.legend.empty() ? line.name : line.legend));
+    out += fmt::format(
+        R"x(<span class="key"><span class="swatch{}" style="background:var(--c{})"></span><span>{}</span></span>)x",
+        look, line.colour % 8, breakable(line.legend.empty() ? line.name : line.legend));
   }
   return out + "</div>";
 }
@@ -39,8 +41,18 @@ std::string tile(const std::string& name, const std::string& value, const std::s
 std::string chart_card(const Chart& chart, const std::string& id, bool wide, nlohmann::json& data) {
   const DrawnChart drawn = draw_chart(chart, id);
   data[id] = drawn.data;
+  std::string svg = drawn.svg;
+  if (wide) {
+    // In a narrow window the wide drawing's letters would be too small to read.
+    Chart narrow = chart;
+    narrow.width = 400;
+    narrow.height = 320;
+    const DrawnChart second = draw_chart(narrow, id + "-narrow");
+    data[id + "-narrow"] = second.data;
+    svg = "<div class=\"roomy\">" + svg + "</div><div class=\"narrow\">" + second.svg + "</div>";
+  }
   return fmt::format(R"x(<div class="card chart{}"><h3>{}</h3>{}{}<div class="tip"></div></div>)x", wide ? " wide" : "",
-                     html(chart.title), wide ? legend(chart) : "", drawn.svg);
+                     html(chart.title), wide ? legend(chart) : "", svg);
 }
 
 std::string page_frame(const std::string& title, const std::string& heading, const std::string& subtitle,
@@ -51,7 +63,7 @@ std::string page_frame(const std::string& title, const std::string& heading, con
       "content=\"Encore\"><title>{}</title><style>{}</style></head><body><main>\n"
       "<h1>{}</h1><p class=\"sub\">{}</p>\n{}\n</main>\n<script id=\"data\" type=\"application/json\">{}</script>\n"
       "<script>{}</script></body></html>\n",
-      html(title), kReportStyle, html(heading), html(subtitle), body, in_script(data), kReportScript);
+      html(title), kReportStyle, breakable(heading), breakable(subtitle), body, in_script(data), kReportScript);
 }
 
 bool is_page(const std::string& start) {

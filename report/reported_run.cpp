@@ -15,6 +15,8 @@ namespace fs = std::filesystem;
 namespace encore {
 namespace {
 
+constexpr int kDeepest = 64;  // printing a value goes down its levels
+
 // Runs whose folders have the same name are shown by their paths.
 template <class AnyRun>
 void tell_apart(std::vector<AnyRun>& runs) {
@@ -31,9 +33,14 @@ nlohmann::json read_json_object(const std::string& path) {
   check(bool(in), "{}: cannot be read", path);
   nlohmann::json json;
   try {
-    json = nlohmann::json::parse(in);
+    json = nlohmann::json::parse(in, [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+      check(depth < kDeepest, "{}: JSON nested deeper than {} levels", path, kDeepest);
+      return true;
+    });
   } catch (const nlohmann::json::parse_error& e) {
     fail("{}: is not JSON (byte {})", path, e.byte);
+  } catch (const nlohmann::json::out_of_range&) {
+    fail("{}: holds a number that is beyond every range", path);
   }
   check(json.is_object(), "{}: is not a JSON object", path);
   return json;

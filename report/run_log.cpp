@@ -2,6 +2,7 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <limits>
@@ -12,18 +13,24 @@ namespace encore {
 namespace {
 
 constexpr double kNotANumber = std::numeric_limits<double>::quiet_NaN();
+constexpr double kMost = 9007199254740992;  // 2^53, beyond which a double skips whole numbers
 
 double number(const simdjson::dom::object& line, const char* key) {
   double value = kNotANumber;
   return line[key].get(value) == simdjson::SUCCESS ? value : kNotANumber;
 }
 
+// A number of tokens or targets; 0 where the line has none that can be one.
+int64_t count(const simdjson::dom::object& line, const char* key) {
+  const double value = number(line, key);
+  return value >= 0 && value <= kMost ? int64_t(value) : 0;
+}
+
 void add_evaluation(const simdjson::dom::object& line, double step, RunLog& log) {
-  const double targets = number(line, "eval_targets");
   const EvalPoint point{.step = int64_t(step),
                         .loss = number(line, "eval_loss"),
                         .accuracy = number(line, "eval_accuracy"),
-                        .targets = std::isfinite(targets) ? int64_t(targets) : 0};
+                        .targets = count(line, "eval_targets")};
   // An evaluation without targets has a loss of null and is no point.
   if (std::isfinite(point.loss)) {
     log.eval_loss.add(step, point.loss);
@@ -43,7 +50,7 @@ void add_step(const simdjson::dom::object& line, double step, RunLog& log) {
   log.tokens_per_second.add(step, number(line, "tokens_per_second"));
   log.grad_norm.add(step, number(line, "grad_norm"));
   log.last_step = int64_t(step);
-  if (const double tokens = number(line, "tokens"); std::isfinite(tokens)) log.tokens += int64_t(tokens);
+  log.tokens = std::min(log.tokens + count(line, "tokens"), int64_t(1) << 62);
   if (const double seconds = number(line, "seconds"); std::isfinite(seconds)) log.seconds = seconds;
 }
 
@@ -62,6 +69,7 @@ void RunLog::read(const std::string& path) {
           text.substr(0, 60));
     const double step = number(line, "step");
     check(std::isfinite(step), "{}: line {} has no \"step\"", path, line_);
+    check(step >= 0 && step <= kMost, "{}: line {}: {:g} is no \"step\" of a run", path, line_, step);
     // A skipped step has a loss of null, so the key is looked for and not a number.
     const bool evaluation = line["eval_loss"].error() == simdjson::SUCCESS;
     check(evaluation || line["loss"].error() == simdjson::SUCCESS, "{}: line {} has neither \"loss\" nor \"eval_loss\"",

@@ -24,18 +24,18 @@ std::string tiles(const ReportedRun& run) {
   if (log.first_eval && log.best_eval) {
     const EvalPoint &before = *log.first_eval, &after = *log.best_eval;
     const std::string at = fmt::format("{} text, best at step {}", log.eval_name, with_commas(after.step));
-    out += tile("Evaluation loss", arrow(fmt::format("{:.4f}", before.loss), fmt::format("{:.4f}", after.loss)), at);
+    out += tile("Evaluation loss", arrow(with_decimals(before.loss), with_decimals(after.loss)), at);
+    const double change = 100 * (std::exp(after.loss - before.loss) - 1);
     out += tile("Perplexity",
                 arrow(short_number(std::round(std::exp(before.loss) * 100) / 100),
                       short_number(std::round(std::exp(after.loss) * 100) / 100)),
-                fmt::format("{:+.1f} %", 100 * (std::exp(after.loss - before.loss) - 1)));
-    out += tile("Masked tokens guessed",
-                arrow(fmt::format("{:.1f} %", 100 * before.accuracy), fmt::format("{:.1f} %", 100 * after.accuracy)),
+                std::abs(change) < 1e6 ? fmt::format("{:+.1f} %", change) : "");
+    out += tile("Masked tokens guessed", arrow(percent(before.accuracy, 1), percent(after.accuracy, 1)),
                 fmt::format("of {} targets", with_commas(after.targets)));
   }
   const double rate = log.seconds > 0 ? double(log.tokens) / log.seconds : 0;
   out += tile("Tokens trained on", with_commas(log.tokens),
-              fmt::format("{} of steps, {} tokens/s", human_time(log.seconds), with_commas(std::llround(rate))));
+              fmt::format("{} of steps, {} tokens/s", human_time(log.seconds), short_number(std::round(rate))));
   return out + "</div>";
 }
 

@@ -9,6 +9,7 @@
 
 #include "kernels/base/human.h"
 #include "report/chart.h"
+#include "report/html_table.h"
 
 namespace encore {
 namespace {
@@ -18,27 +19,24 @@ using nlohmann::json;
 
 constexpr const char* kEmptyCell = "<span class=\"none\">–</span>";
 
-std::string number_cell(const std::string& text) {
-  return fmt::format("<td class=\"n\">{}</td>", text);
-}
-
-template <class AnyRun>
-std::string name_cell(const std::vector<AnyRun>& runs, size_t i) {
-  const std::string swatch = fmt::format(R"x(<span class="swatch" style="background:var(--c{})"></span>)x", i % 8);
-  return fmt::format("<td><span class=\"key\">{}{}</span></td>", runs.size() > 1 ? swatch : "", html(runs[i].name));
+// With the colour of its curves.
+std::string run_name(const std::string& name, size_t number) {
+  return fmt::format(
+      R"x(<span class="key"><span class="swatch" style="background:var(--c{})"></span><span>{}</span></span>)x",
+      number % 8, breakable(name));
 }
 
 std::string value_text(const json& flags, const std::string& name) {
   if (!flags.contains(name)) return kEmptyCell;
   const json& value = flags[name];
-  if (value.is_string()) return value.get<std::string>().empty() ? kEmptyCell : html(value.get<std::string>());
+  if (value.is_string()) return value.get<std::string>().empty() ? kEmptyCell : breakable(value.get<std::string>());
   if (value.is_array()) {
     std::string text;
     for (const json& v : value)
-      text += (text.empty() ? "" : "<br>") + html(v.is_string() ? v.get<std::string>() : v.dump());
+      text += (text.empty() ? "" : "<br>") + breakable(v.is_string() ? v.get<std::string>() : v.dump());
     return text.empty() ? kEmptyCell : text;
   }
-  return html(value.is_number_float() ? fmt::format("{:g}", value.get<double>()) : value.dump());
+  return value.is_number_float() ? fmt::format("{:g}", value.get<double>()) : breakable(value.dump());
 }
 
 std::set<std::string> flag_names(const std::vector<NamedFlags>& runs) {
@@ -55,15 +53,14 @@ std::string ledger_row(const std::string& name, int64_t value, bool inner = fals
 
 std::string ledger_table(const Ledger& ledger) {
   constexpr size_t kListed = 12;
-  std::string out =
-      "<div class=\"scroll\"><table><tr><th>file</th><th class=\"n\">documents</th><th class=\"n\">text</th></tr>";
+  HtmlTable files({{"file"}, {"documents", true}, {"text", true}});
   for (size_t i = 0; i < ledger.files.size() && i < kListed; ++i)
-    out += fmt::format("<tr><td class=\"wrap\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
-                       html(ledger.files[i].path), with_commas(ledger.files[i].documents),
-                       human_bytes(double(ledger.files[i].bytes)));
+    files.add({breakable(ledger.files[i].path), with_commas(ledger.files[i].documents),
+               human_bytes(double(ledger.files[i].bytes))});
+  std::string out = files.html();
   if (ledger.files.size() > kListed)
-    out += fmt::format("<tr><td>and {} files more</td><td></td><td></td></tr>", ledger.files.size() - kListed);
-  out += "</table></div><table>";
+    out += fmt::format("<p class=\"sub\">and {} files more</p>", ledger.files.size() - kListed);
+  out += "<table>";
   out += ledger_row("documents", ledger.documents_in) + ledger_row("to train on", ledger.documents_train, true) +
          ledger_row("held out", ledger.documents_held_out, true) + ledger_row("empty", ledger.documents_empty, true);
   out += ledger_row("tokens, without specials", ledger.tokens_in) +
@@ -79,31 +76,33 @@ std::string ledger_table(const Ledger& ledger) {
 }  // namespace
 
 std::string before_and_after(const Runs& runs) {
-  std::string out =
-      "<h2>Before and after</h2><div class=\"card scroll\"><table><tr><th>run</th><th></th><th class=\"n\">step</th>"
-      "<th class=\"n\">loss</th><th class=\"n\">perplexity</th><th class=\"n\">accuracy</th><th class=\"n\">tokens</th>"
-      "<th class=\"n\">time of steps</th><th class=\"n\">tokens/s</th></tr>";
+  std::vector<HtmlTable::Column> columns{{"evaluation"},          {"step", true},     {"loss", true},
+                                         {"perplexity", true},    {"accuracy", true}, {"tokens", true},
+                                         {"time of steps", true}, {"tokens/s", true}};
+  if (runs.size() > 1) columns.insert(columns.begin(), {"run"});
+  HtmlTable table(columns);
   for (size_t i = 0; i < runs.size(); ++i) {
     const RunLog& log = runs[i].log;
     const std::pair<const char*, const std::optional<EvalPoint>*> points[] = {
         {"before", &log.first_eval}, {"best", &log.best_eval}, {"last", &log.last_eval}};
     for (const auto& [when, point] : points) {
-      const bool first = point == &log.first_eval;
-      out += "<tr>" + (first ? name_cell(runs, i) : "<td></td>") + fmt::format("<td>{}</td>", when);
-      if (*point)
-        out += number_cell(with_commas((*point)->step)) + number_cell(fmt::format("{:.4f}", (*point)->loss)) +
-               number_cell(fmt::format("{:.2f}", std::exp((*point)->loss))) +
-               number_cell(fmt::format("{:.2f} %", 100 * (*point)->accuracy));
+      std::vector<std::string> cells;
+      if (runs.size() > 1) cells.push_back(run_name(runs[i].name, i));
+      cells.push_back(when);
+      if (const EvalPoint* p = *point ? &**point : nullptr)
+        cells.insert(cells.end(), {with_commas(p->step), with_decimals(p->loss),
+                                   short_number(std::round(std::exp(p->loss) * 100) / 100), percent(p->accuracy, 2)});
       else
-        out += number_cell(kEmptyCell) + number_cell(kEmptyCell) + number_cell(kEmptyCell) + number_cell(kEmptyCell);
+        cells.insert(cells.end(), 4, kEmptyCell);
       const double rate = log.seconds > 0 ? double(log.tokens) / log.seconds : 0;
-      out += first ? number_cell(with_commas(log.tokens)) + number_cell(human_time(log.seconds)) +
-                         number_cell(with_commas(std::llround(rate)))
-                   : std::string("<td></td><td></td><td></td>");
-      out += "</tr>";
+      if (when == points[0].first)
+        cells.insert(cells.end(), {with_commas(log.tokens), human_time(log.seconds), short_number(std::round(rate))});
+      else
+        cells.insert(cells.end(), 3, "");
+      table.add(cells);
     }
   }
-  return out + "</table></div>";
+  return "<h2>Before and after</h2><div class=\"card\">" + table.html() + "</div>";
 }
 
 std::vector<NamedFlags> named_flags(const Runs& runs) {
@@ -113,20 +112,17 @@ std::vector<NamedFlags> named_flags(const Runs& runs) {
 }
 
 std::string differing_flags(const std::vector<NamedFlags>& runs) {
-  std::string rows;
+  std::vector<HtmlTable::Column> columns{{"flag"}};
+  for (const NamedFlags& run : runs) columns.push_back({run.name});
+  HtmlTable table(columns);
   for (const std::string& name : flag_names(runs)) {
     if (name == "output") continue;
-    std::set<std::string> values;
-    for (const NamedFlags& run : runs) values.insert(value_text(run.flags, name));
-    if (values.size() < 2) continue;
-    rows += fmt::format("<tr><td><code>--{}</code></td>", html(name));
-    for (const NamedFlags& run : runs) rows += fmt::format("<td class=\"wrap\">{}</td>", value_text(run.flags, name));
-    rows += "</tr>";
+    std::vector<std::string> cells{fmt::format("<code>--{}</code>", html(name))};
+    for (const NamedFlags& run : runs) cells.push_back(value_text(run.flags, name));
+    if (std::set<std::string>(cells.begin() + 1, cells.end()).size() > 1) table.add(cells);
   }
-  std::string head = "<tr><th>flag</th>";
-  for (size_t i = 0; i < runs.size(); ++i) head += name_cell(runs, i);
-  return "<h2>Flags that differ</h2><div class=\"card scroll\">" +
-         (rows.empty() ? std::string("None but --output.") : "<table>" + head + "</tr>" + rows + "</table>") + "</div>";
+  return "<h2>Flags that differ</h2><div class=\"card\">" +
+         (table.empty() ? std::string("None but --output.") : table.html()) + "</div>";
 }
 
 std::string ledgers(const Runs& runs) {
@@ -148,28 +144,25 @@ std::string ledgers(const Runs& runs) {
     add(run, "Training text", run.train);
     add(run, "Evaluation text", run.eval);
     if (!run.train)
-      missing += fmt::format("<div class=\"card\">{}: no ledger.json in this run folder</div>", html(run.name));
+      missing += fmt::format("<div class=\"card\">{}: no ledger.json in this run folder</div>", breakable(run.name));
   }
   std::string out = "<h2>Where the text went</h2><div class=\"columns\">";
   for (const auto& [title, body] : cards)
-    out += fmt::format("<div class=\"card\"><h3>{}</h3>{}</div>", html(title), body);
+    out += fmt::format("<div class=\"card\"><h3>{}</h3>{}</div>", breakable(title), body);
   return out + missing + "</div>";
 }
 
 std::string flags_in_force(const std::vector<NamedFlags>& runs) {
   std::string out = "<h2>Flags in force</h2><div class=\"columns\">";
   for (const NamedFlags& run : runs) {
-    std::string changed, rest;
+    HtmlTable changed({{"flag"}, {"value"}}), rest({{"flag"}, {"value"}});
     for (const auto& [name, value] : run.flags.items()) {
       const bool differs = !run.defaults.is_object() || !run.defaults.contains(name) || run.defaults[name] != value;
-      (differs ? changed : rest) += fmt::format("<tr><td><code>--{}</code></td><td class=\"wrap\">{}</td></tr>",
-                                                html(name), value_text(run.flags, name));
+      (differs ? changed : rest).add({fmt::format("<code>--{}</code>", html(name)), value_text(run.flags, name)});
     }
-    out += "<div class=\"card\">" + (runs.size() > 1 ? fmt::format("<h3>{}</h3>", html(run.name)) : "");
-    out += "<div class=\"scroll\"><table>" + changed + "</table></div>";
-    if (!rest.empty())
-      out += "<details><summary>Flags at their defaults</summary><div class=\"scroll\"><table>" + rest +
-             "</table></div></details>";
+    out += "<div class=\"card\">" + (runs.size() > 1 ? fmt::format("<h3>{}</h3>", breakable(run.name)) : "");
+    out += changed.html();
+    if (!rest.empty()) out += "<details><summary>Flags at their defaults</summary>" + rest.html() + "</details>";
     out += "</div>";
   }
   return out + "</div>";

@@ -14,7 +14,7 @@ trap 'rm -rf "$work"' EXIT
 
 # Haswell without the features that qemu-user lacks, about which it would only warn.
 export ENCORE_TEST_EMULATOR='qemu-x86_64 -cpu Haswell,-pcid,-x2apic,-tsc-deadline,-hle,-invpcid,-rtm'
-# Set here because a program restarts itself to set it (apps/program/thread_waiting.h), and the restart is not emulated.
+# Set here because a program restarts itself to set it (train/thread_waiting.h), and the restart is not emulated.
 export GOMP_SPINCOUNT=1000
 unset ENCORE_ISA
 

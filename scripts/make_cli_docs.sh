@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes docs/cli.md: the --help of every program on one page.
+# Makes docs/cli.md: the --help all of every program on one page.
 #
 #   scripts/make_cli_docs.sh [BIN_DIR]            writes docs/cli.md from the programs of BIN_DIR (build/bin)
 #   scripts/make_cli_docs.sh --check [BIN_DIR]    writes nothing; prints the difference and exits with 1 if it is stale
@@ -22,14 +22,14 @@ done
 work=$(mktemp -d "${TMPDIR:-/tmp}/encore_cli.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 for name in $programs; do
-  "$bin/$name" --help >"$work/$name" || { echo "make_cli_docs.sh: $bin/$name --help failed: build it first" >&2; exit 1; }
+  "$bin/$name" --help all >"$work/$name" || { echo "make_cli_docs.sh: $bin/$name --help all failed: build it first" >&2; exit 1; }
 done
 
 {
   cat <<'HEAD'
 # Programs and their flags
 
-What `--help` of each program prints. Made by `scripts/make_cli_docs.sh`, and a test compares: do not edit it here.
+What `--help all` of each program prints. Made by `scripts/make_cli_docs.sh`, and a test compares: do not edit it here.
 [training.md](training.md) says what the flags mean together, and what the exit codes are.
 
 HEAD

@@ -85,19 +85,22 @@ ClassifierMemory plan_finetune(const FinetuneSpec& spec, const Device& device, c
 }
 
 ClassifierMemory plan_predict(const EncoderConfig& config, const std::string& model_dir, const Device& device,
-                              const ClassificationSet& set, int64_t tokens_per_batch) {
+                              const RowBlocks& rows, int64_t tokens_per_batch) {
   const size_t before = memory_use().anonymous;
   const auto outline =
       outline_classifier(config, int(config.labels.size()), *device.backend, device.dtype, Mode::kInference);
   const auto plan = [&](int64_t budget) {
     LargestStep scored;
-    add_scoring(set, budget, scored);
+    if (rows.whole())
+      add_scoring(rows.first(), budget, scored);
+    else
+      scored = {.tokens = std::max(budget, rows.max_length()), .batches = rows.text_bytes() / budget + rows.total()};
     ClassifierMemory memory{.capacity = capacity_for(std::max<int64_t>(scored.tokens, 2))};
     memory.plan = plan_inference(*outline, device, memory.capacity, scored.batches, before);
     return memory;
   };
   check_memory([&](int64_t budget) { return plan(budget).plan; }, tokens_per_batch,
-               std::max<int64_t>(longest_row(set), 2), before,
+               std::max<int64_t>(rows.whole() ? longest_row(rows.first()) : rows.max_length(), 2), before,
                memory_room(device.local_ranks, device.threads, weight_file_bytes(model_dir)), *device.backend);
   return plan(tokens_per_batch);
 }

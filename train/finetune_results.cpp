@@ -4,7 +4,7 @@
 #include <fstream>
 
 #include "kernels/base/check.h"
-#include "kernels/base/path_text.h"
+#include "kernels/base/human.h"
 
 namespace encore {
 namespace {
@@ -77,7 +77,7 @@ bool print_complete_results(const std::string& folder, int seeds) {
   const json results = json::parse(in, nullptr, /*allow_exceptions=*/false);
   check(results.is_object() && results.contains("seeds"), "{}: is not the JSON that a run writes", file);
   if (int(results.at("seeds").size()) < seeds) return false;
-  fmt::print("{} is complete:\n", shown_path(folder));
+  fmt::print("{} is complete:\n", one_line(folder));
   print_results(results);
   return true;
 }

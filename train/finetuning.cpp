@@ -11,7 +11,6 @@
 #include "kernels/base/clock.h"
 #include "kernels/base/hash.h"
 #include "kernels/base/human.h"
-#include "kernels/base/path_text.h"
 #include "optim/device_communicator.h"
 #include "train/classifier_memory.h"
 #include "train/finetune_results.h"
@@ -131,7 +130,7 @@ RunEnd Finetuning::run_seeds(const SeedRun::Shared& shared) {
     if (!run_seed(*seed)) {
       if (folder_) policy_.insist("state", [&] { folder_->write([&] { save(seed.get()); }); });
       fmt::print("stopped by {} in seed {} after {} of its epochs: saved; continue with --output {} --resume\n",
-                 stopped_by(), seed->seed(), seed->progress().epochs, shown_path(spec_.output.folder));
+                 stopped_by(), seed->seed(), seed->progress().epochs, one_line(spec_.output.folder));
       return RunEnd::kSignal;
     }
     end_seed(*seed);
@@ -149,8 +148,13 @@ bool Finetuning::run_seed(SeedRun& run) {
       log_epoch(run, run.end_epoch());
       continue;
     }
-    log_step(run, run.step());
-    if (stop_wanted()) return false;
+    const StepResult result = run.step();
+    if (!result.skipped.empty()) run.erase_display();
+    log_step(run, result);
+    if (stop_wanted()) {
+      run.erase_display();
+      return false;
+    }
     if (save_due() && folder_) policy_.attempt("state", [&] { folder_->write([&] { save(&run); }); });
   }
   return true;
@@ -182,7 +186,7 @@ void Finetuning::complete_digest(const Model& model) {
 nlohmann::json Finetuning::config_in_force() const {
   nlohmann::json config = spec_.output.config;
   config["dtype"] = std::string(name_of(device_.dtype));
-  config["max-length"] = spec_.rows.max_length;
+  config["seq-length"] = spec_.rows.max_length;
   return config;
 }
 
@@ -206,7 +210,7 @@ void Finetuning::continue_seed(const SeedRun::Shared& shared, std::unique_ptr<Se
     seed->progress() = of_seed;
     seed->trainer().set_skipped(saved.skipped, saved.skipped_in_row);
   });
-  fmt::print("resumed from {}/state/step-{}\n", shown_path(spec_.output.folder), from);
+  fmt::print("resumed from {}/state/step-{}\n", one_line(spec_.output.folder), from);
   if (const std::string note = note_on_digest(state_); !note.empty()) fmt::print("note: {}\n", note);
   state_.digest.insert(now.begin(), now.end());
 }
@@ -280,7 +284,7 @@ void Finetuning::refresh_report(bool last) {
   if (const std::string trouble = spec_.run.report(last); !trouble.empty())
     fmt::print("note: report.html could not be made: {}\n", trouble);
   else if (last)
-    fmt::print("report: {}\n", shown_path(folder_->file("report.html")));
+    fmt::print("report: {}\n", one_line(folder_->file("report.html")));
 }
 
 void Finetuning::end_run() {
@@ -296,7 +300,7 @@ void Finetuning::end_run() {
   }
   print_results(results);
   refresh_report(/*last=*/true);
-  fmt::print("{0}/results.json and {0}/model written\n", shown_path(spec_.output.folder));
+  fmt::print("{0}/results.json and {0}/model written\n", one_line(spec_.output.folder));
 }
 
 // Every rank must stop after the same step.

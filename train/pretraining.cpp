@@ -5,7 +5,6 @@
 
 #include "data/readers/corpus_reader.h"
 #include "kernels/base/human.h"
-#include "kernels/base/path_text.h"
 #include "model/checkpoint.h"
 #include "optim/device_communicator.h"
 #include "train/dry_run.h"
@@ -128,7 +127,7 @@ RunEnd Pretraining::train_in_folder(const RunData& data, Reservation& reservatio
     });
     trainer.set_skipped(state.skipped, state.skipped_in_row);
     check_ranks_agree({{"weights of the state", digest_text(weights_digest(model.params()))}}, comm_);
-    opening_.say("\nresumed from {}/state/step-{}", shown_path(spec_.output.folder), from);
+    opening_.say("\nresumed from {}/state/step-{}", one_line(spec_.output.folder), from);
     if (const std::string note = note_on_digest(state); !note.empty()) opening_.say("note: {}", note);
   } else if (own && goes_on) {
     check_logs(own->path(), {});
@@ -199,7 +198,7 @@ std::optional<RunFolder> Pretraining::open_folder() {
   if (!comm_.root()) return std::nullopt;
   RunFolder folder = RunFolder::open(spec_.output, spec_.config_in_force(device_.dtype));
   if (spec_.output.resume && !folder.resumed())
-    opening_.say("--resume: {} holds no run: a new one begins", shown_path(spec_.output.folder));
+    opening_.say("--resume: {} holds no run: a new one begins", one_line(spec_.output.folder));
   return folder;
 }
 
@@ -208,8 +207,8 @@ void Pretraining::say_steps(const Trainer& trainer, const RunData& data) {
   const std::string& output = spec_.output.folder;
   opening_.say("\n{} steps of {} examples ({:.4g} passes over {}), {} to {}", trainer.steps(),
                spec_.batches.batch_sequences, double(spec_.batches.total_examples) / double(data.train->examples()),
-               with_commas(data.train->examples()), shown_path(spec_.model_dir),
-               output.empty() ? "a fresh folder of runs/" : shown_path(output));
+               with_commas(data.train->examples()), one_line(spec_.model_dir),
+               output.empty() ? "a fresh folder of runs/" : one_line(output));
   opening_.publish();
 }
 

@@ -1,36 +1,18 @@
 #include "train/progress.h"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <climits>
 #include <cmath>
-#include <cstdlib>
-#include <string_view>
 #include <vector>
 
 #include "kernels/base/clock.h"
 #include "kernels/base/human.h"
-#include "optim/communicator.h"
+#include "train/terminal.h"
 
 namespace encore {
 namespace {
-
-// mpirun gives its ranks a pseudo-terminal even if its own output is a file.
-bool on_terminal(std::FILE* out) {
-  const char* term = std::getenv("TERM");
-  return ::isatty(::fileno(out)) && !under_mpi() && !(term && std::string_view(term) == "dumb");
-}
-
-int columns(std::FILE* out) {
-  struct winsize size {};
-  return ::ioctl(::fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
-
-// Erases from the first column to the end of the screen.
-constexpr const char* kErase = "\r\033[J";
 
 struct Figure {
   int rank;  // the highest is left out first
@@ -72,9 +54,7 @@ std::string Progress::line(const Status& s, int64_t steps, int width) {
   std::string text = joined(all, highest);
   if (const int bar = std::min(kMostBar, width - kBrackets - int(text.size()));
       width >= kBarWants && bar >= kLeastBar) {
-    const double share = std::clamp(double(s.step) / double(std::max<int64_t>(1, steps)), 0.0, 1.0);
-    const size_t full = size_t(double(bar) * share);
-    text = "[" + std::string(full, '#') + std::string(size_t(bar) - full, '.') + "] " + text;
+    text = bar_of(double(s.step) / double(std::max<int64_t>(1, steps)), bar) + text;
   }
   if (int(text.size()) > width) text.resize(size_t(std::max(0, width)));
   return text;
@@ -98,14 +78,14 @@ void Progress::draw(const Status& s) {
   // The width is read each time, since the window may have changed. One column stays free, or the line would wrap. The
   // cursor rests at the start of the line: a terminal that rewraps the line when its window shrinks keeps the cursor at
   // its character, so everything from the cursor down is the bar and can be erased.
-  const std::string text = std::string(drawn_ ? kErase : "") + line(s, steps_, columns(out_) - 1) + "\r";
+  const std::string text = std::string(drawn_ ? kEraseLine : "") + line(s, steps_, terminal_columns(out_) - 1) + "\r";
   std::fwrite(text.data(), 1, text.size(), out_);
   std::fflush(out_);
   drawn_ = true;
 }
 
 void Progress::erase() {
-  if (drawn_) std::fputs(kErase, out_);
+  if (drawn_) std::fputs(kEraseLine, out_);
   drawn_ = false;
 }
 

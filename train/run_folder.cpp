@@ -16,8 +16,8 @@
 #include "kernels/base/atomic_file.h"
 #include "kernels/base/atomic_folder.h"
 #include "kernels/base/check.h"
+#include "kernels/base/in_quotes.h"
 #include "kernels/base/path_text.h"
-#include "model/in_quotes.h"
 #include "train/run_digest.h"
 #include "train/state_file.h"
 #include "train/tfevents.h"
@@ -147,7 +147,7 @@ RunFolder RunFolder::open(OutputSpec& output, nlohmann::json config) {
   config["output"] = absolute_path_text(folder.path_);
   if (folder.resumed_) {
     for (const char* inside : {"", "/state", "/model"}) recover_folders(folder.path_ + inside);
-    const nlohmann::json own = read_run_config(folder.path_);
+    const nlohmann::json own = output.by_own_names(read_run_config(folder.path_));
     check_same_config(own, config, output.fixed_on_resume, folder.path_);
     config = own;
   }

@@ -40,7 +40,7 @@ nlohmann::json RunSpec::config_in_force(DType dtype) const {
   nlohmann::json config = output.config;
   config["dtype"] = std::string(name_of(dtype));
   config["train"] = absolute(text.train.cache.corpus.files);
-  config["eval"] = absolute(text.eval.cache.corpus.files);
+  config["dev"] = absolute(text.eval.cache.corpus.files);
   return config;
 }
 

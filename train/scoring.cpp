@@ -6,7 +6,8 @@
 namespace encore {
 
 std::vector<int32_t> classify(Model& model, const ClassificationSet& set, int64_t tokens_per_batch,
-                              std::vector<float>* probabilities, Communicator* comm) {
+                              std::vector<float>* probabilities, Communicator* comm,
+                              const std::function<void(int64_t rows)>& done) {
   const Rows rows = rows_by_length(set);
   const size_t labels = model.config().labels.size();
   std::vector<int64_t> predicted(rows.size());
@@ -22,6 +23,7 @@ std::vector<int32_t> classify(Model& model, const ClassificationSet& set, int64_
       for (size_t c = 0; probabilities && c < labels; ++c)
         (*probabilities)[size_t(piece[i]) * labels + c] = float(softmax[c]);
     }
+    if (done) done(int64_t(piece.size()));
   }
   if (comm) {
     // One rank has filled each row and the others hold zeros, so the sums are the row's values.

@@ -36,7 +36,17 @@ StepResult SeedRun::step() {
   const double start = steady_seconds();
   const Profiler::Phase phase(shared_.profiler, "step");
   try {
+    if (!display_) {
+      const FinetuneSpec& spec = shared_.spec;
+      display_.emplace(WorkProgress::Work{.name = fmt::format("seed {}, epoch {}/{}", seed_, progress_.epochs + 1,
+                                                              spec.batches.epochs),
+                                          .unit = "steps",
+                                          .total = source_->steps_per_epoch(),
+                                          .already = trainer_->step() % source_->steps_per_epoch()},
+                       !shared_.comm.root());
+    }
     StepResult result = trainer_->run_step();
+    display_->add(1);
     if (result.skipped.empty()) progress_.epoch_loss += result.loss_sum;
     progress_.epoch_seconds += seconds_since(start);
     return result;
@@ -48,6 +58,7 @@ StepResult SeedRun::step() {
 }
 
 SeedRun::Epoch SeedRun::end_epoch() {
+  erase_display();
   const double start = steady_seconds();
   Epoch epoch{.number = ++progress_.epochs,
               .loss = progress_.epoch_loss / double(shared_.data.train.size()),

@@ -7,6 +7,7 @@
 #include "train/finetuning.h"
 #include "train/metrics.h"
 #include "train/state_file.h"
+#include "train/work_progress.h"
 
 namespace encore {
 
@@ -52,6 +53,9 @@ class SeedRun {
   bool epoch_complete() const { return trainer_->step() == (progress_.epochs + 1) * source_->steps_per_epoch(); }
   StepResult step();
 
+  // Takes the bar of the epoch off the terminal, for a line that is printed in the middle of an epoch.
+  void erase_display() { display_.reset(); }
+
   struct Epoch {
     int number = 0;      // from 1
     double loss = 0;     // nats a row of training
@@ -77,7 +81,8 @@ class SeedRun {
   std::unique_ptr<LabelledBatches> source_;
   std::optional<Trainer> trainer_;
   SeedProgress progress_;
-  std::vector<float> best_;  // weights; empty: none yet
+  std::vector<float> best_;              // weights; empty: none yet
+  std::optional<WorkProgress> display_;  // of the epoch under way
 };
 
 }  // namespace encore

@@ -7,7 +7,6 @@
 
 #include "kernels/base/clock.h"
 #include "kernels/base/human.h"
-#include "kernels/base/path_text.h"
 #include "train/memory_use.h"
 #include "train/profiler.h"
 #include "train/saved_model.h"
@@ -264,7 +263,7 @@ void TrainingRun::refresh_report(bool last) {
   if (!trouble.empty())
     progress_.message(fmt::format("note: report.html could not be made: {}", trouble));
   else if (last)
-    progress_.message(fmt::format("report: {}", shown_path(folder_->file("report.html"))));
+    progress_.message(fmt::format("report: {}", one_line(folder_->file("report.html"))));
 }
 
 void TrainingRun::save_hf(const std::string& which) {
@@ -280,7 +279,7 @@ void TrainingRun::sample_memory() {
 void TrainingRun::report_end(RunEnd end) {
   progress_.finish();
   const int64_t steps = state_.step - first_step_;
-  const std::string where = folder_ ? shown_path(folder_->path()) : "";
+  const std::string where = folder_ ? one_line(folder_->path()) : "";
   if (end == RunEnd::kSignal)
     progress_.message(fmt::format("stopped by {} after step {} of {}: saved; continue with --output {} --resume",
                                   stopped_by(), state_.step, trainer_.steps(), where));
@@ -304,7 +303,7 @@ void TrainingRun::report_end(RunEnd end) {
                                   state_.last_eval_step, state_.best_loss, state_.best_step));
   refresh_report(/*last=*/true);
   if (folder_)
-    progress_.message(fmt::format("model: {}", shown_path(folder_->model_dir(state_.best_step > 0 ? "best" : "last"))));
+    progress_.message(fmt::format("model: {}", one_line(folder_->model_dir(state_.best_step > 0 ? "best" : "last"))));
 }
 
 }  // namespace encore

@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -12,8 +13,8 @@
 
 namespace encore {
 
-// --help, --config FILE (JSON: flag names without dashes; flags on the command line win), unknown flags and values out
-// of range refused with exit code 2.
+// --help (-h), --version, --config FILE (JSON: flag names without dashes; flags on the command line win), unknown flags
+// and values out of range refused with exit code 2. In a flag's name "_" counts as "-".
 class Cli {
   struct Option;
 
@@ -26,6 +27,9 @@ class Cli {
    public:
     Flag& path();                  // the value names files or folders: see repeatable()
     Flag& may_change_on_resume();  // a resumed run may give another value: see fixed_on_resume()
+    Flag& often();                 // most runs need it: the short --help shows it
+    // An older or another name, also in files of --config. A flag that is given by both names is refused.
+    Flag& alias(const std::string& name);
 
    private:
     friend class Cli;
@@ -55,8 +59,9 @@ class Cli {
   Flag presets(std::map<std::string, std::map<std::string, std::string>> presets, const std::string& help,
                const std::string& group = "General");
 
-  // Reads the command line. False: --help was printed, and the program ends with 0. Throws Error for an unknown flag,
-  // naming the nearest one, and for a value out of range.
+  // Reads the command line. False: --help or --version was printed, and the program ends with 0. Throws Error for an
+  // unknown flag, naming the nearest one or what Hugging Face's name for it is called here, and for a value out of
+  // range.
   bool parse(int argc, const char* const* argv);
 
   const std::string& program() const { return program_; }
@@ -73,21 +78,23 @@ class Cli {
   void set(const std::string& name, const std::string& value);       // replaces the value, as when "auto" is resolved
   void set(const std::string& name, std::vector<std::string> values);
 
-  // {flag: value in force} of every flag but --config and --help.
+  // {flag: value in force} of every flag but --config, --help and --version.
   nlohmann::json resolved() const;
   // The same for config.json of a run folder. Paths are absolute, so that --config repeats the run from any working
   // folder. Two keys are no flags, and --config ignores them: "program", and "defaults" with {flag: default}, by which
   // report/ finds the flags that differ.
   nlohmann::json repeatable() const;
-  std::vector<std::string> fixed_on_resume() const;  // names of the flags without may_change_on_resume()
+  std::map<std::string, std::string> other_names() const;  // {alias: flag}
+  std::vector<std::string> fixed_on_resume() const;        // names of the flags without may_change_on_resume()
 
  private:
   struct Option {
     enum class Kind { kText, kNumber, kInteger, kFlag, kChoice, kList } kind;
     std::string group, name, help, value_name, default_value;
-    double min = 0, max = 0;
-    std::vector<std::string> choices;
-    bool path = false, may_change_on_resume = false;
+    double min = 0, max = 0;      // of a number
+    int64_t least = 0, most = 0;  // of a whole number
+    std::vector<std::string> choices, aliases;
+    bool path = false, may_change_on_resume = false, often = false;
     std::vector<std::string> values;  // in force
     bool given = false;
   };
@@ -99,11 +106,16 @@ class Cli {
   static nlohmann::json value_of(const Option&, const std::vector<std::string>& values);
   std::vector<std::string> values_of_json(const Option&, const nlohmann::json&, const std::string& file) const;
   Given read_words(int argc, const char* const* argv) const;
+  std::string next_value(const Option&, const std::string& name, int argc, const char* const* argv, int& i) const;
   std::string nearest(const std::string& name) const;
+  std::string named_elsewhere(std::string name) const;
   void assign(Option&, const std::vector<std::string>& values, const std::string& origin);
   void read_config(const std::string& path);
   void apply_preset(const std::string& preset);
-  std::string help_text(size_t width) const;
+  void print_version() const;
+  void print_help(bool all) const;
+  std::string help_text(bool all, size_t width) const;
+  void print_option(std::ostream&, const Option&, bool all, size_t width) const;
 
   struct Example {
     std::string what, command;

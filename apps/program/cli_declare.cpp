@@ -17,6 +17,14 @@ Cli::Flag& Cli::Flag::may_change_on_resume() {
   option_.may_change_on_resume = true;
   return *this;
 }
+Cli::Flag& Cli::Flag::often() {
+  option_.often = true;
+  return *this;
+}
+Cli::Flag& Cli::Flag::alias(const std::string& name) {
+  option_.aliases.push_back(name);
+  return *this;
+}
 
 Cli::Flag Cli::declare(Option o) {
   if (std::find(group_order_.begin(), group_order_.end(), o.group) == group_order_.end())
@@ -52,8 +60,8 @@ Cli::Flag Cli::integer(const std::string& group, const std::string& name, const 
                   .help = help,
                   .value_name = "N",
                   .default_value = std::to_string(default_value),
-                  .min = double(min),
-                  .max = double(max)});
+                  .least = min,
+                  .most = max});
 }
 Cli::Flag Cli::flag(const std::string& group, const std::string& name, const std::string& help) {
   return declare({.kind = Option::Kind::kFlag, .group = group, .name = name, .help = help, .default_value = "false"});

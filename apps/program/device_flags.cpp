@@ -8,7 +8,8 @@ namespace encore {
 
 void add_tokens_per_batch_flag(Cli& cli, int64_t default_value) {
   cli.integer(kSpeedFlags, "tokens-per-batch", "tokens computed at a time by one rank; less takes less memory",
-              default_value, 8, 1 << 26);
+              default_value, 8, 1 << 26)
+      .often();
 }
 
 void add_threads_flag(Cli& cli) {
@@ -18,10 +19,11 @@ void add_threads_flag(Cli& cli) {
 
 void add_device_flags(Cli& cli) {
   cli.choice(
-      kSpeedFlags, "device",
-      "where to compute; auto is the GPU if one can be used, else the CPU; simt runs the GPU's kernels on the CPU, "
-      "for tests",
-      {"auto", "cpu", "cuda", "simt"}, "auto");
+         kSpeedFlags, "device",
+         "where to compute; auto is the GPU if one can be used, else the CPU; simt runs the GPU's kernels on the CPU, "
+         "for tests",
+         {"auto", "cpu", "cuda", "simt"}, "auto")
+      .often();
   cli.choice(kSpeedFlags, "dtype",
              "precision of activations; auto is bf16 where the processor or card multiplies it faster than fp32",
              {"auto", "bf16", "fp32"}, "auto");

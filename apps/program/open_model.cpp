@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "data/readers/corpus_reader.h"
+#include "kernels/base/human.h"
 #include "model/model_folder.h"
 #include "train/rank_checks.h"
 
@@ -82,7 +83,7 @@ LoadedModel load_model(const OpenModel& open, Head head, Mode mode) {
   std::vector<std::string> notes = open.config.notes;
   notes.insert(notes.end(), loaded.report.notes.begin(), loaded.report.notes.end());
   if (open.tokenizer) notes.insert(notes.end(), open.tokenizer->notes().begin(), open.tokenizer->notes().end());
-  for (const std::string& note : notes) fmt::print(stderr, "note: {}\n", note);
+  for (const std::string& note : notes) fmt::print(stderr, "note: {}\n", one_line(note));
   return loaded;
 }
 

@@ -6,7 +6,8 @@ namespace encore {
 
 void add_schedule_flags(Cli& cli, double default_lr) {
   cli.number(kLearning, "lr", "peak learning rate; small models want a larger one (1e-3 for encore-mini)", default_lr,
-             0, 10);
+             0, 10)
+      .often();
   cli.number(kLearning, "warmup-ratio", "share of the steps in which the learning rate rises from 0", 0.06, 0, 1);
   cli.choice(kLearning, "schedule",
              "course of the learning rate after the warmup (wsd, or warmup-stable-decay: constant, then down at the "

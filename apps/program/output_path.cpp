@@ -4,7 +4,7 @@
 #include <fstream>
 #include <set>
 
-#include "model/in_quotes.h"
+#include "kernels/base/in_quotes.h"
 
 namespace fs = std::filesystem;
 

@@ -6,12 +6,13 @@
 namespace encore {
 
 void add_output_flag(Cli& cli, const std::string& help) {
-  cli.text(kStart, "output", help, "DIR").path().may_change_on_resume();
+  cli.text(kStart, "output", help, "DIR").path().may_change_on_resume().often();
 }
 
 void add_saving_flags(Cli& cli) {
   cli.flag(kSaving, "resume", "continue the run in --output from its newest state, with its own flags")
-      .may_change_on_resume();
+      .may_change_on_resume()
+      .often();
   cli.text(kSaving, "resume-from", "--resume from this state instead of the newest; later states are set aside",
            "step-N")
       .may_change_on_resume();
@@ -86,7 +87,8 @@ OutputSpec output_spec(const Cli& cli, const std::string& stem) {
                     .resume = resumes(cli),
                     .resume_from = cli.get("resume-from"),
                     .config = cli.repeatable(),
-                    .fixed_on_resume = cli.fixed_on_resume()};
+                    .fixed_on_resume = cli.fixed_on_resume(),
+                    .other_names = cli.other_names()};
   output.config["resume"] = false;
   output.config["resume-from"] = "";
   return output;

@@ -3,17 +3,19 @@
 #include <stdio_ext.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
 #include <string>
+#include <system_error>
 #include <thread>
 
-#include "apps/program/thread_waiting.h"
 #include "kernels/base/check.h"
+#include "kernels/base/human.h"
+#include "train/standard_streams.h"
+#include "train/thread_waiting.h"
 
 namespace encore {
 namespace {
@@ -21,12 +23,15 @@ namespace {
 // Prints the one line of an error and returns the program's exit code. who: "dapt_train", or with its rank.
 int report_error(const std::string& who, const std::exception& e) {
   const auto* error = dynamic_cast<const Error*>(&e);
-  const int code = error ? error->exit_code() : 70;
-  std::string message = dynamic_cast<const std::bad_alloc*>(&e) ? "out of memory" : e.what();
-  std::replace(message.begin(), message.end(), '\n', ' ');
+  // fmt::print throws a system_error when standard output cannot be written.
+  const auto* unwritten = std::ferror(stdout) ? dynamic_cast<const std::system_error*>(&e) : nullptr;
+  const int code = error ? error->exit_code() : unwritten ? 74 : 70;
+  const std::string message = dynamic_cast<const std::bad_alloc*>(&e) ? "out of memory"
+                              : unwritten ? "standard output: cannot be written: " + unwritten->code().message()
+                                          : e.what();
   if (code == 2) ::__fpurge(stdout);
   std::fflush(stdout);
-  std::fprintf(stderr, "%s: %s\n", who.c_str(), message.c_str());
+  std::fprintf(stderr, "%s: %s\n", who.c_str(), one_line(message).c_str());
   std::fflush(stderr);
   return code;
 }
@@ -41,12 +46,14 @@ void let_rank_0_go_first(int rank) {
 
 int run_program(const char* name, const std::function<int()>& body) {
   wait_politely();
+  open_standard_descriptors();
   // Without this a file-size limit would end the process; ignored, the write fails as on a full disk (74).
   ::signal(SIGXFSZ, SIG_IGN);
-  // The buffer holds the output of a program that may still refuse; a refusal drops it.
-  if (!::isatty(STDOUT_FILENO)) std::setvbuf(stdout, nullptr, _IOFBF, size_t(1) << 18);
+  buffer_output();
   try {
-    return body();
+    const int code = body();
+    check_output_written();
+    return code;
   } catch (const std::exception& e) {
     return report_error(name, e);
   }

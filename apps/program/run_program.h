@@ -8,7 +8,8 @@
 namespace encore {
 
 // Runs the body of a program. An Error ends it with one line on standard error ("dapt_train: --train: no such file:
-// x.txt") and the error's exit code, any other exception with 70. A refusal (2) leaves standard output empty.
+// x.txt") and the error's exit code, any other exception with 70. A refusal (2) drops what was printed and not flushed.
+// A result that standard output does not take ends it with 74 (standard_streams.h).
 int run_program(const char* name, const std::function<int()>& body);
 
 // The same for a program that works as one process: several ranks are refused before the body begins.

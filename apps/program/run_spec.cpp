@@ -19,7 +19,7 @@ void fill_in_example(Cli& cli, RunSpec& spec) {
   };
   fill("model", project_path("models/encore-mini"));
   cli.set("train", project_path("examples/gene_ontology/train.txt"));
-  if (cli.get_list("eval").empty()) cli.set("eval", project_path("examples/gene_ontology/eval.txt"));
+  if (cli.get_list("dev").empty()) cli.set("dev", project_path("examples/gene_ontology/eval.txt"));
   fill("epochs", "2");
   fill("max-hours", "0.04");
   fill("batch-sequences", "16");
@@ -55,7 +55,7 @@ TextSpec text_spec(const Cli& cli) {
                        .seq_length = cli.get_integer("seq-length"),
                        .stride = cli.get_integer("stride"),
                        .cross_document_attention = cli.get_flag("cross-document-attention"),
-                       .held_out = cli.get_list("eval").empty() ? cli.get_number("held-out") : 0};
+                       .held_out = cli.get_list("dev").empty() ? cli.get_number("held-out") : 0};
   const LayoutOptions& layout = text.train.layout;
   check(layout.stride == 0 || layout.mode == SequenceMode::kSplit, "--stride is for --mode split, not {}",
         cli.get("mode"));
@@ -64,7 +64,7 @@ TextSpec text_spec(const Cli& cli) {
   // Evaluations cut whole documents into windows, whatever --mode is: their losses can be compared between runs and
   // with mlm_eval.
   text.eval = text.train;
-  text.eval.cache.corpus.files = cli.get_list("eval");
+  text.eval.cache.corpus.files = cli.get_list("dev");
   text.eval.layout.mode = SequenceMode::kSplit;
   text.eval.layout.stride = 0;
   text.eval.layout.cross_document_attention = false;

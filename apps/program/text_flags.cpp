@@ -12,7 +12,7 @@ constexpr std::pair<const char*, MaskUnit> kMaskUnits[] = {{"token", MaskUnit::k
                                                            {"whole-word", MaskUnit::kWord}};
 
 void add_text_field(Cli& cli, const char* group) {
-  cli.text(group, "text-field", "jsonl key, csv or tsv column that holds the text", "NAME", "text");
+  cli.text(group, "text-field", "jsonl key, csv or tsv column that holds the text", "NAME", "text").often();
   cli.flag(group, "quote-none", "in .csv and .tsv, quotes are ordinary characters (csv.QUOTE_NONE)");
 }
 
@@ -47,7 +47,8 @@ Cli::Flag add_cache_flag(Cli& cli, const char* group) {
 }
 
 void add_masking_flags(Cli& cli, const char* length_group, const char* group) {
-  cli.integer(length_group, "seq-length", "longest sequence in tokens, <s> and </s> counted", 512, 8, 1 << 20);
+  cli.integer(length_group, "seq-length", "longest sequence in tokens, <s> and </s> counted", 512, 8, 1 << 20)
+      .alias("max-length");
   cli.number(group, "mlm-probability", "share of the tokens to be predicted", 0.15, 1e-6, 0.999);
   std::vector<std::string> units;
   for (const auto& [name, unit] : kMaskUnits) units.push_back(name);
@@ -70,9 +71,11 @@ void add_eval_tokens_flag(Cli& cli, const char* group, int64_t default_value) {
 void add_row_flags(Cli& cli, const char* group, RowFields fields) {
   add_text_field(cli, group);
   if (fields.pair) cli.text(group, "text-pair-field", "key or column of the second text of a pair", "NAME");
-  if (fields.label) cli.text(group, "label-field", "key or column of the label", "NAME", "label");
-  cli.integer(group, "max-length", "longest input in tokens, <s> and </s> counted; longer ones are cut", 512, 4,
-              1 << 20);
+  if (fields.label) cli.text(group, "label-field", "key or column of the label", "NAME", "label").often();
+  cli.integer(group, "seq-length", "longest input in tokens, <s> and </s> counted; longer ones are cut", 512, 4,
+              1 << 20)
+      .alias("max-length")
+      .often();
 }
 
 LabelledOptions row_options(const Cli& cli) {
@@ -91,9 +94,9 @@ std::string rows_path(const Cli& cli, const std::string& flag, Communicator& com
   return files.empty() ? "" : files.front();
 }
 
-std::vector<LabelledRow> read_rows(const Cli& cli, Communicator& comm) {
-  cli.required("data");
-  return read_labelled(rows_path(cli, "data", comm), row_options(cli));
+void say_what_was_cut(const RowBlocks& rows, const Communicator& comm) {
+  const std::string note = rows.cut_note();
+  if (comm.root() && !note.empty()) fmt::print(stderr, "note: {} (--seq-length)\n", note);
 }
 
 }  // namespace encore

@@ -6,6 +6,7 @@
 #include "data/sequences/labelled.h"
 #include "data/sequences/masking.h"
 #include "optim/communicator.h"
+#include "train/row_blocks.h"
 
 namespace encore {
 
@@ -28,14 +29,14 @@ void add_eval_tokens_flag(Cli&, const char* group, int64_t default_value);
 struct RowFields {
   bool pair = false, label = false;
 };
-// Declares --text-field, of the RowFields --text-pair-field and --label-field, and --max-length.
+// Declares --text-field, of the RowFields --text-pair-field and --label-field, and --seq-length.
 void add_row_flags(Cli&, const char* group, RowFields);
 // A field is empty where the program does not declare its flag.
 LabelledOptions row_options(const Cli&);
 // The file of rows that a flag names, to be read by every rank; "" where it is not given. Standard input and pipes are
 // copied to a file first, by rank 0.
 std::string rows_path(const Cli&, const std::string& flag, Communicator&);
-// The rows of --data, read by every rank. Throws Error as read_labelled does.
-std::vector<LabelledRow> read_rows(const Cli&, Communicator&);
+// On standard error of rank 0: how many rows were longer than --seq-length, if any were.
+void say_what_was_cut(const RowBlocks&, const Communicator&);
 
 }  // namespace encore

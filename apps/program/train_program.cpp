@@ -4,6 +4,7 @@
 #include "apps/program/run_report.h"
 #include "train/pretraining.h"
 #include "train/signals.h"
+#include "train/standard_streams.h"
 
 namespace encore {
 
@@ -12,7 +13,10 @@ int train_program(Recipe recipe, int argc, char** argv) {
   return run_over_ranks(name.c_str(), [&](Communicator& comm) {
     std::optional<RunSpec> spec = read_run_spec(recipe, argc, argv);
     if (!spec) return 0;
-    if (!spec->dry_run) install_stop_signals();
+    if (!spec->dry_run) {
+      install_stop_signals();
+      drop_unwritable_output();
+    }
     return exit_code(pretrain(std::move(*spec), comm, report_of_run));
   });
 }

@@ -31,34 +31,42 @@ constexpr const char* kWatching = "Measure and watch";
 constexpr const char* kMasking = "What is predicted, and dropout";
 
 void declare_start(Cli& cli, Recipe recipe) {
-  cli.text(kStart, "model", "Hugging Face folder of the model to start from", "DIR").path().may_change_on_resume();
-  add_corpus_files(cli, kStart, "train", "to train on").may_change_on_resume();
-  cli.list(kStart, "eval", "text to measure the loss on; without it --held-out of the training documents", "FILE")
+  cli.text(kStart, "model", "Hugging Face folder of the model to start from", "DIR")
       .path()
-      .may_change_on_resume();
+      .may_change_on_resume()
+      .often();
+  add_corpus_files(cli, kStart, "train", "to train on").may_change_on_resume().often();
+  cli.list(kStart, "dev", "text to measure the loss on; without it --held-out of the training documents", "FILE")
+      .path()
+      .may_change_on_resume()
+      .often()
+      .alias("eval");
   add_output_flag(cli, fmt::format("folder of the run, a new one [runs/{}-N]", name_of(recipe)));
   cli.flag(kStart, "dry-run",
-           "print where the text goes, the memory plan and how long it will take by five measured steps; trains "
-           "nothing, writes nothing but the token cache");
+           "print where the text goes, the memory plan and the time; measures five steps, trains "
+           "nothing, writes nothing but the token cache")
+      .often();
 }
 
 void declare_length(Cli& cli, Recipe recipe) {
   cli.number(kHowLong, "epochs", "passes over the text; 0, or --max-steps without --epochs: the steps alone count",
-             recipe == Recipe::kTapt ? 100 : 1, 0, 1e6);
+             recipe == Recipe::kTapt ? 100 : 1, 0, 1e6)
+      .often();
   cli.integer(kHowLong, "max-steps", "optimiser steps; with --epochs whichever ends sooner; 0: --epochs alone counts",
-              0, 0, int64_t(1) << 40);
+              0, 0, int64_t(1) << 40)
+      .often();
   cli.number(kHowLong, "max-hours", "save and end after this time, wherever the run is; 0: no limit", 0, 0, 1e6)
       .may_change_on_resume();
 }
 
 void declare_text(Cli& cli) {
   add_corpus_flags(cli, kText);
-  cli.number(kText, "held-out", "without --eval: share of the documents kept out of training, chosen by hash", 0.01, 0,
+  cli.number(kText, "held-out", "without --dev: share of the documents kept out of training, chosen by hash", 0.01, 0,
              0.9);
   cli.choice(
       kText, "mode",
       "full: documents are cut into windows and short ones share an example; pack: whole lines of a document; "
-      "split: windows that overlap by --stride; truncate: the start of each document. The loss on --eval is always "
+      "split: windows that overlap by --stride; truncate: the start of each document. The loss on --dev is always "
       "measured on windows without overlap, as by mlm_eval",
       {"full", "pack", "split", "truncate"}, "full");
   cli.integer(kText, "stride", "overlap of neighbouring windows in mode split, in tokens", 0, 0, 1 << 20);
@@ -121,18 +129,21 @@ Cli training_cli(Recipe recipe) {
               : "continues the pretraining of a RoBERTa on the text of a domain (DAPT). Without --model and --train it "
                 "runs a small example: the bundled base model on Gene Ontology text.",
           tapt ? "tapt_train --model roberta-base --train task.jsonl --preset paper-tapt-small --output runs/task"
-               : "dapt_train --model roberta-base --train 'corpus/*.jsonl.zst' --eval held.txt --output runs/biomed");
+               : "dapt_train --model roberta-base --train 'corpus/*.jsonl.zst' --dev held.txt --output runs/biomed");
   declare_start(cli, recipe);
   cli.presets(
          {{"paper-dapt", paper({{"max-steps", "12500"}, {"epochs", "0"}, {"batch-sequences", "2048"}, {"lr", "5e-4"}})},
           {"paper-tapt", paper({{"epochs", "100"}, {"batch-sequences", "2048"}, {"lr", "5e-4"}})},
           {"paper-tapt-small", paper({{"epochs", "100"}, {"batch-sequences", "256"}, {"lr", "1e-4"}})}},
          "values of Gururangan et al. 2020, Table 13 (tapt-small: for tasks under 5,000 examples)", kStart)
-      .may_change_on_resume();
+      .may_change_on_resume()
+      .often();
   declare_length(cli, recipe);
   add_schedule_flags(cli, 1e-4);
   cli.integer(kLearning, "batch-sequences", "examples of --seq-length in one optimiser step, over all ranks",
-              tapt ? 256 : 32, 1, 1 << 24);
+              tapt ? 256 : 32, 1, 1 << 24)
+      .alias("batch-size")
+      .often();
   declare_text(cli);
   add_masking_flags(cli, kText, kMasking);
   declare_masking(cli);

@@ -120,15 +120,35 @@ std::vector<int32_t> labels_of(const std::vector<LabelledRow>& rows, const std::
 
 }  // namespace
 
-std::vector<LabelledRow> read_labelled(const std::string& pattern, const LabelledOptions& options) {
-  std::vector<LabelledRow> rows;
-  for (const std::string& path : resolve_files({pattern}, "", options.text_field)) {
-    RowMaker maker(path, options);
-    const auto file = std::make_shared<const std::string>(path);
-    const size_t before = rows.size();
-    for (LabelledRow row; maker.next(row); rows.push_back(std::move(row))) row.file = file;
-    check(rows.size() > before, "{}: no rows in the file", path);
+struct LabelledReader::Open {
+  RowMaker maker;
+  std::shared_ptr<const std::string> file;
+  int64_t rows = 0;
+};
+
+LabelledReader::LabelledReader(const std::string& pattern, const LabelledOptions& options)
+    : paths_(resolve_files({pattern}, "", options.text_field)), options_(options) {}
+LabelledReader::~LabelledReader() = default;
+
+bool LabelledReader::next(LabelledRow& row) {
+  for (;;) {
+    if (open_ && open_->maker.next(row)) {
+      ++open_->rows;
+      row.file = open_->file;
+      return true;
+    }
+    check(!open_ || open_->rows > 0, "{}: no rows in the file", open_ ? *open_->file : "");
+    open_.reset();
+    if (opened_ == paths_.size()) return false;
+    const std::string& path = paths_[opened_++];
+    open_.reset(new Open{.maker = RowMaker(path, options_), .file = std::make_shared<const std::string>(path)});
   }
+}
+
+std::vector<LabelledRow> read_labelled(const std::string& pattern, const LabelledOptions& options) {
+  LabelledReader reader(pattern, options);
+  std::vector<LabelledRow> rows;
+  for (LabelledRow row; reader.next(row);) rows.push_back(std::move(row));
   return rows;
 }
 

@@ -32,6 +32,22 @@ struct LabelledRow {
   bool pair = false;  // the row has a text_pair, which may be empty
 };
 
+// Rows one at a time, of one file, those of a glob, standard input or a pipe (data/readers/corpus_reader.h).
+class LabelledReader {
+ public:
+  LabelledReader(const std::string& path, const LabelledOptions&);
+  ~LabelledReader();
+  // False at the end. Throws Error naming file, line and key; also for a file without rows.
+  bool next(LabelledRow&);
+
+ private:
+  struct Open;
+  std::vector<std::string> paths_;
+  LabelledOptions options_;
+  size_t opened_ = 0;  // files
+  std::unique_ptr<Open> open_;
+};
+
 // Reads whole labelled files: one, those of a glob, standard input or a pipe (data/readers/corpus_reader.h). Throws
 // Error naming file, line and key.
 std::vector<LabelledRow> read_labelled(const std::string& path, const LabelledOptions&);

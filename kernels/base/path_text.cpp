@@ -44,16 +44,6 @@ std::string path_of_text(const std::string& text) {
   return path;
 }
 
-std::string shown_path(const std::string& path) {
-  std::string text;
-  for (const char c : path)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      text += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    else
-      text += c;
-  return text;
-}
-
 std::string absolute_path_text(const std::string& path) {
   if (path.empty() || path == "-") return path;
   return path_text(std::filesystem::absolute(path).lexically_normal().string());

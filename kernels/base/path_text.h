@@ -10,9 +10,6 @@ namespace encore {
 std::string path_text(const std::string& path);
 std::string path_of_text(const std::string& text);
 
-// A path in a message of one line: control characters, as a line end, become "\x0a".
-std::string shown_path(const std::string& path);
-
 // The absolute path, without "." and "..", as text. "" and "-" stay as they are.
 std::string absolute_path_text(const std::string& path);
 

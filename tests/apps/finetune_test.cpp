@@ -115,7 +115,7 @@ TEST_F(Finetune, WritesTheRunFolder) {
   EXPECT_EQ(results.at("seeds").size(), size_t(kSeeds));
   EXPECT_GT(results.at("test").at("accuracy").at("mean").get<double>(), 0.5);
   const json config = json::parse(read_text(whole_ + "/config.json"));
-  EXPECT_EQ(config.at("batch-size"), kBatch);
+  EXPECT_EQ(config.at("batch-sequences"), kBatch);
   EXPECT_EQ(config.at("dtype"), "fp32");
   // A record for each step of each seed, for each epoch, and for the version.
   EXPECT_GT(event_bytes(whole_), size_t(kSeeds * kEpochs * ((kRows + kBatch - 1) / kBatch)) * 60);

@@ -98,7 +98,64 @@ names = json.loads(model[8:8 + struct.unpack("<Q", model[:8])[0]])
 names.pop("__metadata__", None)
 assert all("grad." + name in header for name in names), sorted(names)
 P
-for program in "$bin"/*; do
-  [ -x "$program" ] && [ -f "$program" ] || continue
-  holds "$(basename "$program") --help" sh -c '"$1" --help | grep -q -- "--help"' - "$program"
-done
+
+# Many rows: of several blocks, printed while later ones are computed, in memory that does not grow with their number.
+py <<'P'
+import json
+texts = [json.loads(line)["text"] for name in ("tr", "dev") for line in open(name + ".jsonl")]
+for name, rows in (("many", 9000), ("more", 40000)):
+    with open(name + ".jsonl", "w") as stream:
+        for i in range(rows):
+            stream.write('{"id": %d.0, "text": %s}\n' % (i, json.dumps(texts[i % len(texts)][: 40 + i % 97])))
+with open("spoilt.jsonl", "w") as stream:
+    stream.write(open("many.jsonl").read() + '{"id": 9000, "txt": "no text"}\n')
+P
+holds "predict: rows of several blocks" "$bin/predict" --model clf/model --data many.jsonl --memory-report "${fp32[@]}"
+cp out many.out
+cp err many.err
+holds "predict: every row once, in order, ids as they came" py <<'P'
+import json
+lines = open("many.out").read().splitlines()
+assert len(lines) == 9000
+assert all(line.startswith('{"id":%d.0,"label":' % i) for i, line in enumerate(lines))
+P
+tail -n 20 many.jsonl >tail.jsonl
+"$bin/predict" --model clf/model --data tail.jsonl "${fp32[@]}" >tail.out 2>err
+holds "predict: a row's probabilities do not depend on its block" py <<'P'
+import json
+part = [json.loads(line) for line in open("tail.out")]
+whole = [json.loads(line) for line in open("many.out")][-20:]
+for a, b in zip(part, whole, strict=True):
+    assert a["id"] == b["id"]
+    assert all(abs(a["probabilities"][k] - b["probabilities"][k]) < 1e-5 for k in a["probabilities"]), (a, b)
+P
+refuse "predict: a faulty row at the end, before any is printed" 'spoilt\.jsonl.*line 9001' \
+  "$bin/predict" --model clf/model --data spoilt.jsonl
+"$bin/predict" --model clf/model --data more.jsonl --memory-report "${fp32[@]}" >more.out 2>more.err &
+predicting=$!
+while kill -0 $predicting 2>/dev/null && [ ! -s more.out ]; do sleep 0.05; done
+holds "predict: rows come while others are computed" sh -c 'n=$(wc -l <more.out); [ "$n" -gt 0 ] && [ "$n" -lt 40000 ]'
+wait $predicting
+holds "predict: memory does not grow with the rows" py "$bin/predict" <<'P'
+import json, os, subprocess, sys
+def peak(name, rows):  # MiB, of 4 kB of text a row
+    with open(name, "w") as stream:
+        for i in range(rows):
+            stream.write(json.dumps({"text": "%d Any process that " % i + "modulates the rate " * 210}) + "\n")
+    with open("out", "w") as out:
+        child = subprocess.Popen([sys.argv[1], "--model", "clf/model", "--data", name, "--seq-length", "32", "--dtype", "fp32"],
+                                 stdout=out, stderr=out)
+        _, status, usage = os.wait4(child.pid, 0)
+    assert status == 0
+    return usage.ru_maxrss / 1024
+few, many = peak("long_few.jsonl", 500), peak("long_many.jsonl", 15000)
+assert many < few + 24, (few, many)  # 60 MB of text
+P
+holds "predict: says how many rows were cut" sh -c '"$1" --model clf/model --data te.jsonl --seq-length 8 2>&1 >cut.out |
+  grep -q "note: 20 of 20 rows were cut to 8 tokens (--seq-length)" && [ "$(wc -l <cut.out)" -eq 20 ]' - "$bin/predict"
+holds "embed: says how many rows were cut" sh -c '"$1" --model tiny --data te.jsonl --max-length 8 --output cut.npy 2>&1 >/dev/null |
+  grep -q "note: 20 of 20 rows were cut to 8 tokens"' - "$bin/embed"
+if command -v mpirun >/dev/null 2>&1; then
+  holds "predict: two ranks print what one prints" sh -c 'mpirun -n 2 "$@" >two.out && cmp two.out many.out' - \
+    "$bin/predict" --model clf/model --data many.jsonl "${fp32[@]}"
+fi

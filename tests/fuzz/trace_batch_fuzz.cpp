@@ -1,5 +1,5 @@
 // A batch file of trace.
-#include "apps/program/trace_batch.h"
+#include "train/trace_batch.h"
 #include "tests/fuzz/fuzz_input.h"
 
 using namespace encore;

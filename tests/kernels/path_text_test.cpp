@@ -22,10 +22,6 @@ TEST(PathText, EveryPathComesBack) {
   EXPECT_EQ(path_of_text("percent:/a%GG"), "/a%GG");
 }
 
-TEST(PathText, AMessageIsOneLine) {
-  EXPECT_EQ(shown_path("/two\nlines\r\x7f M\xc3\xbcller"), "/two\\x0alines\\x0d\\x7f M\xc3\xbcller");
-}
-
 TEST(PathText, AbsolutePaths) {
   EXPECT_EQ(absolute_path_text("/a/./b/../c"), "/a/c");
   EXPECT_EQ(absolute_path_text("-"), "-");

@@ -115,7 +115,7 @@ TEST(Report, IsOneFileThatLoadsNothing) {
     EXPECT_FALSE(holds(page, foreign)) << foreign;
   for (size_t at = 0; (at = page.find("url(", at)) != std::string::npos; ++at) EXPECT_EQ(page.substr(at, 5), "url(#");
   EXPECT_TRUE(holds(page, "5.5000 <i>→</i>")) << "evaluation loss before";
-  EXPECT_TRUE(holds(page, "models/a&lt;b&gt;"));
+  EXPECT_TRUE(holds(page, "models/<wbr>a&lt;b&gt;"));
   EXPECT_FALSE(holds(page, "a<b>"));
   EXPECT_TRUE(holds(page, "no ledger.json"));
   EXPECT_EQ(std::string::npos, page.find("nan"));
@@ -243,6 +243,174 @@ TEST(Report, RefusesInOneLine) {
     EXPECT_FALSE(fs::exists(place / "never.html"));
   }
   EXPECT_EQ(report({good, "--output", "/nowhere/page.html"}).code, 2);
+}
+
+// A folder of finetune: three classes, of which the last is never predicted.
+std::string make_task(const std::string& folder, const std::vector<std::string>& labels, const json& confusion,
+                      int seeds = 1) {
+  fs::create_directories(folder);
+  write_text(folder + "/config.json", R"({"lr": 2e-5, "model": "base"})");
+  const json score = {{"accuracy", 0.5}, {"macro_f1", 0.5}, {"micro_f1", 0.5}, {"weighted_f1", 0.5}};
+  json spread, one = score;
+  for (const auto& [name, value] : score.items()) spread[name] = {{"mean", value}, {"std_sample", 0.25}};
+  one["confusion"] = confusion;
+  json results = {
+      {"metric", "macro-f1"}, {"labels", labels}, {"seeds", json::array()}, {"dev", spread}, {"test", spread}};
+  std::string log;
+  for (int seed = 0; seed < seeds; ++seed) {
+    results["seeds"].push_back({{"seed", seed}, {"best_epoch", 1}, {"dev", score}, {"test", one}});
+    for (const int epoch : {1, 2})
+      log += json{{"seed", seed}, {"epoch", epoch}, {"loss", 1.0 / epoch}, {"dev_macro_f1", 0.5}}.dump() + "\n";
+  }
+  write_text(folder + "/results.json", results.dump());
+  write_text(folder + "/log.jsonl", log);
+  return folder;
+}
+
+size_t count_of(const std::string& text, const std::string& part) {
+  size_t n = 0;
+  for (size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) ++n;
+  return n;
+}
+
+TEST(Report, ShowsTheClassesOfAFinetuning) {
+  const TemporaryFolder place;
+  const std::string folder =
+      make_task(place / "task", {"a<b", "long_class/name", "rare"}, {{8, 2, 0}, {1, 3, 0}, {4, 0, 0}}, 2);
+  ASSERT_EQ(report({folder}).code, 0);
+  const std::string page = read_text(folder + "/report.html");
+  const std::string classes = page.substr(page.find("<h2>Classes"), page.find("<h2>Seeds") - page.find("<h2>Classes"));
+  const auto row = [](const std::string& name, const std::vector<std::string>& cells) {
+    const char* headings[] = {"no.", "precision", "recall", "F1", "rows"};
+    std::string text = "<tr><td data-label=\"class\"><span>" + name + "</span></td>";
+    for (size_t i = 0; i < cells.size(); ++i)
+      text += fmt::format("<td class=\"n\" data-label=\"{}\"><span>{}</span></td>", headings[i], cells[i]);
+    return text + "</tr>";
+  };
+  // 8 of 13 predicted, 8 of 10 true; 2 * 8 / 23.
+  EXPECT_TRUE(holds(classes, row("a&lt;b", {"1", "0.6154", "0.8000", "0.6957", "10"}))) << classes;
+  EXPECT_TRUE(holds(classes, row("long_<wbr>class/<wbr>name", {"2", "0.6000", "0.7500", "0.6667", "4"}))) << classes;
+  EXPECT_TRUE(holds(classes, row("rare", {"3", "never predicted", "0.0000", "0.0000", "4"}))) << classes;
+  EXPECT_TRUE(holds(classes, "Confusion matrix on test, sums of 2 seeds"));
+  EXPECT_TRUE(holds(classes, "predicted class</text>") && holds(classes, "true class</text>"));
+  EXPECT_EQ(count_of(classes, "<rect "), 9u);
+  EXPECT_TRUE(holds(classes, "<title>a&lt;b taken for long_class/name: 4</title>")) << classes;
+  EXPECT_TRUE(holds(classes, "<title>rare taken for rare: 0</title>"));
+}
+
+TEST(Report, ManyClassesAreATableOfMistakes) {
+  const TemporaryFolder place;
+  std::vector<std::string> labels;
+  json confusion = json::array();
+  for (int i = 0; i < 60; ++i) {
+    labels.push_back("class " + std::to_string(i));
+    std::vector<int> row(60, 0);
+    row[size_t(i)] = 5;
+    row[size_t(i + 1) % 60] = i;
+    confusion.push_back(row);
+  }
+  const std::string folder = make_task(place / "task", labels, confusion);
+  ASSERT_EQ(report({folder}).code, 0);
+  const std::string page = read_text(folder + "/report.html");
+  EXPECT_FALSE(holds(page, "<rect style"));
+  EXPECT_TRUE(holds(page, "Commonest mistakes on test"));
+  const size_t first = page.find("<td data-label=\"true class\">");
+  EXPECT_EQ(page.substr(first, 54), "<td data-label=\"true class\"><span>class 59</span></td>");
+  EXPECT_EQ(count_of(page, "<td data-label=\"true class\">"), 30u);
+}
+
+TEST(Report, CountsThatDoNotFitTheClassesAreRefused) {
+  const TemporaryFolder place;
+  for (const json& odd : {json({{1, 2}}), json({{1, 2}, {3}}), json({{1, -2}, {3, 4}}), json({{1, 2.5}, {3, 4}}),
+                          json({{1, 1e30}, {3, 4}}), json(7), json({{1, nullptr}, {3, 4}})}) {
+    const std::string folder = make_task(place / "odd", {"a", "b"}, odd);
+    const Outcome o = report({folder});
+    EXPECT_EQ(o.code, 2) << odd;
+    EXPECT_TRUE(holds(o.err, "results.json: \"confusion\" is no matrix of 2 x 2 counts")) << o.err;
+  }
+}
+
+// Every table and heading that a page of each kind may have.
+TEST(Report, PagesFitNarrowWindowsAndPaper) {
+  const TemporaryFolder place;
+  const std::string run = make_run(place / "a_run_with_a_long_name", 40, 1e-3),
+                    task = make_task(place / "task", {"a", "b"}, {{1, 2}, {3, 4}});
+  ASSERT_EQ(report({run}).code, 0);
+  ASSERT_EQ(report({task}).code, 0);
+  ASSERT_EQ(report({run, make_run(place / "b", 40, 2e-3), "--output", place / "both.html"}).code, 0);
+  for (const std::string& file : {run + "/report.html", task + "/report.html", place / "both.html"}) {
+    const std::string page = read_text(file);
+    // What scrolls is cut off on paper, and a name that breaks anywhere breaks inside words.
+    const size_t style = page.find("<style>"), body = page.find("<body>");
+    const std::string css = page.substr(style, body - style), text = page.substr(body);
+    EXPECT_FALSE(holds(css, "overflow-x") || holds(css, "min-width:560px")) << file;
+    EXPECT_TRUE(holds(css, "h1,h2,h3{break-after:avoid}") && holds(css, ".card,tr{break-inside:avoid}"));
+    // Each cell knows its heading, for windows that show a row as lines.
+    EXPECT_EQ(count_of(text, "<table"), count_of(text, "<table class=\"stack\"><thead><tr><th")) << file;
+    EXPECT_EQ(count_of(text, "<td"), count_of(text, " data-label=\"")) << file;
+    // Each chart names both axes, and a wide one has a drawing for narrow windows.
+    EXPECT_EQ(count_of(text, "<svg data-chart"),
+              count_of(text, "text-anchor=\"end\">" + std::string(file == task + "/report.html" ? "epoch" : "step") +
+                                 "</text>"))
+        << file;
+    EXPECT_EQ(2 * count_of(text, "<svg data-chart"), count_of(text, "<text class=\"name\"")) << file;
+    EXPECT_EQ(count_of(text, "<text class=\"name\" x=\"4\" y=\"16\" text-anchor=\"start\"></text>"), 0u) << file;
+    EXPECT_EQ(count_of(text, "class=\"roomy\""), count_of(text, "class=\"narrow\"")) << file;
+    EXPECT_GE(count_of(text, "class=\"narrow\""), 1u) << file;
+  }
+}
+
+// A damaged log is refused or drawn, but never hangs, and never makes numbers that are none.
+TEST(Report, AbsurdNumbersInALogAreBoundedWork) {
+  const TemporaryFolder place;
+  const auto line = [](const char* step, const char* loss, const char* rest) {
+    return fmt::format("{{\"step\": {}, \"loss\": {}{}}}\n", step, loss, rest);
+  };
+  const struct {
+    std::string log;
+    int code;
+  } cases[] = {
+      {line("9223372036854775807", "3", ""), 2},
+      {line("1e300", "3", ""), 2},
+      {line("-1", "3", ""), 2},
+      {line("1", "3", "") + line("18446744073709551615", "3", ""), 2},
+      {line("9007199254740992", "3", ""), 0},
+      {line("9007199254740991", "3", "") + line("9007199254740992", "3", ""), 0},
+      {line("1", "3", "") + line("9007199254740992", "3", ""), 0},
+      {line("1", "1.7e308", "") + line("2", "-1.7e308", ""), 0},
+      {line("1", "5e-324", "") + line("2", "1e-323", ""), 0},
+      {line("1", "1e15", "") + line("2", "1000000000000000.125", ""), 0},
+      {line("1", "3", ", \"tokens\": 1e308, \"seconds\": 1e308, \"tokens_per_second\": 1e308, \"grad_norm\": 1e308") +
+           line("2", "3", ", \"tokens\": 9223372036854775807, \"seconds\": 5e-324, \"grad_norm\": 5e-324"),
+       0},
+      {"{\"step\": 1, \"eval_loss\": 1e308, \"eval_targets\": 1e308, \"eval_accuracy\": -1e308}\n", 0},
+  };
+  for (const auto& c : cases) {
+    const std::string folder = make_run(place / "a", 1, 1e-3);
+    write_text(folder + "/log.jsonl", c.log);
+    fs::remove(folder + "/report.html");
+    const Outcome o = run({"timeout", "20", program("report"), folder});
+    EXPECT_EQ(o.code, c.code) << c.log << o.err;
+    if (c.code == 2) {
+      EXPECT_TRUE(holds(o.err, "is no \"step\" of a run")) << o.err;
+      continue;
+    }
+    const std::string page = read_text(folder + "/report.html");
+    const std::string drawn = page.substr(page.find("<main>"), page.find("<script id") - page.find("<main>"));
+    EXPECT_FALSE(holds(drawn, "nan") || holds(drawn, "inf")) << c.log << drawn;
+    EXPECT_LT(page.size(), 100'000u) << c.log;
+  }
+}
+
+TEST(Report, DeepAndHugeJsonIsRefused) {
+  const TemporaryFolder place;
+  const std::string folder = make_run(place / "a", 3, 1e-3);
+  write_text(folder + "/config.json", "{\"lr\": " + std::string(200'000, '[') + std::string(200'000, ']') + "}");
+  EXPECT_TRUE(holds(report({folder}).err, "config.json: JSON nested deeper than 64 levels"));
+  write_text(folder + "/config.json", "{\"lr\": 1e400}");
+  const Outcome o = report({folder});
+  EXPECT_EQ(o.code, 2);
+  EXPECT_TRUE(holds(o.err, "config.json: holds a number that is beyond every range")) << o.err;
 }
 
 TEST(Chart, DrawsWhatIsThereInsideItsFrame) {

@@ -1,4 +1,4 @@
-#include "apps/program/thread_waiting.h"
+#include "train/thread_waiting.h"
 
 #include <unistd.h>
 

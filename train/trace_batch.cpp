@@ -1,4 +1,4 @@
-#include "apps/program/trace_batch.h"
+#include "train/trace_batch.h"
 
 #include <fstream>
 #include <limits>
