@@ -56,8 +56,8 @@ done
 ends "trace prints nothing: closed streams do not matter" 0 \
   "'$bin'/trace --model whole/model/last --batch batch.json --output closed.safetensors --dtype fp32 <&- >&- 2>&-"
 holds "trace: its file is whole" cmp closed.safetensors trace.safetensors
-ends "trace: an output that cannot be written" 74 \
-  "'$bin'/trace --model tiny --batch batch.json --output nowhere/t.safetensors --dtype fp32"
+ends "trace: an output that cannot be written" 74 "LD_PRELOAD='$failing' ENCORE_FAIL=pwrite:1:ENOSPC:unwritten \
+  '$bin'/trace --model tiny --batch batch.json --output unwritten.safetensors --dtype fp32"
 ends "closed error stream: a refusal is still a refusal" 2 "'$bin'/predict --model clf/model --data nowhere.jsonl 2>&-"
 ends "closed input is not an empty text" 74 "'$bin'/tokenize --model tiny --data - <&-"
 
