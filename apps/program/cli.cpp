@@ -114,7 +114,7 @@ std::vector<std::string> Cli::get_list(const std::string& name) const {
 }
 std::string Cli::required(const std::string& name) const {
   const Option& o = option(name);
-  check(o.given && !o.values.empty() && !o.values.back().empty(), "--{} {} is needed: {}", name, o.value_name, o.help);
+  check(!o.values.empty() && !o.values.back().empty(), "--{} {} is needed: {}", name, o.value_name, o.help);
   return o.values.back();
 }
 void Cli::set(const std::string& name, const std::string& value) {

@@ -136,6 +136,20 @@ TEST(Cli, RefusesWhatIsOutOfRange) {
   EXPECT_EQ(refusal({"--verify=maybe"}), "--verify: 'maybe' is neither true nor false");
 }
 
+TEST(Cli, WhatIsNeededMayBeFilledIn) {
+  Cli cli = make_cli();
+  ASSERT_EQ(parse(cli, {}), "");
+  EXPECT_THROW(cli.required("model"), Error);
+  EXPECT_THROW(cli.required("train"), Error);
+  cli.set("model", "m");
+  cli.set("train", "t");
+  EXPECT_EQ(cli.required("model"), "m");
+  EXPECT_EQ(cli.required("train"), "t");
+  Cli empty = make_cli();
+  ASSERT_EQ(parse(empty, {"--model="}), "");
+  EXPECT_THROW(empty.required("model"), Error);
+}
+
 TEST(Cli, TellsWhatMayChangeOnResume) {
   EXPECT_EQ(make_cli().fixed_on_resume(), (std::vector<std::string>{"lr", "train", "verify", "schedule"}));
 }

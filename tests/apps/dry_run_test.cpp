@@ -121,6 +121,15 @@ TEST(DryRun, WithoutEvaluationTextAndWithATimeLimit) {
   EXPECT_NE(o.out.find("--max-hours ends it"), std::string::npos) << o.out;
 }
 
+// The README's first run: no --model and no --train.
+TEST(DryRun, TheExampleNeedsNoArguments) {
+  const TemporaryFolder place;
+  const Outcome o = run({program("dapt_train"), "--dry-run", "--cache-dir", place / "cache", "--batch-sequences", "1",
+                         "--eval-tokens", "1000", "--device", "cpu"});
+  EXPECT_EQ(o.code, 0) << o.err;
+  EXPECT_NE(o.out.find("No --model and no --train: the example, "), std::string::npos) << o.out;
+}
+
 TEST(DryRun, RefusesWhereARunIs) {
   const Place place;
   // --resume without a run in the folder is accepted, since a job script may always pass it.
