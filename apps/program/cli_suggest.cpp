@@ -71,11 +71,17 @@ size_t edit_distance(const std::string& a, const std::string& b) {
   return row.back();
 }
 
+// "learning-rate" of "Learning_Rate".
+std::string in_small_letters(std::string name) {
+  for (char& c : name) c = c == '_' ? '-' : c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c;
+  return name;
+}
+
 }  // namespace
 
 // "lr" for "learning_rate", "dtype bf16" for "fp16"; "" where the program has nothing of the kind.
 std::string Cli::named_elsewhere(std::string name) const {
-  std::replace(name.begin(), name.end(), '_', '-');
+  name = in_small_letters(std::move(name));
   for (const Elsewhere& row : kElsewhere) {
     const std::string here = row.here;
     if (std::string(row.names).find(" " + name + " ") != std::string::npos && find(here.substr(0, here.find(' '))))
@@ -90,11 +96,16 @@ std::string Cli::nearest(const std::string& name) const {
   const size_t mistakes = name.size() <= 3 ? 1 : name.size() <= 8 ? 2 : 3;
   const Option* best = nullptr;
   size_t least = mistakes + 1;
-  for (const Option& o : options_) {
-    const size_t distance = edit_distance(name, o.name);
+  const std::string words = in_small_letters(name);
+  const auto compare = [&](const Option& o, const std::string& known) {
+    const size_t distance = edit_distance(words, known);
     // The beginning of a longer name counts as one mistake.
-    const size_t counted = name.size() >= 3 && o.name.starts_with(name) ? std::min<size_t>(distance, 1) : distance;
+    const size_t counted = words.size() >= 3 && known.starts_with(words) ? std::min<size_t>(distance, 1) : distance;
     if (counted < least) best = &o, least = counted;
+  };
+  for (const Option& o : options_) {
+    compare(o, o.name);
+    for (const std::string& alias : o.aliases) compare(o, alias);
   }
   return best ? fmt::format(": did you mean --{}?", best->name) : "; --help lists the flags";
 }

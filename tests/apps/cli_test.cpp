@@ -50,6 +50,10 @@ TEST(Cli, NamesTheNearestFlag) {
   EXPECT_EQ(refusal({"--lrr", "1"}), "unknown flag --lrr: did you mean --lr?");
   EXPECT_EQ(refusal({"--sched", "cosine"}), "unknown flag --sched: did you mean --schedule?");
   EXPECT_EQ(refusal({"-lr", "1"}), "unknown flag -lr: did you mean --lr?");
+  EXPECT_EQ(refusal({"--LR", "1"}), "unknown flag --LR: did you mean --lr?");
+  EXPECT_EQ(refusal({"--max_stps", "1"}), "unknown flag --max_stps: did you mean --max-steps?");
+  EXPECT_EQ(refusal({"--maxsteps", "1"}), "unknown flag --maxsteps: did you mean --max-steps?");
+  EXPECT_EQ(refusal({"--stepz", "1"}), "unknown flag --stepz: did you mean --max-steps?") << "like an alias";
   EXPECT_EQ(refusal({"--colour", "1"}), "unknown flag --colour; --help lists the flags");
   const TemporaryFolder place;
   write_text(place / "c.json", R"({"verfy": true})");
