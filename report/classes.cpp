@@ -18,8 +18,9 @@ namespace {
 using nlohmann::json;
 using Counts = std::vector<std::vector<int64_t>>;  // [gold][predicted]
 
-constexpr size_t kMostInMatrix = 40;  // classes; more would be too small to read
-constexpr size_t kMostMistakes = 30;  // listed in place of a matrix
+constexpr size_t kMostInMatrix = 40;        // classes; more would be too small to read
+constexpr size_t kMostInNarrowMatrix = 14;  // in a window of a telephone's width; the others' mistakes are listed there
+constexpr size_t kMostMistakes = 30;        // listed in place of a matrix
 
 Counts counts_of(const json& confusion, size_t labels, const std::string& file) {
   const auto fits = [&](const json& list) { return list.is_array() && list.size() == labels; };
@@ -105,7 +106,7 @@ std::string matrix(const std::vector<std::string>& labels, const Counts& counts)
       if (count > 0)
         fmt::format_to(out,
                        R"x(<text class="{}" style="font-size:{:.1f}px" x="{}" y="{}" text-anchor="middle">{}</text>)x",
-                       share > 0.5 ? "on" : "off", std::min(20.0, 64.0 / double(text.size())),
+                       share > 0.7 ? "on" : "off", std::min(20.0, 64.0 / double(text.size())),
                        kLeft + kCell * p + kCell / 2, kTop + kCell * g + kCell / 2 + 7, text);
       svg += "</g>";
     }
@@ -153,14 +154,23 @@ std::string classes_sections(const json& results, const char* split, const std::
       for (size_t p = 0; p < labels.size(); ++p) sum[g][p] += counts[g][p];
   }
   const std::string of_seeds = seeds.size() == 1 ? "" : fmt::format(" of {} seeds", seeds.size());
-  const bool drawn = labels.size() <= kMostInMatrix;
-  return fmt::format(
-      "<h2>Classes</h2><div class=\"card\"><h3>Scores on {}{}</h3>{}</div>"
-      "<div class=\"card after\"><h3>{} on {}{}</h3>{}{}</div>",
-      split, of_seeds.empty() ? "" : ", means" + of_seeds, class_table(labels, classes),
-      drawn ? "Confusion matrix" : "Commonest mistakes", split, of_seeds.empty() ? "" : ", sums" + of_seeds,
-      drawn ? matrix(labels, sum) : commonest_mistakes(labels, sum),
-      drawn ? "<p class=\"sub\">Classes by their number in the table. Dark: a large share of the true class.</p>" : "");
+  const auto card = [&](const char* what, const std::string& body) {
+    return fmt::format("<div class=\"card after\"><h3>{} on {}{}</h3>{}</div>", what, split,
+                       of_seeds.empty() ? "" : ", sums" + of_seeds, body);
+  };
+  std::string mistakes;
+  if (labels.size() > kMostInNarrowMatrix) mistakes = card("Commonest mistakes", commonest_mistakes(labels, sum));
+  if (labels.size() <= kMostInMatrix) {
+    const std::string drawn =
+        card("Confusion matrix", matrix(labels, sum) +
+                                     "<p class=\"sub\">Classes by their number in the table. "
+                                     "The stronger the colour, the larger the share of the true class.</p>");
+    mistakes = mistakes.empty()
+                   ? drawn
+                   : "<div class=\"roomy\">" + drawn + "</div><div class=\"narrow\">" + mistakes + "</div>";
+  }
+  return fmt::format("<h2>Classes</h2><div class=\"card\"><h3>Scores on {}{}</h3>{}</div>{}", split,
+                     of_seeds.empty() ? "" : ", means" + of_seeds, class_table(labels, classes), mistakes);
 }
 
 }  // namespace encore

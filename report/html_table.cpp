@@ -39,7 +39,7 @@ void HtmlTable::add(const std::vector<std::string>& cells) {
 std::string HtmlTable::html() const {
   std::string head;
   for (const Column& c : columns_)
-    head += fmt::format("<th{}>{}</th>", c.number ? " class=\"n\"" : "", encore::html(c.heading));
+    head += fmt::format("<th{}>{}</th>", c.number ? " class=\"n\"" : "", breakable(c.heading));
   return "<table class=\"stack\"><thead><tr>" + head + "</tr></thead><tbody>" + rows_ + "</tbody></table>";
 }
 

@@ -17,9 +17,9 @@ h2{font-size:17px;margin:34px 0 10px}
 h3{font-size:14px;margin:0 0 6px;font-weight:600}
 .sub{color:var(--soft);margin:0 0 20px;overflow-wrap:break-word}
 .card{background:var(--card);border:1px solid var(--rule);border-radius:10px;padding:14px 16px}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(200px,1fr));gap:12px}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(250px,1fr));gap:12px}
 .tile .name{color:var(--soft);font-size:13px}
-.tile .value{font-size:23px;font-weight:600;white-space:nowrap;font-variant-numeric:tabular-nums}
+.tile .value{font-size:23px;font-weight:600;font-variant-numeric:tabular-nums}
 .tile .value i{font-style:normal;font-weight:400;color:var(--soft);font-size:18px}
 .tile .note{color:var(--soft);font-size:13px}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,300px),1fr));gap:12px;margin-top:12px}
@@ -28,6 +28,7 @@ svg{display:block;width:100%;height:auto;overflow:visible;touch-action:pan-y}
 svg text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;fill:var(--soft);
 font-variant-numeric:tabular-nums}
 .charts svg text{font-size:15px}
+@media(max-width:1000px){.wide>.roomy svg text{font-size:15px}}
 .grid{stroke:var(--rule)}.axis{stroke:var(--soft);stroke-opacity:.6}
 path{fill:none;stroke-linejoin:round;stroke-linecap:round}
 .matrix rect{fill:var(--c0)}.matrix text.on{fill:var(--card)}.matrix text.off{fill:var(--ink)}
@@ -53,12 +54,14 @@ code{font:13px ui-monospace,SFMono-Regular,Menlo,"DejaVu Sans Mono",monospace;wh
 .changed{font-weight:600}.none{color:var(--soft)}
 details summary{cursor:pointer;color:var(--soft);margin:10px 0}
 .columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,330px),1fr));gap:12px}
-@media(max-width:640px){main{padding:20px 12px 40px}h1{font-size:22px}.roomy{display:none}.narrow{display:block}
+@media(max-width:640px){main{padding:20px 12px 40px}h1{font-size:22px}.roomy{display:none}.narrow{display:block}}
+@media screen and (max-width:900px){th,td{padding-right:10px}td.n,th.n{white-space:normal}}
+@media screen and (max-width:700px){
 .stack thead{display:none}.stack,.stack tbody,.stack tr,.stack td{display:block;width:100%}
 .stack tr{padding:7px 0;border-bottom:1px solid var(--rule)}.stack tr:last-child{border-bottom:0}
 .stack td,.stack td.n{display:flex;justify-content:space-between;gap:14px;border:0;padding:2px 0;text-align:right;
 white-space:normal}.stack td:empty{display:none}
-.stack td{flex-wrap:wrap}.stack td>span{margin-left:auto}.stack td:first-child>span{margin-left:0}
+.stack td{flex-wrap:wrap}.stack td>span{margin-left:auto;min-width:0;overflow-wrap:break-word}.stack td:first-child>span{margin-left:0}
 .stack td::before{content:attr(data-label);color:var(--soft);text-align:left;overflow-wrap:anywhere}
 .stack td:first-child{display:block;text-align:left;font-weight:600}.stack td:first-child::before{content:none}}
 h1,h2,h3{break-after:avoid}.card,tr{break-inside:avoid}

@@ -26,6 +26,11 @@ std::string run_name(const std::string& name, size_t number) {
       number % 8, breakable(name));
 }
 
+// A run's config.json also names its program, which is no flag.
+std::string flag_name(const std::string& name) {
+  return name == "program" ? name : fmt::format("<code>--{}</code>", html(name));
+}
+
 std::string value_text(const json& flags, const std::string& name) {
   if (!flags.contains(name)) return kEmptyCell;
   const json& value = flags[name];
@@ -95,7 +100,7 @@ std::string before_and_after(const Runs& runs) {
       else
         cells.insert(cells.end(), 4, kEmptyCell);
       const double rate = log.seconds > 0 ? double(log.tokens) / log.seconds : 0;
-      if (when == points[0].first)
+      if (when == points[2].first)  // of the run as a whole
         cells.insert(cells.end(), {with_commas(log.tokens), human_time(log.seconds), short_number(std::round(rate))});
       else
         cells.insert(cells.end(), 3, "");
@@ -112,14 +117,24 @@ std::vector<NamedFlags> named_flags(const Runs& runs) {
 }
 
 std::string differing_flags(const std::vector<NamedFlags>& runs) {
+  // A column a run, or where these would not fit beside one another a row for each flag and run.
+  constexpr size_t kMostColumns = 4;
+  const bool wide = runs.size() <= kMostColumns;
   std::vector<HtmlTable::Column> columns{{"flag"}};
-  for (const NamedFlags& run : runs) columns.push_back({run.name});
+  for (size_t i = 0; wide && i < runs.size(); ++i) columns.push_back({runs[i].name});
+  if (!wide) columns.insert(columns.end(), {{"run"}, {"value"}});
   HtmlTable table(columns);
   for (const std::string& name : flag_names(runs)) {
     if (name == "output") continue;
-    std::vector<std::string> cells{fmt::format("<code>--{}</code>", html(name))};
-    for (const NamedFlags& run : runs) cells.push_back(value_text(run.flags, name));
-    if (std::set<std::string>(cells.begin() + 1, cells.end()).size() > 1) table.add(cells);
+    std::vector<std::string> values;
+    for (const NamedFlags& run : runs) values.push_back(value_text(run.flags, name));
+    if (std::set<std::string>(values.begin(), values.end()).size() == 1) continue;
+    if (wide) {
+      values.insert(values.begin(), flag_name(name));
+      table.add(values);
+    }
+    for (size_t i = 0; !wide && i < runs.size(); ++i)
+      table.add({flag_name(name), run_name(runs[i].name, i), values[i]});
   }
   return "<h2>Flags that differ</h2><div class=\"card\">" +
          (table.empty() ? std::string("None but --output.") : table.html()) + "</div>";
@@ -158,7 +173,7 @@ std::string flags_in_force(const std::vector<NamedFlags>& runs) {
     HtmlTable changed({{"flag"}, {"value"}}), rest({{"flag"}, {"value"}});
     for (const auto& [name, value] : run.flags.items()) {
       const bool differs = !run.defaults.is_object() || !run.defaults.contains(name) || run.defaults[name] != value;
-      (differs ? changed : rest).add({fmt::format("<code>--{}</code>", html(name)), value_text(run.flags, name)});
+      (differs ? changed : rest).add({flag_name(name), value_text(run.flags, name)});
     }
     out += "<div class=\"card\">" + (runs.size() > 1 ? fmt::format("<h3>{}</h3>", breakable(run.name)) : "");
     out += changed.html();

@@ -104,6 +104,12 @@ bool holds(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
+size_t count_of(const std::string& text, const std::string& part) {
+  size_t n = 0;
+  for (size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) ++n;
+  return n;
+}
+
 TEST(Report, IsOneFileThatLoadsNothing) {
   const TemporaryFolder place;
   const std::string folder = make_run(place / "a", 40, 1e-3);
@@ -164,8 +170,41 @@ TEST(Report, PutsRunsSideBySide) {
   const std::string differ = page.substr(from, to - from);
   EXPECT_TRUE(holds(differ, "--lr") && holds(differ, "0.0001") && holds(differ, "0.0005"));
   EXPECT_FALSE(holds(differ, "--seed") || holds(differ, "--output"));
+  EXPECT_EQ(count_of(differ, "<th>"), 3u) << "flag and a column a run";
   for (const char* line : {"slow, training", "fast, training", "slow, evaluation", "fast, evaluation"})
     EXPECT_TRUE(holds(page, line)) << line;
+}
+
+// Columns of many runs would not fit beside one another.
+TEST(Report, ManyRunsAreRowsOfTheFlagsThatDiffer) {
+  const TemporaryFolder place;
+  std::vector<std::string> words;
+  for (int i = 0; i < 6; ++i)
+    words.push_back(make_run(place / fmt::format("a_long_name_of_run_{}", i), 4, 1e-4 * (i + 1)));
+  words.insert(words.end(), {"--output", place / "all.html"});
+  ASSERT_EQ(report(words).code, 0);
+  const std::string page = read_text(place / "all.html");
+  const size_t from = page.find("Flags that differ"), to = page.find("Where the text went");
+  const std::string differ = page.substr(from, to - from);
+  EXPECT_TRUE(holds(differ, "<th>flag</th><th>run</th><th>value</th>")) << differ;
+  EXPECT_EQ(count_of(differ, "<code>--lr</code>"), 6u);
+  EXPECT_TRUE(holds(differ,
+                    "a_<wbr>long_<wbr>name_<wbr>of_<wbr>run_<wbr>5</span></span></span></td>"
+                    "<td data-label=\"value\"><span>0.0006</span></td>"))
+      << differ;
+}
+
+TEST(Report, TheTotalsOfARunStandAtItsEnd) {
+  const TemporaryFolder place;
+  const std::string folder = make_run(place / "a", 40, 1e-3, {{"program", "dapt_train"}});
+  ASSERT_EQ(report({folder}).code, 0);
+  const std::string page = read_text(folder + "/report.html");
+  EXPECT_TRUE(holds(page, "<span>before</span></td><td class=\"n\" data-label=\"step\"><span>0</span>"));
+  const size_t last = page.find("<span>last</span>"), tokens = page.find("data-label=\"tokens\"><span>4,000</span>");
+  ASSERT_NE(last, std::string::npos);
+  EXPECT_LT(last, tokens);
+  EXPECT_EQ(count_of(page, "data-label=\"tokens\"><span>"), 1u);
+  EXPECT_TRUE(holds(page, "<span>program</span>") && !holds(page, "--program")) << "which is no flag";
 }
 
 TEST(Report, ALongRunMakesASmallPage) {
@@ -267,12 +306,6 @@ std::string make_task(const std::string& folder, const std::vector<std::string>&
   return folder;
 }
 
-size_t count_of(const std::string& text, const std::string& part) {
-  size_t n = 0;
-  for (size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) ++n;
-  return n;
-}
-
 TEST(Report, ShowsTheClassesOfAFinetuning) {
   const TemporaryFolder place;
   const std::string folder =
@@ -296,6 +329,28 @@ TEST(Report, ShowsTheClassesOfAFinetuning) {
   EXPECT_EQ(count_of(classes, "<rect "), 9u);
   EXPECT_TRUE(holds(classes, "<title>a&lt;b taken for long_class/name: 4</title>")) << classes;
   EXPECT_TRUE(holds(classes, "<title>rare taken for rare: 0</title>"));
+}
+
+// Twenty classes: a matrix, and in a narrow window, where its digits would be too small to read, the mistakes.
+TEST(Report, ALargeMatrixIsForWideWindowsAlone) {
+  const TemporaryFolder place;
+  for (const int n : {14, 20}) {
+    std::vector<std::string> labels;
+    json confusion = json::array();
+    for (int i = 0; i < n; ++i) {
+      labels.push_back("class " + std::to_string(i));
+      confusion.push_back(std::vector<int>(size_t(n), 1));
+    }
+    const std::string folder = make_task(place / std::to_string(n), labels, confusion);
+    ASSERT_EQ(report({folder}).code, 0);
+    const std::string page = read_text(folder + "/report.html");
+    const size_t matrix = page.find("Confusion matrix on test"), mistakes = page.find("Commonest mistakes on test");
+    ASSERT_NE(matrix, std::string::npos);
+    EXPECT_EQ(mistakes != std::string::npos, n == 20);
+    if (n == 14) continue;
+    EXPECT_LT(page.rfind("<div class=\"roomy\">", matrix), matrix);
+    EXPECT_LT(matrix, page.rfind("<div class=\"narrow\">", mistakes));
+  }
 }
 
 TEST(Report, ManyClassesAreATableOfMistakes) {
@@ -345,6 +400,8 @@ TEST(Report, PagesFitNarrowWindowsAndPaper) {
     const std::string css = page.substr(style, body - style), text = page.substr(body);
     EXPECT_FALSE(holds(css, "overflow-x") || holds(css, "min-width:560px")) << file;
     EXPECT_TRUE(holds(css, "h1,h2,h3{break-after:avoid}") && holds(css, ".card,tr{break-inside:avoid}"));
+    EXPECT_FALSE(holds(css.substr(css.find(".tile .value{"), 80), "nowrap")) << "two long numbers wrap at their arrow";
+    if (file == place / "both.html") EXPECT_TRUE(holds(text, "<th>a_<wbr>run_<wbr>with_<wbr>")) << "headings too";
     // Each cell knows its heading, for windows that show a row as lines.
     EXPECT_EQ(count_of(text, "<table"), count_of(text, "<table class=\"stack\"><thead><tr><th")) << file;
     EXPECT_EQ(count_of(text, "<td"), count_of(text, " data-label=\"")) << file;
