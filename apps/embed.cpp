@@ -27,12 +27,12 @@ Cli embed_cli() {
   Cli cli("embed", "writes one vector a text, taken from the last layer, as a NumPy array [texts, hidden].",
           "embed --model models/encore-mini --data texts.jsonl --output vectors.npy --pooling mean");
   cli.text("Input", "model", "Hugging Face folder", "DIR").path().often();
-  cli.text("Input", "data", "rows: jsonl, csv or tsv, also .gz or .zst; a glob, or - for standard input", "FILE")
-      .path()
-      .often();
+  add_row_file(cli, "Input", "data", "texts, one a row").often();
   add_row_flags(cli, "Input", {});
   cli.text("Output", "output", "the array", "FILE.npy").path().often();
-  cli.choice("Output", "pooling", "first: the vector of <s>; mean: over all tokens", {"first", "mean"}, "mean").often();
+  cli.choice("Output", "pooling", "the vector of a text; first: that of <s>; mean: the mean over all tokens",
+             {"first", "mean"}, "mean")
+      .often();
   add_tokens_per_batch_flag(cli, 8192);
   add_device_flags(cli);
   return cli;

@@ -47,7 +47,7 @@ Cli fill_mask_cli() {
           "fill_mask \"The cat sat on the <mask>.\"");
   cli.text("Input", "model", "Hugging Face folder of a masked-LM [the bundled models/encore-mini]", "DIR").path();
   cli.positional("text", "texts with <mask>");
-  cli.integer("Output", "top-k", "tokens a mask", 5, 1, 1 << 20);
+  cli.integer("Output", "top-k", "tokens to print for each <mask>", 5, 1, 1 << 20);
   cli.flag("Output", "json", "one JSON object a text");
   add_device_flags(cli);
   return cli;

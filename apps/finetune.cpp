@@ -14,13 +14,13 @@ namespace {
 
 void declare_start(Cli& cli) {
   cli.text(kStart, "model", "Hugging Face folder to start from", "DIR").path().may_change_on_resume().often();
+  add_row_file(cli, kStart, "train", "labelled rows").may_change_on_resume().often();
   const auto rows = [&](const char* name, const char* help) {
     return cli.text(kStart, name, help, "FILE").path().may_change_on_resume().often();
   };
-  rows("train", "labelled rows: jsonl, csv or tsv, also .gz or .zst");
-  rows("dev", "rows that choose the best epoch").alias("eval");
-  rows("test", "rows scored once, at the best epoch of each seed");
-  add_output_flag(cli, "folder for model/, results.json and log.jsonl");
+  rows("dev", "labelled rows that choose the best epoch").alias("eval");
+  rows("test", "labelled rows that are scored once a seed, at its best epoch");
+  add_output_flag(cli, "folder of the run, a new one: model/, results.json, report.html, log.jsonl");
   cli.integer(kStart, "seeds", "runs, each with its own head, order and dropout", 1, 1, 1000).often();
   cli.presets({{"paper-classifier",
                 {{"epochs", "10"},

@@ -23,7 +23,7 @@ Cli mlm_eval_cli() {
   add_corpus_flags(cli, "Input");
   add_cache_flag(cli, "Input");
   add_masking_flags(cli, "Measure", "Measure");
-  cli.integer("Measure", "seed", "of the masks", int64_t(kEvalSeed), 0, int64_t(1) << 53);
+  cli.integer("Measure", "seed", "decides the masks", int64_t(kEvalSeed), 0, int64_t(1) << 53);
   add_eval_tokens_flag(cli, "Measure", 0);
   cli.flag("Output", "json", "one JSON object instead of a table").often();
   add_tokens_per_batch_flag(cli, 4096);

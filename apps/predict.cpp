@@ -19,9 +19,7 @@ Cli predict_cli() {
   Cli cli("predict", "classifies texts with a fine-tuned model; one JSON object a row on standard output.",
           "predict --model runs/task/model --data new.jsonl > predictions.jsonl");
   cli.text("Input", "model", "Hugging Face folder of a sequence classifier", "DIR").path().often();
-  cli.text("Input", "data", "rows: jsonl, csv or tsv, also .gz or .zst; a glob, or - for standard input", "FILE")
-      .path()
-      .often();
+  add_row_file(cli, "Input", "data", "rows to classify").often();
   add_row_flags(cli, "Input", {.pair = true});
   add_tokens_per_batch_flag(cli, 8192);
   add_device_flags(cli);

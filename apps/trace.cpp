@@ -33,11 +33,13 @@ int run(int argc, char** argv) {
           "trace --model models/encore-mini --batch batch.json --output trace.safetensors");
   cli.text("Input", "model", "Hugging Face folder", "DIR").path();
   cli.text("Input", "batch",
-           "JSON: input_ids (ragged lists) with labels (-100 = ignore) or class_labels, optionally token_type_ids",
+           "the batch as JSON: input_ids (ragged lists) with labels (-100 = ignore) or class_labels, optionally "
+           "token_type_ids",
            "FILE")
       .path();
   cli.text("Output", "output",
-           "safetensors, all F32: hidden.0 .. hidden.L [T, H], logits of labelled rows, loss, grad.NAME", "FILE")
+           "the tensors as safetensors in F32: hidden.0 .. hidden.L [T, H], logits of labelled rows, loss, grad.NAME",
+           "FILE")
       .path();
   add_device_flags(cli);
   if (!cli.parse(argc, argv)) return 0;

@@ -46,7 +46,8 @@ void Cli::print_help(bool all) const {
   fmt::print("{}", help_text(all, terminal ? std::clamp<size_t>(size.ws_col, 60, 110) : 100));
 }
 
-// The short help holds the flags that are marked often(), a line each, and all flags of a program that has few.
+// The short help holds the flags that are marked often(), a line each, and all flags of a program that has few. It
+// leaves out a default of 0, which mostly stands for a rule that only the long help tells.
 std::string Cli::help_text(bool all, size_t width) const {
   constexpr size_t kFew = 12;
   std::ostringstream out;
@@ -91,7 +92,8 @@ void Cli::print_option(std::ostream& out, const Option& o, bool all, size_t widt
     while (help.ends_with(' ')) help.pop_back();
     if (left.size() + 2 > column) left = left_of("NAME");
   }
-  if (o.kind != Option::Kind::kFlag && !o.default_value.empty()) help += " [" + o.default_value + "]";
+  if (o.kind != Option::Kind::kFlag && !o.default_value.empty() && (all || o.default_value != "0"))
+    help += " [" + o.default_value + "]";
   if (all && !o.aliases.empty()) help += fmt::format(" (also --{})", fmt::join(o.aliases, ", --"));
   if (left.size() + 2 > column)
     left += "\n" + std::string(column, ' ');

@@ -44,8 +44,10 @@ DeviceSpec device_spec(const Cli& cli) {
 }
 
 void add_profile_flags(Cli& cli) {
-  cli.flag(kSpeedFlags, "profile", "at the end, print the share and the speed of every op").may_change_on_resume();
-  cli.text(kSpeedFlags, "trace", "the same, and the first steps as a trace for chrome://tracing or Perfetto", "FILE")
+  cli.flag(kSpeedFlags, "profile", "at the end, print every op's share of the time, and its speed")
+      .may_change_on_resume();
+  cli.text(kSpeedFlags, "trace", "as --profile, and write the first steps as a trace for chrome://tracing or Perfetto",
+           "FILE")
       .path()
       .may_change_on_resume();
 }

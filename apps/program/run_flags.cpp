@@ -13,8 +13,7 @@ void add_saving_flags(Cli& cli) {
   cli.flag(kSaving, "resume", "continue the run in --output from its newest state, with its own flags")
       .may_change_on_resume()
       .often();
-  cli.text(kSaving, "resume-from", "--resume from this state instead of the newest; later states are set aside",
-           "step-N")
+  cli.text(kSaving, "resume-from", "resume from this state, not from the newest; later states are set aside", "step-N")
       .may_change_on_resume();
   cli.number(kSaving, "save-minutes", "minutes between states to resume from; 0: by --save-every alone", 30, 0, 1e6)
       .may_change_on_resume();

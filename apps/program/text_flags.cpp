@@ -27,6 +27,12 @@ Cli::Flag add_corpus_files(Cli& cli, const char* group, const char* name, const 
       .path();
 }
 
+Cli::Flag add_row_file(Cli& cli, const char* group, const char* name, const std::string& purpose) {
+  return cli
+      .text(group, name, purpose + ": jsonl, csv or tsv, also .gz or .zst; a glob, or - for standard input", "FILE")
+      .path();
+}
+
 void add_corpus_flags(Cli& cli, const char* group) {
   add_text_field(cli, group);
   cli.flag(group, "blank-line-documents", "in .txt, documents end at a blank line (else every line is one)");
@@ -63,9 +69,10 @@ MaskUnit mask_unit(const Cli& cli) {
 }
 
 void add_eval_tokens_flag(Cli& cli, const char* group, int64_t default_value) {
-  cli.integer(group, "eval-tokens",
-              "an evaluation of more text than this many tokens takes windows spread over it, always the same; 0: all",
-              default_value, 0, int64_t(1) << 40);
+  cli.integer(
+      group, "eval-tokens",
+      "most tokens of an evaluation; of a longer text it takes windows spread over it, always the same; 0: all of it",
+      default_value, 0, int64_t(1) << 40);
 }
 
 void add_row_flags(Cli& cli, const char* group, RowFields fields) {

@@ -12,6 +12,8 @@ namespace encore {
 
 // Declares the list flag that names the files of a corpus. purpose: "to train on".
 Cli::Flag add_corpus_files(Cli&, const char* group, const char* name, const std::string& purpose);
+// Declares the flag that names a file of rows. purpose: "labelled rows".
+Cli::Flag add_row_file(Cli&, const char* group, const char* name, const std::string& purpose);
 // Declares --text-field and --blank-line-documents.
 void add_corpus_flags(Cli&, const char* group);
 // files: the name of the list flag. Throws Error when it is empty.

@@ -36,7 +36,8 @@ void declare_start(Cli& cli, Recipe recipe) {
       .may_change_on_resume()
       .often();
   add_corpus_files(cli, kStart, "train", "to train on").may_change_on_resume().often();
-  cli.list(kStart, "dev", "text to measure the loss on; without it --held-out of the training documents", "FILE")
+  cli.list(kStart, "dev", "text to measure the loss on; without it, the training documents that --held-out keeps out",
+           "FILE")
       .path()
       .may_change_on_resume()
       .often()
@@ -49,11 +50,11 @@ void declare_start(Cli& cli, Recipe recipe) {
 }
 
 void declare_length(Cli& cli, Recipe recipe) {
-  cli.number(kHowLong, "epochs", "passes over the text; 0, or --max-steps without --epochs: the steps alone count",
+  cli.number(kHowLong, "epochs", "passes over the text; 0, or --max-steps given without --epochs: only the steps count",
              recipe == Recipe::kTapt ? 100 : 1, 0, 1e6)
       .often();
-  cli.integer(kHowLong, "max-steps", "optimiser steps; with --epochs whichever ends sooner; 0: --epochs alone counts",
-              0, 0, int64_t(1) << 40)
+  cli.integer(kHowLong, "max-steps", "optimiser steps; with --epochs, whichever ends first; 0: only --epochs counts", 0,
+              0, int64_t(1) << 40)
       .often();
   cli.number(kHowLong, "max-hours", "save and end after this time, wherever the run is; 0: no limit", 0, 0, 1e6)
       .may_change_on_resume();
@@ -98,8 +99,9 @@ void declare_watching(Cli& cli) {
 }
 
 void declare_masking(Cli& cli) {
-  cli.number(kMasking, "mask-share", "of the tokens to be predicted, share shown as <mask>", 0.8, 0, 1);
-  cli.number(kMasking, "random-share", "share shown as a random token; the rest is shown as it is", 0.1, 0, 1);
+  cli.number(kMasking, "mask-share", "share of the tokens to be predicted that is shown as <mask>", 0.8, 0, 1);
+  cli.number(kMasking, "random-share", "share of them that is shown as a random token; the rest is shown as it is", 0.1,
+             0, 1);
   cli.number(kMasking, "dropout", "dropout of hidden states; -1: as the model's config.json says", -1, -1, 0.99);
   cli.number(kMasking, "attention-dropout",
              "dropout of attention probabilities, rounded to 1/256; -1: as config.json says", -1, -1, 0.99);
