@@ -197,6 +197,30 @@ TEST_F(Resumed, AStateOfAnEarlierVersionContinuesWithANote) {
   EXPECT_TRUE(read_text(copy_ + "/model/last/model.safetensors") == read_text(run_ + "/model/last/model.safetensors"));
 }
 
+// The flags' names of before stand in the config.json of an older run.
+TEST_F(Resumed, AConfigWithOlderNamesOfFlagsIsTheSameRun) {
+  const auto rename = [](json& flags) {
+    for (const auto& [name, older] :
+         {std::pair("dev", "eval"), {"batch-sequences", "batch-size"}, {"seq-length", "max-length"}}) {
+      ASSERT_TRUE(flags.contains(name)) << name;
+      flags[older] = flags[name];
+      flags.erase(name);
+    }
+  };
+  edit_config([&](json& config) {
+    rename(config);
+    rename(config["defaults"]);
+    config["batch-size"] = 8;
+  });
+  const Outcome edited = resume();
+  EXPECT_EQ(edited.code, 2);
+  EXPECT_NE(edited.err.find("--batch-sequences 8"), std::string::npos) << edited.err;
+  edit_config([](json& config) { config["batch-size"] = 4; });
+  const Outcome o = resume();
+  EXPECT_EQ(o.code, 0) << o.err;
+  EXPECT_TRUE(read_text(copy_ + "/model/last/model.safetensors") == read_text(run_ + "/model/last/model.safetensors"));
+}
+
 // A forged state must not make the run cut a file elsewhere.
 TEST_F(Resumed, AStateNamesNoFileOutsideOfTheRun) {
   write_text(*place_ / "precious", "of the user\n");
