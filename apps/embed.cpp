@@ -8,7 +8,7 @@
 #include "apps/program/run_program.h"
 #include "apps/program/text_flags.h"
 #include "kernels/base/atomic_file.h"
-#include "kernels/base/human.h"
+#include "kernels/base/in_quotes.h"
 #include "train/embedding.h"
 #include "train/work_progress.h"
 

@@ -4,7 +4,7 @@
 #include <fstream>
 
 #include "kernels/base/check.h"
-#include "kernels/base/human.h"
+#include "kernels/base/in_quotes.h"
 
 namespace encore {
 namespace {

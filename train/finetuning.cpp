@@ -11,6 +11,7 @@
 #include "kernels/base/clock.h"
 #include "kernels/base/hash.h"
 #include "kernels/base/human.h"
+#include "kernels/base/in_quotes.h"
 #include "optim/device_communicator.h"
 #include "train/classifier_memory.h"
 #include "train/finetune_results.h"

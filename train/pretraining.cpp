@@ -5,6 +5,7 @@
 
 #include "data/readers/corpus_reader.h"
 #include "kernels/base/human.h"
+#include "kernels/base/in_quotes.h"
 #include "model/checkpoint.h"
 #include "optim/device_communicator.h"
 #include "train/dry_run.h"

@@ -7,6 +7,7 @@
 
 #include "kernels/base/clock.h"
 #include "kernels/base/human.h"
+#include "kernels/base/in_quotes.h"
 #include "train/memory_use.h"
 #include "train/profiler.h"
 #include "train/saved_model.h"

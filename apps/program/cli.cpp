@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "kernels/base/human.h"
+#include "kernels/base/in_quotes.h"
 #include "kernels/base/path_text.h"
 #include "kernels/base/utf8.h"
 
@@ -15,15 +15,15 @@ T parse_value(const std::string& name, const std::string& text, const char* kind
   T value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   check(error != std::errc::result_out_of_range, "--{}: {} is beyond the numbers that can be computed with", name,
-        shown(text));
-  check(error == std::errc() && end == text.data() + text.size(), "--{}: {} is not {}", name, shown(text), kind);
+        in_quotes(text));
+  check(error == std::errc() && end == text.data() + text.size(), "--{}: {} is not {}", name, in_quotes(text), kind);
   return value;
 }
 
 bool parse_bool(const std::string& name, const std::string& text) {
   if (text == "true" || text == "1" || text.empty()) return true;
   if (text == "false" || text == "0") return false;
-  fail("--{}: {} is neither true nor false", name, shown(text));
+  fail("--{}: {} is neither true nor false", name, in_quotes(text));
 }
 
 }  // namespace
@@ -74,10 +74,10 @@ void Cli::assign(Option& o, const std::vector<std::string>& values, const std::s
     } else if (o.kind == Option::Kind::kFlag) {
       parse_bool(o.name, v);
     } else if (o.kind == Option::Kind::kText && !o.path) {
-      check(valid_utf8(v), "{}--{}: {} is not UTF-8", origin, o.name, shown(v));
+      check(valid_utf8(v), "{}--{}: {} is not UTF-8", origin, o.name, in_quotes(v));
     } else if (o.kind == Option::Kind::kChoice && !(v.empty() && o.default_value.empty())) {
       check(std::find(o.choices.begin(), o.choices.end(), v) != o.choices.end(), "{}--{}: {} is none of {}", origin,
-            o.name, shown(v), o.value_name);
+            o.name, in_quotes(v), o.value_name);
     }
   }
   o.values = values;

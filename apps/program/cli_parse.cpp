@@ -5,7 +5,7 @@
 #include <sstream>
 
 #include "apps/program/cli.h"
-#include "kernels/base/human.h"
+#include "kernels/base/in_quotes.h"
 #include "kernels/base/path_text.h"
 #include "kernels/base/read_json.h"
 
@@ -17,7 +17,7 @@ constexpr size_t kLargestConfig = size_t(16) << 20;
 std::string json_text(const std::string& file, const std::string& key, const nlohmann::json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_number() || value.is_boolean()) return value.dump();
-  fail("{}: {} is {}, not a string, number, true/false or a list of strings", file, shown(key), value.type_name());
+  fail("{}: {} is {}, not a string, number, true/false or a list of strings", file, in_quotes(key), value.type_name());
 }
 
 std::string text_of(const std::string& path) {
@@ -53,12 +53,13 @@ void Cli::read_config(const std::string& path) {
     if (value.is_null() || key == "config" || key == "help" || key == "version" || key == "defaults" ||
         key == "program")
       continue;
-    check(find(key) != nullptr, "{}: unknown flag {}{}", path, shown(key), nearest(key));
+    check(find(key) != nullptr, "{}: unknown flag {}{}", path, in_quotes(key), nearest(key));
     Option& o = option(key);
     const auto [first, fresh] = spelled.emplace(o.name, key);
-    check(fresh, "{}: {} and {} are one flag; give one of them", path, shown(first->second), shown(key));
+    check(fresh, "{}: {} and {} are one flag; give one of them", path, in_quotes(first->second), in_quotes(key));
     const std::vector<std::string> values = values_of_json(o, value, path);
-    check(o.kind == Option::Kind::kList || values.size() == 1, "{}: {} takes one value, not a list", path, shown(key));
+    check(o.kind == Option::Kind::kList || values.size() == 1, "{}: {} takes one value, not a list", path,
+          in_quotes(key));
     if (o.kind == Option::Kind::kList && values.empty()) continue;
     assign(o, values, path + ": ");
   }
@@ -67,7 +68,7 @@ void Cli::read_config(const std::string& path) {
 void Cli::apply_preset(const std::string& preset) {
   if (preset.empty()) return;
   const auto found = presets_.find(preset);
-  check(found != presets_.end(), "--preset: {} is none of {}", shown(preset), option("preset").value_name);
+  check(found != presets_.end(), "--preset: {} is none of {}", in_quotes(preset), option("preset").value_name);
   for (const auto& [name, value] : found->second) assign(option(name), {value}, "preset: ");
 }
 
@@ -77,7 +78,7 @@ std::string Cli::next_value(const Option& o, const std::string& name, int argc, 
   const std::string word = argv[i + 1];
   check(!word.starts_with("--") || !find(word.substr(2, word.find('=') - 2)),
         "--{} needs a value ({}), and {} is a flag; --{}={} if it is meant as the value", name, o.value_name,
-        shown(word), name, one_line(word.substr(0, 80)));
+        in_quotes(word), name, one_line(word.substr(0, 80)));
   ++i;
   return word;
 }
@@ -108,7 +109,7 @@ Cli::Given Cli::read_words(int argc, const char* const* argv) const {
       fail("unknown flag {}{}", one_line(word.substr(0, 80)), nearest(word.substr(1)));
     } else {
       const std::string& list = open_list.empty() ? positional_ : open_list;
-      check(!list.empty(), "{} is no flag; --help lists the flags", shown(word));
+      check(!list.empty(), "{} is no flag; --help lists the flags", in_quotes(word));
       given[list].push_back(word);
     }
   }
@@ -119,7 +120,7 @@ bool Cli::parse(int argc, const char* const* argv) {
   const Given given = read_words(argc, argv);
   if (given.contains("help")) {
     const std::string what = given.at("help").back();
-    check(what == "true" || what == "all", "--help {}: only --help and --help all are known", shown(what));
+    check(what == "true" || what == "all", "--help {}: only --help and --help all are known", in_quotes(what));
     print_help(what == "all");
     return false;
   }

@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "data/readers/corpus_reader.h"
-#include "kernels/base/human.h"
+#include "kernels/base/in_quotes.h"
 #include "model/model_folder.h"
 #include "train/rank_checks.h"
 

@@ -13,7 +13,7 @@
 #include <thread>
 
 #include "kernels/base/check.h"
-#include "kernels/base/human.h"
+#include "kernels/base/in_quotes.h"
 #include "train/standard_streams.h"
 #include "train/thread_waiting.h"
 

@@ -1,4 +1,4 @@
-// Names from files in a form that fits into a one-line message.
+// Names and values of others in a form that fits into a message of one line.
 #pragma once
 
 #include <fmt/format.h>
@@ -10,17 +10,13 @@
 
 namespace encore {
 
-// The text in single quotes, cut to `limit` bytes; control characters and bytes outside ASCII become \xNN.
-inline std::string in_quotes(std::string_view text, size_t limit = 120) {
-  std::string out = "'";
-  for (const char c : text.substr(0, limit)) {
-    if (c >= 0x20 && c < 0x7f)
-      out += c;
-    else
-      out += fmt::format("\\x{:02x}", uint8_t(c));
-  }
-  return out + (text.size() > limit ? "...'" : "'");
-}
+// The text as one line of UTF-8 that moves no cursor: control characters, and bytes that are no UTF-8, become \n, \r,
+// \t or \xNN (a control character past ASCII a \xNN for each byte of it).
+std::string one_line(std::string_view text);
+
+// one_line of at most the first `limit` bytes, in single quotes. What is cut off shows as "...", before the last quote.
+// A character is not cut apart.
+std::string in_quotes(std::string_view text, size_t limit = 120);
 
 // "[2, 768]"
 inline std::string shape_string(std::span<const int64_t> shape) {

@@ -1,4 +1,4 @@
-// Numbers as people read them, and the softmax of reported probabilities.
+// Numbers as people read them, names in messages, and the softmax of reported probabilities.
 #include "kernels/base/human.h"
 
 #include <gtest/gtest.h>
@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/base/in_quotes.h"
 #include "kernels/base/softmax.h"
 
 namespace encore {
@@ -33,6 +34,23 @@ TEST(Human, CommasGroupThousands) {
   EXPECT_EQ(with_commas(999), "999");
   EXPECT_EQ(with_commas(1000), "1,000");
   EXPECT_EQ(with_commas(-1234567), "-1,234,567");
+}
+
+TEST(InQuotes, IsOneLineThatMovesNoCursor) {
+  EXPECT_EQ(in_quotes("a b"), "'a b'");
+  EXPECT_EQ(in_quotes("Größe 日本 🙂"), "'Größe 日本 🙂'") << "a label is shown as people write it";
+  EXPECT_EQ(in_quotes("\n\r\t\x1b[2J\x7f"), "'\\n\\r\\t\\x1b[2J\\x7f'");
+  EXPECT_EQ(in_quotes("\xc2\x9b"), "'\\xc2\\x9b'") << "U+009B";
+  EXPECT_EQ(in_quotes("\xfc\xe6\x97"), "'\\xfc\\xe6\\x97'") << "no UTF-8";
+  EXPECT_EQ(one_line(std::string_view("a\0b", 3)), "a\\x00b");
+}
+
+TEST(InQuotes, IsCutBetweenCharacters) {
+  EXPECT_EQ(in_quotes("abcd", 4), "'abcd'");
+  EXPECT_EQ(in_quotes("abcde", 4), "'abcd...'");
+  EXPECT_EQ(in_quotes("ab日本", 4), "'ab...'");
+  EXPECT_EQ(in_quotes("ab日本", 5), "'ab日...'");
+  EXPECT_EQ(in_quotes("\x80\x80\x80\x80\x80", 2), "'\\x80\\x80...'");
 }
 
 TEST(Softmax, SumsToOneWhereExponentialsOverflow) {
