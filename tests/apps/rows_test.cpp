@@ -63,6 +63,29 @@ TEST(Rows, PredictGivesIdsBackFromEverySource) {
   EXPECT_TRUE(table.out.starts_with("{\"id\":7,\"label\":")) << table.out << table.err;
 }
 
+TEST(Rows, PredictPrintsRowsAsTheyAreDone) {
+  classifier();
+  constexpr int kRows = 6000;
+  std::string rows;
+  for (int i = 0; i < kRows; ++i) rows += fmt::format("{{\"id\": {}, \"text\": \"a film of {} hours\"}}\n", i, i % 7);
+  workplace().write("many.jsonl", rows);
+  const std::string out = workplace() / "many.out";
+  Process process(
+      {"bash", "-c",
+       fmt::format("exec '{}' --model '{}' --data '{}' --threads 1 --seq-length 8 --tokens-per-batch 8 > '{}'",
+                   program("predict"), classifier(), workplace() / "many.jsonl", out)});
+  const auto printed = [&] {
+    const std::string text = fs::exists(out) ? read_text(out) : "";
+    return std::count(text.begin(), text.end(), '\n');
+  };
+  std::ptrdiff_t early = 0;
+  while (early == 0 && process.running()) early = printed();
+  EXPECT_GT(early, 0);
+  EXPECT_LT(early, kRows) << "the first rows are there while others are computed";
+  EXPECT_EQ(process.wait().code, 0);
+  EXPECT_EQ(printed(), kRows);
+}
+
 TEST(Rows, EmbedFromStandardInput) {
   classifier();
   const Outcome o = shell("cat dev.jsonl | embed --model task/model --data - --threads 1 --output v.npy");
