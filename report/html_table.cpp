@@ -19,7 +19,7 @@ std::string breakable(const std::string& text) {
     if (!inside && ++letters > kLongest) out += "<wbr>", letters = 1;
     out += html(text.substr(i, 1));
     const bool separator = std::string_view("_/-.:=,").find(text[i]) != std::string_view::npos;
-    if (separator && i + 1 < text.size()) out += "<wbr>";
+    if (separator && i + 2 < text.size()) out += "<wbr>";
     if (separator || text[i] == ' ') letters = 0;
   }
   return out;

@@ -7,8 +7,9 @@
 
 namespace encore {
 
-// Text for HTML that may wrap after "_", "/", "-", ".", ":" and "=", but not inside a word. A piece of more than 36
-// letters without any of these may wrap too, since nothing else would keep it on the page.
+// Text for HTML that may wrap after "_", "/", "-", ".", ":", "=" and ",", but neither inside a word nor before a single
+// last letter ("tokens/s"). A piece of more than 36 letters without any of these may wrap too, since nothing else would
+// keep it on the page.
 std::string breakable(const std::string& text);
 
 class HtmlTable {
