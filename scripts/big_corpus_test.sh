@@ -83,7 +83,7 @@ J
 "$bin/init_model" --config "$work/config.json" --tokenizer "$root/models/encore-mini" --output "$work/model" >/dev/null ||
   fail "no model"
 head -n 200 "$root/examples/gene_ontology/eval.txt" >"$work/eval.txt"
-train=("$bin/dapt_train" --model "$work/model" --train "$text" --eval "$work/eval.txt" --max-steps "$steps"
+train=("$bin/dapt_train" --model "$work/model" --train "$text" --dev "$work/eval.txt" --max-steps "$steps"
   --batch-sequences 32 --seq-length 128 --seed 3 --threads 2)
 
 # ------------------------------------------------------------------------------------------------------ three runs

@@ -17,7 +17,7 @@ cd "$(dirname "$0")/.."
 task=namespace
 labels=16
 adapt_flags=(--epochs 1 --seq-length 512 --batch-sequences 8 --lr 1e-3 --seed 1)
-finetune_flags=(--epochs 20 --patience 5 --batch-size 8 --lr 1e-3 --max-length 128 --seeds 5 --metric macro-f1)
+finetune_flags=(--epochs 20 --patience 5 --batch-sequences 8 --lr 1e-3 --seq-length 128 --seeds 5 --metric macro-f1)
 
 say() { printf '\n== %s\n' "$*"; }
 die() { local code=$1; shift; printf 'demo.sh: %s\n' "$*" >&2; exit "$code"; }
@@ -75,7 +75,7 @@ measure "$model" base
 python3 scripts/demo_table.py --losses "$out" base
 
 say "Adapting $model to the domain ($out/adapted)"
-"$bin/dapt_train" --model "$model" --train "$out/data/domain_train.txt" --eval "$out/data/domain_eval.txt" \
+"$bin/dapt_train" --model "$model" --train "$out/data/domain_train.txt" --dev "$out/data/domain_eval.txt" \
   --output "$out/adapted" "${adapt_flags[@]}"
 measure "$out/adapted/model/last" adapted
 

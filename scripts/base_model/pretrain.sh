@@ -28,7 +28,7 @@ phase() {
   shift 2
   [ ! -d "$run" ] || resume=--resume
   "$bin/dapt_train" --model "$model" --output "$run" $resume \
-    --train "$work/text/general_train.jsonl" --eval "$work/text/general_heldout.jsonl" \
+    --train "$work/text/general_train.jsonl" --dev "$work/text/general_heldout.jsonl" \
     --mode full --seq-length 512 --batch-sequences 8 --tokens-per-batch 4096 --epochs 0 \
     --mlm-probability 0.2 --dropout 0 --attention-dropout 0 "$@"
 }

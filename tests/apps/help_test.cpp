@@ -53,6 +53,9 @@ TEST(Help, NamesOfHuggingFaceAndUnderscores) {
     EXPECT_EQ(run({program(name), "--warmup_ratio", "2"}).err,
               std::string(name) + ": --warmup-ratio: 2 is not between 0 and 1\n");
   }
+  for (const char* name : {"mlm_eval", "predict", "embed", "tokenize", "train_tokenizer"})
+    EXPECT_EQ(run({program(name), "--eval", "x"}).err,
+              std::string(name) + ": unknown flag --eval: did you mean --data?\n");
 }
 
 }  // namespace
