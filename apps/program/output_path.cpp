@@ -11,7 +11,7 @@ namespace fs = std::filesystem;
 namespace encore {
 namespace {
 
-constexpr size_t kStart = size_t(1) << 16;  // bytes by which a file is recognised
+constexpr size_t kStartBytes = size_t(1) << 16;  // bytes by which a file is recognised
 
 const std::set<std::string> kWritten = {"output", "trace", "cache-dir", "json"};
 
@@ -50,7 +50,7 @@ void check_apart(const std::string& flag, const fs::path& target, const std::str
 
 std::string start_of(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
-  std::string start(kStart, '\0');
+  std::string start(kStartBytes, '\0');
   in.read(start.data(), std::streamsize(start.size()));
   start.resize(size_t(in.gcount()));
   return start;

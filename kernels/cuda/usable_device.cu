@@ -1,3 +1,4 @@
+#include <device_port.h>
 #include <fmt/core.h>
 
 #include "kernels/base/check.h"
@@ -10,7 +11,6 @@ std::string version(int number) {
   return fmt::format("{}.{}", number / 1000, number % 1000 / 10);
 }
 
-// Asked for by code_for_current_device(), never launched.
 __global__ void probe_kernel() {}
 
 }  // namespace
@@ -63,8 +63,7 @@ std::string why_unusable(const DeviceFacts& f) {
 }
 
 cudaError_t code_for_current_device() {
-  cudaFuncAttributes attributes{};
-  const cudaError_t e = cudaFuncGetAttributes(&attributes, reinterpret_cast<const void*>(probe_kernel));
+  const cudaError_t e = launch(cudaStream_t{}, {1, 1}, probe_kernel);
   if (e != cudaSuccess) cudaGetLastError();
   return e;
 }
