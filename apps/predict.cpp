@@ -51,7 +51,8 @@ int run(int argc, char** argv, Communicator& comm) {
   cli.required("data");
   const ProfileSpec profile = profile_spec(cli);
   OpenModel open = open_model(cli.required("model"), cli, comm, "seq-length");
-  const std::vector<std::string>& labels = classifier_labels(open.config, open.dir + "/config.json");
+  open.config.labels = classifier_labels(open.config, open.dir + "/config.json");
+  const std::vector<std::string>& labels = open.config.labels;
   const std::unique_ptr<Profiler> profiler = comm.root() ? make_profiler(profile, open.device) : nullptr;
   const int64_t tokens_per_batch = cli.get_integer("tokens-per-batch");
   RowBlocks rows({.path = rows_path(cli, "data", comm),
@@ -65,7 +66,7 @@ int run(int argc, char** argv, Communicator& comm) {
   const bool memory_report = cli.get_flag("memory-report") && comm.root();
   if (memory_report) fmt::print(stderr, "Memory plan\n{}\n", to_text(memory.plan));
   const auto [model, report] = load_model(open, Head::kClassifier, Mode::kInference);
-  check(report.fresh.empty(), "{}: {} is not in the file: not a fine-tuned classifier", report.file,
+  check(report.fresh.empty(), "{}: {} is not in the file: not a classifier (make one with finetune)", report.file,
         report.fresh.empty() ? "" : report.fresh.front());
   model->reserve(memory.capacity, Mode::kInference);
   WorkProgress progress({.unit = "rows", .total = rows.total()}, !comm.root());

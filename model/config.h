@@ -35,8 +35,9 @@ struct EncoderConfig : ConfigFields {
 // named for what it is (model/model_folder.h).
 EncoderConfig load_config(const std::string& dir);
 EncoderConfig load_config_file(const std::string& file);
-// The labels of a classifier. Throws Error naming `file`: none, one alone, a faulty id2label.
-const std::vector<std::string>& classifier_labels(const EncoderConfig&, const std::string& file);
+// The labels of a classifier; LABEL_0 and LABEL_1 when the file has none, as transformers leaves out its defaults when
+// it saves. Throws Error naming `file`: one label alone, a faulty id2label.
+std::vector<std::string> classifier_labels(const EncoderConfig&, const std::string& file);
 EncoderConfig parse_config(const std::string& text, const std::string& file);
 
 // config.json for a checkpoint of the given architecture (one of the family's) whose weights are stored as dtype.

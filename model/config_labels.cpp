@@ -26,6 +26,7 @@ std::vector<std::string> generic_labels(int64_t count) {
 }
 
 constexpr int64_t kMostLabels = 100000;
+constexpr int64_t kDefaultLabels = 2;  // of Hugging Face's configuration classes
 
 // A name in id2label may be a number or a boolean.
 std::string label_name(const json& value) {
@@ -83,12 +84,11 @@ void read_labels(const json& source, const std::string& file, EncoderConfig& c) 
   }
 }
 
-const std::vector<std::string>& classifier_labels(const EncoderConfig& c, const std::string& file) {
+std::vector<std::string> classifier_labels(const EncoderConfig& c, const std::string& file) {
   check(c.labels_problem.empty(), "{}", c.labels_problem);
   check(c.labels.size() != 1, "{}: one label, {}: a regression head, which is not served", file,
         c.labels.empty() ? "" : in_quotes(c.labels[0]));
-  check(!c.labels.empty(), "{}: no id2label with two labels or more: not a classifier (make one with finetune)", file);
-  return c.labels;
+  return c.labels.empty() ? generic_labels(kDefaultLabels) : c.labels;
 }
 
 }  // namespace encore

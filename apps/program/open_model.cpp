@@ -10,8 +10,6 @@
 namespace encore {
 namespace {
 
-constexpr int kDefaultLabels = 2;  // of a Hugging Face configuration without id2label
-
 OpenModel open_on_device(const std::string& dir, const EncoderConfig& config, const Cli& cli,
                          const Communicator& comm) {
   return {.dir = dir,
@@ -72,12 +70,14 @@ OpenModel open_model_of_ids(const std::string& dir, const Cli& cli, const Commun
 }
 
 LoadedModel load_model(const OpenModel& open, Head head, Mode mode) {
-  if (head == Head::kClassifier) check(open.config.labels_problem.empty(), "{}", open.config.labels_problem);
-  const int labels = open.config.labels.empty() ? kDefaultLabels : int(open.config.labels.size());
   Backend& backend = *open.device.backend;
   LoadedModel loaded;
-  loaded.model = head == Head::kMlm ? make_mlm(open.config, backend, open.device.dtype, mode)
-                                    : make_classifier(open.config, labels, backend, open.device.dtype, mode);
+  if (head == Head::kMlm) {
+    loaded.model = make_mlm(open.config, backend, open.device.dtype, mode);
+  } else {
+    const int labels = int(classifier_labels(open.config, open.dir + "/config.json").size());
+    loaded.model = make_classifier(open.config, labels, backend, open.device.dtype, mode);
+  }
   loaded.report = load_weights(open.dir, loaded.model->params(), open.config, 0);
   if (!open.root) return loaded;
   std::vector<std::string> notes = open.config.notes;
