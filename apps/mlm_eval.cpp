@@ -1,4 +1,6 @@
 // mlm_eval: the masked-LM loss of a model on text, with the same masks for every model that has the same tokenizer.
+#include <fmt/ranges.h>
+
 #include <cmath>
 
 #include "apps/program/open_model.h"
@@ -84,7 +86,9 @@ int mlm_eval(int argc, char** argv, Communicator& comm) {
                       .least = open.max_length,
                       .batches = int64_t(mean_example_tokens(*set) * double(set->examples())) / tokens_per_batch + 1});
   if (report.mlm_head_fresh && comm.root())
-    fmt::print(stderr, "note: {} has no MLM head: the loss is that of a freshly initialised one\n", report.file);
+    fmt::print(stderr,
+               "note: {}: the MLM head is not in the file ({}): the loss is that of a freshly initialised one\n",
+               report.file, fmt::join(report.fresh, ", "));
   Reservation reservation(*model, plan_capacity(tokens_per_batch, *objective), Mode::kInference);
   const Evaluator evaluator(set, objective, tokens_per_batch);
   const EvalResult result = evaluator.run(reservation, comm, /*per_document=*/true);

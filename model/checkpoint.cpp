@@ -66,6 +66,7 @@ class Loader {
     try {
       match();
       check_encoder();
+      describe_unread();
       row_labels_ ? match_head() : check_head();
       for (size_t i = 0; i < store_.parameters().size(); ++i) fill(int(i));
     } catch (const Error&) {
@@ -74,7 +75,8 @@ class Loader {
     }
     source_.check_whole();
     store_.weights_changed();
-    describe_fresh();
+    report_.mlm_head_fresh = std::any_of(report_.fresh.begin(), report_.fresh.end(),
+                                         [this](const std::string& name) { return is_of_mlm_head(family_, name); });
     std::sort(report_.ignored.begin(), report_.ignored.end());
     return std::move(report_);
   }
@@ -87,12 +89,16 @@ class Loader {
   // Finds the parameter that each stored tensor fills. Tied copies come second: if the parameter itself is stored, a
   // copy is only compared with it.
   void match() {
+    std::vector<std::string> names;
+    for (const auto& [stored, located] : source_.tensors) names.push_back(stored);
+    const std::string outer = outer_name(family_, names);
     for (const bool tied : {false, true})
       for (const auto& [stored, located] : source_.tensors) {
-        const TensorName name = tensor_name(family_, stored);
+        const TensorName name = tensor_name(family_, stored, outer);
         if (name.tied != tied) continue;
         if (store_.find(name.name) < 0) {
           if (is_of_other_task(family_, name.name)) other_head_ = stored;
+          if (is_of_encoder(family_, name.name)) unread_.push_back(stored);
           ignore(stored, why_unused(family_, name.name));
         } else
           offer(name, stored, located);
@@ -132,6 +138,14 @@ class Loader {
     fail("{}: tensor {} is missing{}; config.json tells of {} layers", source_.file, in_quotes(missing[0]->name),
          missing.size() > 1 ? fmt::format(" (and {} more of the encoder)", missing.size() - 1) : "",
          config_.num_hidden_layers);
+  }
+
+  void describe_unread() {
+    if (unread_.empty()) return;
+    report_.notes.push_back(
+        fmt::format("{}: tensors of the encoder are not used ({}, {} in all): the model is taken as {} layers without "
+                    "adapters, and may have been trained as another",
+                    source_.file, in_quotes(unread_.front()), unread_.size(), config_.num_hidden_layers));
   }
 
   // A stored classification head fits only the loss that it was trained with.
@@ -205,18 +219,6 @@ class Loader {
     report_.used.push_back(stored);
   }
 
-  void describe_fresh() {
-    size_t head = 0;
-    for (const std::string& name : report_.fresh) head += is_of_mlm_head(family_, name);
-    report_.mlm_head_fresh = head > 0;
-    const bool partly =
-        std::any_of(chosen_.begin(), chosen_.end(), [this](const auto& c) { return is_of_mlm_head(family_, c.first); });
-    if (head > 0)
-      report_.notes.push_back(
-          fmt::format("{}: the MLM head is {}freshly initialised ({}): predictions are untrained until it has learned",
-                      report_.file, partly ? "partly " : "", fmt::join(report_.fresh, ", ")));
-  }
-
   TensorSource source_;
   ParamStore& store_;
   const EncoderConfig& config_;
@@ -225,6 +227,7 @@ class Loader {
   const std::vector<std::string>* row_labels_;
   std::map<std::string, Candidate> chosen_;  // by parameter
   std::string other_head_;                   // a stored tensor of another task's head
+  std::vector<std::string> unread_;          // stored tensors of the encoder that are no parameters
   std::vector<size_t> head_rows_;            // for each class, its row in the file; empty: as stored
   LoadReport report_;
 };

@@ -20,7 +20,7 @@ struct LoadReport {
       ignored;                     // tensors that no parameter needs (pooler, position_ids, tied copies), each with why
   std::vector<std::string> fresh;  // parameters that the file lacks: freshly initialised
   std::vector<std::string> notes;  // lines for the user
-  bool mlm_head_fresh = false;     // the MLM head (dense, layer_norm or bias) is not from the file
+  bool mlm_head_fresh = false;     // the MLM head (dense, layer_norm or bias) is not from the file: who uses it says so
 
   std::string summary() const;  // one line
 };

@@ -29,7 +29,9 @@ constexpr UnusedTensors kRobertaUnused[] = {
     {.name = "lm_head.", .reason = "the MLM head, which this model does not have"},
     {.name = "classifier.", .reason = "another task's head, which this model does not have", .of_other_task = true},
     {.name = "qa_outputs.", .reason = "another task's head, which this model does not have", .of_other_task = true},
-    {.name = "roberta.encoder.layer.", .reason = "of no layer that config.json tells of"}};
+    {.name = "roberta.encoder.layer.",
+     .reason = "no part of the layers that config.json tells of",
+     .of_encoder = true}};
 
 constexpr Family kRoberta = {.title = "RoBERTa",
                              .model_type = "roberta",

@@ -57,6 +57,7 @@ struct UnusedTensors {
   std::string_view name;
   const char* reason;
   bool of_other_task = false;  // a classification head, or another head on the encoder
+  bool of_encoder = false;     // without it the encoder computes something else
 };
 
 struct Family {

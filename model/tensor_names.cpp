@@ -1,13 +1,17 @@
 #include "model/tensor_names.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 namespace encore {
 
 namespace {
 
-// What torch.compile and the wrappers of data-parallel training put into names, in any order and depth.
-constexpr std::string_view kWrappers[] = {"module", "_orig_mod", "_fsdp_wrapped_module"};
+// What torch.compile, activation checkpointing and the wrappers of data-parallel training put into names, in any order
+// and depth.
+constexpr std::string_view kWrappers[] = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module",
+                                          "_forward_module"};
 
 std::string without_wrappers(std::string_view stored) {
   std::string name;
@@ -36,9 +40,23 @@ const UnusedTensors* find_unused(const Family& family, std::string_view name) {
 
 }  // namespace
 
-TensorName tensor_name(const Family& family, std::string_view stored) {
+std::string outer_name(const Family& family, std::span<const std::string> stored) {
+  std::optional<std::string> outer;
+  for (const std::string& each : stored) {
+    std::string name = without_wrappers(each);
+    if (!name.ends_with(family.embeddings.word)) continue;
+    name.resize(name.size() - family.embeddings.word.size());
+    if (!name.empty() && !name.ends_with('.')) continue;
+    if (outer && *outer != name) return "";
+    outer = std::move(name);
+  }
+  return outer.value_or("");
+}
+
+TensorName tensor_name(const Family& family, std::string_view stored, std::string_view outer) {
   TensorName result{.name = without_wrappers(stored)};
   std::string& name = result.name;
+  if (name.starts_with(outer)) name.erase(0, outer.size());
   for (const std::string_view start : family.bare)
     if (name.starts_with(start)) {
       name.insert(0, family.prefix);
@@ -62,6 +80,11 @@ const char* why_unused(const Family& family, std::string_view name) {
 bool is_of_other_task(const Family& family, std::string_view name) {
   const UnusedTensors* unused = find_unused(family, name);
   return unused && unused->of_other_task;
+}
+
+bool is_of_encoder(const Family& family, std::string_view name) {
+  const UnusedTensors* unused = find_unused(family, name);
+  return name.starts_with(family.prefix) && (!unused || unused->of_encoder);
 }
 
 bool is_of_classifier(const Family& family, std::string_view name) {

@@ -50,7 +50,7 @@ TEST(TensorNames, EveryUnusedTensorHasItsReason) {
       {"lm_head.bias", "the MLM head, which this model does not have"},
       {"classifier.out_proj.weight", "another task's head, which this model does not have"},
       {"qa_outputs.bias", "another task's head, which this model does not have"},
-      {"roberta.encoder.layer.12.output.dense.bias", "of no layer that config.json tells of"},
+      {"roberta.encoder.layer.12.output.dense.bias", "no part of the layers that config.json tells of"},
       {"extra", "unknown to this model"}};
   for (const auto& [stored, reason] : reasons) {
     const TensorName name = tensor_name(default_family(), stored);
@@ -108,7 +108,7 @@ TEST(Checkpoint, EncoderAloneLeavesAFreshHeadThatIsNamed) {
   expect_equal(model->params(), encoder);
   EXPECT_TRUE(report.mlm_head_fresh);
   EXPECT_EQ(report.fresh.size(), 5u);
-  EXPECT_TRUE(any_with(report.notes, "lm_head.dense.weight"));
+  EXPECT_TRUE(report.notes.empty());
   EXPECT_NE(report.summary().find("lm_head.layer_norm.weight"), std::string::npos);
   const int dense = model->params().find("lm_head.dense.weight");
   const auto first = model->params().read(dense);
@@ -118,6 +118,27 @@ TEST(Checkpoint, EncoderAloneLeavesAFreshHeadThatIsNamed) {
   EXPECT_NE(model->params().read(dense), first);
   load_weights(dir.path(), model->params(), model->config(), 5);
   EXPECT_EQ(model->params().read(dense), first);
+}
+
+// A config.json with fewer layers than the file, or adapters in the layers: the rest is read, and said to be a part.
+TEST(Checkpoint, TensorsOfTheEncoderThatAreNotUsedAreSaid) {
+  const std::string layer = "roberta.encoder.layer.";
+  for (const std::string extra : {layer + "7.output.dense.bias", layer + "0.attention.self.query.lora_A.weight",
+                                  std::string("encoder.layer.0.output.adapters.x.bias")}) {
+    TempDir dir;
+    const auto model = small_mlm();
+    Weights weights = distinct(model->params());
+    weights["roberta.pooler.dense.bias"] = weights["roberta.embeddings.position_ids"] = {{1}, {7}};
+    write_weights(dir.path(), weights);
+    EXPECT_TRUE(load_weights(dir.path(), model->params(), model->config(), 1).notes.empty());
+    weights[extra] = {{1}, {7}};
+    write_weights(dir.path(), weights);
+    const LoadReport report = load_weights(dir.path(), model->params(), model->config(), 1);
+    ASSERT_EQ(report.notes.size(), 1u) << extra;
+    EXPECT_NE(report.notes[0].find("tensors of the encoder are not used ('" + extra + "', 1 in all)"),
+              std::string::npos)
+        << report.notes[0];
+  }
 }
 
 TEST(Checkpoint, AClassifierFromAMaskedModel) {

@@ -120,16 +120,31 @@ TEST_F(LoadedHead, WrappersInNames) {
   const Weights weights = classifier(2);
   Weights wrapped;
   for (const auto& [name, tensor] : weights) {
-    static const char* const kStarts[] = {"module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module.module."};
-    std::string stored = kStarts[wrapped.size() % 4] + name;
+    static const char* const kStarts[] = {"module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module.module.",
+                                          "_forward_module."};
+    std::string stored = kStarts[wrapped.size() % std::size(kStarts)] + name;
     if (const size_t at = stored.find("encoder.layer"); at != stored.npos && wrapped.size() % 3 == 0)
-      stored.insert(at, "_orig_mod.");
+      stored.insert(at, wrapped.size() % 2 ? "_orig_mod." : "_checkpoint_wrapped_module.");
     wrapped[stored] = tensor;
   }
   write_weights(dir_.path(), wrapped);
   const LoadReport report = load(with_labels({"x", "y"}), {"x", "y"});
   EXPECT_TRUE(report.fresh.empty());
   expect_equal(model_->params(), weights);
+
+  // An object around the model was saved: its name for the model stands before all.
+  for (const std::string outer : {"model.", "net.encoder_model.", "module.model."}) {
+    Weights around;
+    for (const auto& [name, tensor] : weights) around[outer + name] = tensor;
+    around["loss.weight"] = {{1}, {0}};
+    write_weights(dir_.path(), around);
+    EXPECT_TRUE(load(with_labels({"x", "y"}), {"x", "y"}).fresh.empty()) << outer;
+    expect_equal(model_->params(), weights);
+    for (const auto& [name, tensor] : weights) around["teacher." + name] = tensor;
+    write_weights(dir_.path(), around);
+    expect_refusal([&] { load(with_labels({"x", "y"}), {"x", "y"}); }, {"no tensor of a RoBERTa encoder"});
+  }
+
   wrapped[kWords] = {{37, 64}, std::vector<float>(37 * 64, 1)};
   write_weights(dir_.path(), wrapped);
   expect_refusal([&] { load(with_labels({"x", "y"}), {"x", "y"}); }, {kWords, "both name the same parameter"});
