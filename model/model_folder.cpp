@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
+#include <vector>
 
 #include "kernels/base/check.h"
 #include "kernels/base/input_file.h"
@@ -84,17 +85,47 @@ std::optional<fs::path> model_of_run(const fs::path& dir) {
   return std::nullopt;
 }
 
+// The folders in `dir`, sorted.
+std::vector<fs::path> folders_in(const fs::path& dir) {
+  std::vector<fs::path> folders;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(dir, error))
+    if (is_folder(entry.path())) folders.push_back(entry.path());
+  std::sort(folders.begin(), folders.end());
+  return folders;
+}
+
+// The model of the run that `dir` is a folder of: model/ of dapt_train, state/, state/step-10.
+std::optional<fs::path> model_of_run_around(const fs::path& dir) {
+  fs::path around = dir.has_filename() ? dir : dir.parent_path();
+  for (int up = 0; up < 2; ++up) {
+    around = around.has_parent_path() ? around.parent_path() : fs::path(".");
+    if (is_there(around / "log.jsonl"))
+      if (auto model = model_of_run(around)) return model;
+  }
+  return std::nullopt;
+}
+
+// A model in a folder of `dir`: sentence-transformers keeps it in 0_Transformer, the hub's cache in models--org--name.
+std::optional<fs::path> model_inside(const fs::path& dir) {
+  for (const fs::path& folder : folders_in(dir)) {
+    if (is_there(folder / "config.json") && has_weights(folder)) return folder;
+    if (folder.filename().string().starts_with("models--"))
+      if (auto model = snapshot(folder)) return model;
+  }
+  return std::nullopt;
+}
+
 // checkpoint-500 of a run of transformers' Trainer: the one of the most steps.
 std::optional<fs::path> newest_checkpoint(const fs::path& dir) {
   constexpr std::string_view kStart = "checkpoint-";
   std::optional<fs::path> newest;
   int64_t most = -1;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(dir, error)) {
-    const std::string name = entry.path().filename().string();
-    if (!name.starts_with(kStart) || !is_there(entry.path() / "config.json")) continue;
+  for (const fs::path& folder : folders_in(dir)) {
+    const std::string name = folder.filename().string();
+    if (!name.starts_with(kStart) || !is_there(folder / "config.json")) continue;
     const int64_t steps = std::atoll(name.c_str() + kStart.size());
-    if (steps > most) newest = entry.path();
+    if (steps > most) newest = folder;
     most = std::max(most, steps);
   }
   return newest;
@@ -116,6 +147,10 @@ void check_model_folder(const std::string& dir) {
         "save_pretrained())",
         dir);
   if (const auto path = newest_checkpoint(dir)) fail("{}: a run of Trainer, not a model: give {}", dir, path->string());
+  if (is_there(fs::path(dir) / "config.json")) return;
+  if (const auto path = model_of_run_around(dir))
+    fail("{}: a part of a run, not a model: give {}", dir, path->string());
+  if (const auto path = model_inside(dir)) fail("{}: no model itself, but {} is one: give that", dir, path->string());
 }
 
 }  // namespace encore

@@ -31,6 +31,28 @@ TEST_F(ModelFolder, OfThePretraining) {
   expect("run", {"/run/model/best"});
 }
 
+TEST_F(ModelFolder, PartsOfARun) {
+  for (const char* name : {"config.json", "log.jsonl", "state/step-10/state.json", "model/best/config.json"})
+    file(std::string("run/") + name);
+  for (const char* part : {"run/model", "run/state", "run/state/step-10"})
+    expect(part, {"a part of a run", "/run/model/best"});
+  file("other/model/best/config.json");  // no run
+  EXPECT_NO_THROW(check_model_folder(place_ / "other/model"));
+}
+
+TEST_F(ModelFolder, AroundAModel) {
+  file("sentences/modules.json");
+  file("sentences/0_Transformer/config.json");
+  file("sentences/1_Pooling/config.json");
+  EXPECT_NO_THROW(check_model_folder(place_ / "sentences"));  // none of the two is a model
+  file("sentences/0_Transformer/model.safetensors");
+  expect("sentences", {"no model itself", "/sentences/0_Transformer"});
+  file("sentences/config.json");
+  EXPECT_NO_THROW(check_model_folder(place_ / "sentences"));
+  file("cache/hub/models--org--name/snapshots/0a1b/config.json");
+  expect("cache/hub", {"/models--org--name/snapshots/0a1b"});
+}
+
 TEST_F(ModelFolder, OfTheFineTuning) {
   file("task/config.json");
   file("task/results.json");
