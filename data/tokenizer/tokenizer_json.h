@@ -20,7 +20,9 @@ struct JsonFile {
   simdjson::dom::parser parser;
   simdjson::dom::element root;
 
-  JsonFile(std::string file, const std::string& bytes) : path(std::move(file)) {
+  JsonFile(std::string file, std::string_view bytes) : path(std::move(file)) {
+    // simdjson passes over a byte order mark in some of its versions.
+    if (bytes.starts_with("\xef\xbb\xbf")) bytes.remove_prefix(3);
     check(!bytes.empty(), "{}: the file is empty", path);
     auto error = parser.parse(bytes.data(), bytes.size()).get(root);
     // simdjson's code for a number out of range depends on its version.

@@ -259,8 +259,9 @@ class FolderReader {
       parts_.specials = SpecialNames::roberta(cls_.empty() ? "<s>" : cls_, sep_.empty() ? "</s>" : sep_);
   }
 
-  // Special tokens of which no flags are given: RoBERTa's <mask> takes the blank before it.
+  // Special tokens of which no flags are given: RoBERTa's <mask> takes the blank before it, that of other classes not.
   void add_named_specials() {
+    const bool mask_strips = class_ == TokenizerClass::kRoberta || class_ == TokenizerClass::kUnnamed;
     std::vector<const std::string*> names = {&parts_.bos, &parts_.eos, &parts_.pad, &parts_.unk, &parts_.mask};
     const SpecialNames around = parts_.specials.value_or(SpecialNames());
     for (const auto* part :
@@ -270,9 +271,9 @@ class FolderReader {
       if (name->empty()) continue;
       if (AddedToken* known = find_added(parts_.added, *name)) {
         known->special = true;
-        known->lstrip |= name == &parts_.mask && flagless_.contains(*name);
+        known->lstrip |= mask_strips && name == &parts_.mask && flagless_.contains(*name);
       } else {
-        parts_.added.push_back({.content = *name, .special = true, .lstrip = name == &parts_.mask});
+        parts_.added.push_back({.content = *name, .special = true, .lstrip = mask_strips && name == &parts_.mask});
       }
     }
   }

@@ -87,6 +87,15 @@ TEST(TokenizerFolders, RolesThatOnlyAddedTokensName) {
   EXPECT_EQ(t.encode("a <mask>"), (Ids{id_of('a'), 260})) << "takes the blank before it";
 }
 
+TEST(TokenizerFolders, OnlyRobertasMaskTakesTheBlankBeforeIt) {
+  for (const bool roberta : {true, false}) {
+    Folder folder;
+    folder.remove("tokenizer.json").remove("special_tokens_map.json");
+    folder.config({{"tokenizer_class", roberta ? "RobertaTokenizer" : "GPT2TokenizerFast"}, {"mask_token", "<mask>"}});
+    EXPECT_EQ(folder.load().encode("a <mask>"), roberta ? (Ids{id_of('a'), 260}) : joined({letters("a "), {260}}));
+  }
+}
+
 TEST(TokenizerFolders, RolesOutsideOfTheVocabularyAreNotInvented) {
   Folder folder;
   folder.edit("tokenizer_config.json", [](json& j) {
@@ -213,6 +222,8 @@ TEST(TokenizerFolders, NumbersBeyond64BitsAndPythonsJson) {
   Folder folder;
   folder.dir.write("tokenizer_config.json", R"({"model_max_length": 1000000000000000019884624838656, "x": [-1e999]})");
   EXPECT_EQ(folder.load().vocab_size(), 261);
+  folder.dir.write("tokenizer_config.json", "\xef\xbb\xbf{\"bos_token\": \"<s>\"}");
+  EXPECT_EQ(folder.load().bos_id(), kBos) << "a byte order mark, as editors of Windows write it";
   folder.dir.write("tokenizer_config.json", R"({"model_max_length": NaN})");
   expect_parts(error_of([&] { folder.load(); }), {"tokenizer_config.json", "\"model_max_length\" is NaN", "byte 21"});
   folder.dir.write("tokenizer_config.json", R"({"bos_token": "a\ud83d"})");
