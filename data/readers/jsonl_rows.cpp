@@ -26,6 +26,15 @@ T take(simdjson::simdjson_result<T> result) {
   return value;
 }
 
+// What to do about a file that is JSON in another layout, as json.dump writes it; "": the line looks like none.
+std::string other_layout(std::string_view line) {
+  if (line.starts_with('['))
+    return "a list of rows, where a line must hold one: rewrite it with \"jq -c '.[]' FILE > NEW\"";
+  if (line == "{") return "an object over several lines: rewrite it with \"jq -c . FILE > NEW\"";
+  if (line.starts_with('{') && line.ends_with("},")) return "a comma after the object: remove it";
+  return "";
+}
+
 // A number by RFC 8259. It may be longer than any machine type, so only its form is checked.
 bool is_number(std::string_view s) {
   size_t i = 0;
@@ -157,7 +166,8 @@ bool JsonlRows::next(std::vector<Field>& row) {
   try {
     parse(row);
   } catch (const Malformed& error) {
-    const std::string fault = python_json_fault(text_);
+    std::string fault = python_json_fault(text_);
+    if (fault.empty()) fault = other_layout(trimmed(text_));
     fail("{}: line {}: not a JSON object: {}", lines_.path(), lines_.line(), fault.empty() ? error.why : fault);
   }
   return true;

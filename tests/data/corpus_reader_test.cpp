@@ -119,6 +119,9 @@ TEST(CorpusReader, JsonOfPython) {
                {"line 2", "\"x\" is -Infinity"});
   expect_parts(message("{\"text\": \"NaN \\ud83d\\ude00 \\ude00\"}\n"), {"\"text\" holds \\ude00", "surrogate"});
   expect_parts(message("{\"a\\ud83d\": 1, \"text\": \"\"}\n"), {"a key holds \\ud83d"});
+  expect_parts(message("[{\"text\": \"a\"},\n{\"text\": \"b\"}]\n"), {"line 1", "a list of rows", "jq -c '.[]'"});
+  expect_parts(message("{\n \"text\": \"a\"\n}\n"), {"line 1", "an object over several lines", "jq -c ."});
+  expect_parts(message("{\"text\": \"a\"},\n{\"text\": \"b\"}\n"), {"line 1", "a comma after the object"});
   EXPECT_EQ(read({dir.write("b.jsonl", "{\"text\": \"NaN, Infinity\", \"x\": \"\\\\ud83d\"}\n")}),
             (Texts{"NaN, Infinity"}));
 }
