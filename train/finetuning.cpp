@@ -4,6 +4,7 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 #include "data/readers/corpus_reader.h"
 #include "kernels/base/atomic_file.h"
@@ -12,6 +13,7 @@
 #include "kernels/base/hash.h"
 #include "kernels/base/human.h"
 #include "kernels/base/in_quotes.h"
+#include "kernels/base/path_text.h"
 #include "optim/device_communicator.h"
 #include "train/classifier_memory.h"
 #include "train/finetune_results.h"
@@ -188,6 +190,10 @@ nlohmann::json Finetuning::config_in_force() const {
   nlohmann::json config = spec_.output.config;
   config["dtype"] = std::string(name_of(device_.dtype));
   config["seq-length"] = spec_.rows.max_length;
+  const std::pair<const char*, const std::string&> files[] = {
+      {"train", spec_.rows.train}, {"dev", spec_.rows.dev}, {"test", spec_.rows.test}};
+  for (const auto& [key, file] : files)
+    if (!file.empty()) config[key] = absolute_path_text(file);  // of a stream its copy, which a resumed run reads
   return config;
 }
 

@@ -35,6 +35,8 @@ const std::string& classifier() {
 TEST(Rows, FinetuneFromPipesWithNumbersAsLabels) {
   const json config = json::parse(read_text(classifier() + "/config.json"));
   EXPECT_EQ(config.at("id2label"), (json{{"0", "0"}, {"1", "1"}}));
+  const Outcome resumed = shell("finetune --resume --output task < /dev/null");
+  EXPECT_EQ(resumed.code, 0) << resumed.err;  // the streams were copied
 }
 
 TEST(Rows, PredictGivesIdsBackFromEverySource) {
