@@ -10,6 +10,7 @@
 #include <cstring>
 #include <vector>
 
+#include "data/readers/file_kinds.h"
 #include "kernels/base/check.h"
 
 namespace encore {
@@ -159,8 +160,8 @@ class ZstdFile final : public PackedFile {
 }  // namespace
 
 std::unique_ptr<ByteStream> open_byte_stream(const std::string& path) {
-  if (path.ends_with(".gz")) return std::make_unique<GzipFile>(path);
-  if (path.ends_with(".zst")) return std::make_unique<ZstdFile>(path);
+  if (has_ending(path, ".gz")) return std::make_unique<GzipFile>(path);
+  if (has_ending(path, ".zst")) return std::make_unique<ZstdFile>(path);
   return std::make_unique<RawFile>(path);
 }
 

@@ -8,6 +8,9 @@ namespace encore {
 
 enum class FileKind { kText, kJsonl, kCsv, kTsv };
 
+// Whether the path ends in `ending` (lower case), whatever the case of the path's letters: Windows writes DATA.TXT.
+bool has_ending(std::string_view path, std::string_view ending);
+
 // Throws Error for an ending that is not read; for .tar, .zip, .xlsx, .parquet and their like it says what to do.
 FileKind file_kind(const std::string& path);
 

@@ -182,6 +182,16 @@ TEST(CorpusReader, NotUtf8) {
   expect_parts(error_of([&] { read({dir.write("e.txt", "\xef\xbb\xbfok\nx\xe4\xb8")}); }), {"line 2", "byte 7"});
 }
 
+TEST(CorpusReader, NamesInCapitals) {
+  TempDir dir;
+  EXPECT_EQ(read({dir.write("A.TXT", "x\n")}), Texts{"x"});
+  EXPECT_EQ(read({dir.write("B.Csv", "text\ny\n")}), Texts{"y"});
+  EXPECT_EQ(read({dir.write("C.JSONL.GZ", gzip("{\"text\":\"z\"}\n"))}), Texts{"z"});
+  EXPECT_EQ(read({dir.write("D.TSV.Zst", zstd("text\tn\nw\t1\n"))}), Texts{"w"});
+  expect_parts(error_of([&] { read({dir.write("E.XLSX", "PK")}); }), {"a spreadsheet"});
+  expect_parts(error_of([&] { read({dir.write("f.txt.gz", gzip(gzip("x\n")))}); }), {"packed twice", "unpack it once"});
+}
+
 TEST(CorpusReader, Archives) {
   TempDir dir;
   std::string text;
@@ -267,6 +277,12 @@ TEST(CorpusReader, CodePagesWithTheRightAdvice) {
   const auto message = [&](std::string_view bytes) { return error_of([&] { read({dir.write("a.txt", bytes)}); }); };
   expect_parts(message("It\x92s a caf\xe9\n"), {"byte 2", "0x92", "iconv -f WINDOWS-1252 -t UTF-8"});
   expect_parts(message("\xcf\xf0\xe8\xe2\xe5\xf2 \xec\xe8\xf0\n"), {"GB18030", "WINDOWS-1251"});
+  for (const char* older : {"caf\x8e na\x95ve\n", "caf\x82 na\x8bve\n", "a l\x8f or two\n"})
+    expect_parts(message(older), {"iconv -f MACINTOSH", "IBM850"});
+  for (const char* windows : {"yes\x97no\n", "wait\x85what \x93it\x92s\x94 \x80 5\n",
+                              "Dvo\xf8\xe1k and \x8ei\x9e"
+                              "ek\n"})
+    EXPECT_EQ(message(windows).find("MACINTOSH"), std::string::npos) << windows;
   expect_parts(message("caf\u00e9 first\nthen caf\xe9 \n"), {"line 2", "before it is UTF-8", "iconv -c"});
   expect_parts(message(std::string_view("h\0i\0,\0 \0y\0o\0u\0", 14)), {"UTF-16 without", "iconv -f UTF-16LE"});
   expect_parts(message(std::string_view("\0h\0i\0,\0 \0y\0o\0u", 14)), {"iconv -f UTF-16BE"});
