@@ -337,6 +337,36 @@ ends 2 "finetune: refused before the first step" 'plan needs .*RLIMIT_AS.*--toke
 ends 2 "predict: refused before the first batch" 'plan needs .*RLIMIT_AS.*--tokens-per-batch [0-9]+ is the largest' \
   bash -c 'ulimit -v 900000; exec "$@"' - "$bin/predict" --model clf/model --data many.jsonl --tokens-per-batch 1000000 \
   --dtype fp32 --threads 1
+# No stack and no number for another thread: one line, or the work is done by the threads that there are.
+ends 2 "no second thread: refused, with what to do" '^dapt_train: [0-9]+ threads cannot be started.*--threads' \
+  once thread:1+:EAGAIN "$bin/dapt_train" --model tiny --train train.txt --threads 3 --output never
+ends 2 "no third thread: predict refuses" '^predict: [0-9]+ threads cannot be started' \
+  once thread:2+:EAGAIN "$bin/predict" --model clf/model --data tr.jsonl --threads 3
+holds "no second thread: --threads 1 needs none" once thread:1+:EAGAIN "${tune[@]}" --model tiny --output alone --epochs 1
+holds "no second thread: train_tokenizer goes on alone" once thread:1+:EAGAIN \
+  "$bin/train_tokenizer" --data "$go/train.txt" --vocab-size 1000 --threads 3 --output tok_alone
+holds "no second thread: the same tokenizer" cmp tok/tokenizer.json tok_alone/tokenizer.json
+holds "no third thread: tokenize goes on with two" once thread:2+:EAGAIN \
+  "$bin/tokenize" --model tiny --data train.txt --threads 4
+# One place after another where memory ends: no crash and nothing but one line.
+starved() {
+  local limit code
+  for limit in $(seq 50000 "$1" "$2"); do
+    code=0
+    (ulimit -v "$limit"; exec "${@:3}" >"$work/out" 2>"$work/err" </dev/null) || code=$?
+    case $code in
+      0) ;;
+      2 | 70 | 127) [ "$(wc -l <"$work/err")" -eq 1 ] || { echo "at $limit: $(cat "$work/err")" >>"$work/starved"; } ;;
+      *) echo "at $limit: exit code $code: $(head -c 300 "$work/err")" >>"$work/starved" ;;
+    esac
+  done
+  cat "$work/starved" >&2 2>/dev/null && return 1
+  return 0
+}
+holds "ulimit -v: train_tokenizer" starved 1700 76000 sh -c 'rm -rf hungry && exec "$@"' - \
+  "$bin/train_tokenizer" --data "$go/train.txt" --vocab-size 1000 --output hungry
+holds "ulimit -v: predict" starved 9000 200000 "$bin/predict" --model clf/model --data tr.jsonl
+holds "ulimit -v: tokenize" starved 4000 90000 "$bin/tokenize" --model tiny --data train.txt
 if [ -e never ]; then wrong "refusals" "one of them left the folder 'never' behind"; else ok "refusals leave nothing behind"; fi
 
 echo "$good checks held, $bad did not"
