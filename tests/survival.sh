@@ -348,6 +348,38 @@ holds "no second thread: train_tokenizer goes on alone" once thread:1+:EAGAIN \
 holds "no second thread: the same tokenizer" cmp tok/tokenizer.json tok_alone/tokenizer.json
 holds "no third thread: tokenize goes on with two" once thread:2+:EAGAIN \
   "$bin/tokenize" --model tiny --data train.txt --threads 4
+# From the N-th file on nothing can be opened: a command that failed has left nothing that it would refuse by itself.
+left_nothing() {
+  local number code
+  for number in $(seq 12 36); do
+    rm -rf hungry
+    code=0
+    once "open:$number+:EMFILE" "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
+    [ "$code" -eq 0 ] || [ -z "$(ls -d hungry* 2>/dev/null)" ] || { cat "$work/err" >&2; return 1; }
+  done
+}
+holds "too many open files: init_model leaves nothing" left_nothing "$bin/init_model" --config config.json --tokenizer tok --output hungry
+holds "too many open files: train_tokenizer leaves nothing" left_nothing \
+  "$bin/train_tokenizer" --data train.txt --vocab-size 400 --output hungry
+# One mapping that fails, at many places; oneDNN would write its code through a null pointer.
+unmapped() {
+  local number code
+  for number in 1 3 4 5 6 8 10 13 17 22 30 40 60; do
+    code=0
+    rm -rf hungry
+    once "mmap:$number:ENOMEM:anonymous" "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
+    case $code in
+      0) ;;
+      2 | 70) [ "$(wc -l <"$work/err")" -eq 1 ] || echo "mapping $number: $(cat "$work/err")" >>"$work/starved" ;;
+      *) echo "mapping $number: exit code $code: $(head -c 300 "$work/err")" >>"$work/starved" ;;
+    esac
+  done
+  cat "$work/starved" >&2 2>/dev/null && return 1
+  return 0
+}
+holds "a mapping that fails: predict" unmapped "$bin/predict" --model clf/model --data tr.jsonl --threads 2
+holds "a mapping that fails: dapt_train" unmapped "${run[@]}" --max-steps 2 --threads 2 --output hungry
+holds "a mapping that fails: finetune" unmapped "${tune[@]}" --model tiny --epochs 1 --output hungry
 # One place after another where memory ends: no crash and nothing but one line.
 starved() {
   local limit code

@@ -101,9 +101,15 @@ void AtomicFolder::commit() {
     reason = 0;
   }
   if (reason != 0) cannot_publish(path_, reason);
+  try {
+    sync_folder(parent);
+    sync_folder(parent_of(parent));
+  } catch (const IoError&) {
+    if (rename_errno(path_, temporary_, replaces ? RENAME_EXCHANGE : 0) == 0) throw;
+    committed_ = true;  // a file system without an exchange: the new folder stays
+    throw;
+  }
   committed_ = true;
-  sync_folder(parent);
-  sync_folder(parent_of(parent));
   // After the exchange the old folder, if there was one, has the temporary name.
   fs::remove_all(temporary_, error);
 }
