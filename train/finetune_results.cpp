@@ -75,12 +75,20 @@ bool print_complete_results(const std::string& folder, int seeds, const RunDiges
   std::error_code ignored;
   if (!std::filesystem::exists(file, ignored)) return false;
   const json results = read_json_file(file);
-  check(results.contains("seeds") && results["seeds"].is_array(), "{}: is not the JSON that a run writes", file);
-  const json saved = results.value("digest", json::object());
-  const std::string different = differences(now, saved.is_object() ? saved.get<RunDigest>() : RunDigest(), file);
-  check(different.empty(), "--resume: another run than the one whose results are there: {}: start a new run",
-        different);
-  if (int(results.at("seeds").size()) < seeds) return false;
+  try {
+    const RunDigest saved = results.value("digest", json::object()).get<RunDigest>();
+    const std::string different = differences(now, saved, file);
+    check(different.empty(), "--resume: another run than the one whose results are there: {}: start a new run",
+          different);
+    if (int(results.at("seeds").size()) < seeds) return false;
+    for (const char* split : {"dev", "test"}) {
+      const json scores = results.value(split, json::object());
+      for (const auto& [name, score] : scores.items())
+        for (const char* of : {"mean", "std_sample"}) score.at(of).get<double>();
+    }
+  } catch (const json::exception&) {
+    fail("{}: is not the JSON that a run writes: move it away, or start a new run", file);
+  }
   fmt::print("{} is complete:\n", one_line(folder));
   print_results(results);
   return true;

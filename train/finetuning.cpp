@@ -25,6 +25,8 @@
 namespace encore {
 namespace {
 
+constexpr auto kReplace = nlohmann::json::error_handler_t::replace;
+
 uint64_t fingerprint_of(const ClassificationSet& set, uint64_t seed) {
   Hasher hash(seed);
   hash.add(set.tokens.data(), set.tokens.size() * sizeof(set.tokens[0]));
@@ -100,7 +102,8 @@ RunEnd Finetuning::run() {
   planned_bytes_ = memory.plan.total();
   fmt::print("\nMemory plan, micro-batches of {} tokens\n{}\n\n", memory.capacity.tokens, to_text(memory.plan));
   state_.digest = {{kTrainField, digest_text(fingerprint_of(data_.train, tokenizer_.fingerprint()))},
-                   {kEvalField, digest_text(fingerprint_of(data_.test, fingerprint_of(data_.dev, 0)))}};
+                   {kEvalField, digest_text(fingerprint_of(data_.test, fingerprint_of(data_.dev, 0)))},
+                   {"labels", nlohmann::json(data_.labels.names()).dump(-1, ' ', false, kReplace)}};
   check_ranks_agree(state_.digest, comm_);
   const RunEnd end = run_seeds({.spec = spec_,
                                 .data = data_,

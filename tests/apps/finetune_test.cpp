@@ -189,6 +189,14 @@ TEST_F(Finetune, AFinishedRunIsNotTakenForAnother) {
     write_text(config, edited.dump());
     expect_refused({}, fmt::format("--{} {} (", flag, value.dump()));
   }
+  write_text(config, flags);
+  for (const char* forged : {R"({"seeds": [1, 2], "dev": {"accuracy": 1}})", R"({"seeds": [], "digest": {"--lr": 5}})",
+                             R"({"seeds": [1, 2], "dev": {"accuracy": {"mean": "x"}}})", R"({"digest": [1]})", "[]"}) {
+    write_text(run_folder + "/results.json", forged);
+    const Outcome o = run({program("finetune"), "--output", run_folder, "--resume"});
+    EXPECT_EQ(o.code, 2) << forged << o.out << o.err;
+    EXPECT_NE(o.err.find("results.json"), std::string::npos) << o.err;
+  }
 }
 
 TEST_F(Finetune, ResultsAndPageFollowEverySeed) {
