@@ -17,9 +17,10 @@ namespace {
 
 // Whether a file begins like one of npy_header's.
 bool is_vectors(const std::string& start) {
-  static const std::regex kDict(R"(\{'descr': '<f4', 'fortran_order': False, 'shape': \(\d+, \d+\), \} *\n)");
+  static const std::regex kDict(
+      fmt::format(R"(\{{'descr': '<f4', 'fortran_order': False, 'shape': \(\d+, \d+\), \}} {{{},}}\n)", kNpyMark));
   return start.size() > 10 && start.starts_with("\x93NUMPY\x01") &&
-         std::regex_search(start.begin() + 10, start.begin() + std::min<std::ptrdiff_t>(138, std::ssize(start)), kDict,
+         std::regex_search(start.begin() + 10, start.begin() + std::min<std::ptrdiff_t>(266, std::ssize(start)), kDict,
                            std::regex_constants::match_continuous);
 }
 

@@ -9,6 +9,7 @@
 #include "data/tokenizer/tokenizer.h"
 #include "kernels/backend_factory.h"
 #include "kernels/base/atomic_folder.h"
+#include "kernels/base/in_quotes.h"
 #include "model/checkpoint.h"
 #include "model/model.h"
 
@@ -67,9 +68,10 @@ int run(int argc, char** argv) {
           "init_model --config encore-mini --tokenizer my-tokenizer --output models/new", Cli::ConfigFile::kOwn);
   cli.text("Input", "config",
            "a config.json, a folder that holds one, or a shape by name: roberta-base, roberta-large, encore-mini",
-           "FILE");
-  cli.text("Input", "tokenizer", "folder of the tokenizer's files", "DIR");
-  cli.text("Output", "output", "folder to write, a new one", "DIR");
+           "FILE")
+      .path();
+  cli.text("Input", "tokenizer", "folder of the tokenizer's files", "DIR").path();
+  cli.text("Output", "output", "folder to write, a new one", "DIR").path();
   cli.choice("Output", "dtype", "how weights are stored", {"fp32", "bf16", "fp16"}, "fp32");
   cli.integer("Output", "seed", "the weights are a function of it", 1, 0, int64_t(1) << 53);
   if (!cli.parse(argc, argv)) return 0;
@@ -94,8 +96,9 @@ int run(int argc, char** argv) {
   for (const std::string& note : config.notes) std::cerr << "note: " << note << '\n';
   int64_t count = 0;
   for (const Parameter& p : model->params().parameters()) count += p.size();
-  std::cout << fmt::format("{}: {} layers x {}, vocabulary {}, {:.1f} M parameters, seed {}\n", cli.get("output"),
-                           config.num_hidden_layers, config.hidden_size, config.vocab_size, double(count) / 1e6, seed);
+  std::cout << fmt::format("{}: {} layers x {}, vocabulary {}, {:.1f} M parameters, seed {}\n",
+                           one_line(cli.get("output")), config.num_hidden_layers, config.hidden_size, config.vocab_size,
+                           double(count) / 1e6, seed);
   return 0;
 }
 

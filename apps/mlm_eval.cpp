@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "apps/program/open_model.h"
+#include "apps/program/output_path.h"
 #include "apps/program/run_program.h"
 #include "apps/program/text_flags.h"
 #include "data/sequences/masking.h"
@@ -71,6 +72,7 @@ int mlm_eval(int argc, char** argv, Communicator& comm) {
   if (!cli.parse(argc, argv)) return 0;
   const std::string dir = cli.required("model");
   cli.required("data");
+  check_folders_apart(cli);
   const OpenModel open = open_model(dir, cli, comm, "seq-length");
   const int64_t tokens_per_batch = cli.get_integer("tokens-per-batch");
   check(tokens_per_batch >= open.max_length, "--tokens-per-batch {} has no room for one sequence of --seq-length {}",

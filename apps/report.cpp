@@ -2,6 +2,7 @@
 #include "apps/program/output_path.h"
 #include "apps/program/run_program.h"
 #include "kernels/base/atomic_file.h"
+#include "kernels/base/in_quotes.h"
 #include "report/frame.h"
 #include "report/reported_run.h"
 
@@ -16,14 +17,14 @@ int run(int argc, char** argv) {
       "report runs/dapt-1");
   cli.example("several runs over one another:", "report runs/lr-1e-4 runs/lr-5e-4 --output compare.html");
   cli.positional("RUN", "folders of runs");
-  cli.text("Output", "output", "the page [RUN/report.html, of several runs report.html]", "FILE");
+  cli.text("Output", "output", "the page [RUN/report.html, of several runs report.html]", "FILE").path();
   if (!cli.parse(argc, argv)) return 0;
   const std::vector<std::string> folders = cli.get_list("RUN");
   check(!folders.empty(), "a run folder is needed: report RUN...");
   if (!cli.given("output")) cli.set("output", folders.size() == 1 ? folders.front() + "/report.html" : "report.html");
   const std::string page = report_of_folders(folders), output = output_file(cli, "output", is_page);
   write_file_atomic(output, page);
-  fmt::print("{}\n", cli.get("output"));
+  fmt::print("{}\n", one_line(cli.get("output")));
   return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "data/readers/corpus_reader.h"
 #include "data/tokenizer/bpe_trainer.h"
 #include "kernels/base/atomic_folder.h"
+#include "kernels/base/in_quotes.h"
 
 namespace encore {
 namespace {
@@ -57,9 +58,9 @@ int run(int argc, char** argv) {
   AtomicFolder folder(output);
   tokenizer.save(folder.temporary_path(), int(cli.get_integer("seq-length")));
   folder.commit();
-  std::printf("%s: %d tokens, %zu merges, learned from %lld documents (%lld bytes)\n", cli.get("output").c_str(),
-              int(tokenizer.vocab_size()), tokenizer.merge_count(), static_cast<long long>(documents),
-              static_cast<long long>(bytes));
+  std::printf("%s: %d tokens, %zu merges, learned from %lld documents (%lld bytes)\n",
+              one_line(cli.get("output")).c_str(), int(tokenizer.vocab_size()), tokenizer.merge_count(),
+              static_cast<long long>(documents), static_cast<long long>(bytes));
   if (tokenizer.vocab_size() < options.vocab_size)
     std::fprintf(stderr, "train_tokenizer: only %d of %d tokens: no more pairs occur %lld times\n",
                  int(tokenizer.vocab_size()), options.vocab_size, static_cast<long long>(options.min_frequency));

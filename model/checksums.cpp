@@ -51,13 +51,32 @@ bool can_be_opened(const std::string& weights) {
   }
 }
 
+// Whether the two folders hold models of one shape: somebody may have put another model in the place of one.
+bool of_one_shape(const std::string& dir, const std::string& other) {
+  const auto shape = [](const std::string& folder) {
+    const std::string file = folder + "/config.json";
+    json fields = json::object();
+    if (!is_file(file)) return fields;
+    const json config = read_json_file(file);
+    for (const char* key : {"model_type", "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
+                            "intermediate_size", "max_position_embeddings"})
+      fields[key] = config.value(key, json());
+    return fields;
+  };
+  try {
+    return shape(dir) == shape(other);
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 // The other one of a run's two models, if it is whole; empty: none.
 std::string whole_twin(const std::string& dir) {
   const fs::path own = folder_path(dir), run = own.parent_path().parent_path();
   const bool best = own.filename() == "best";
   if ((!best && own.filename() != "last") || !is_file((run / "log.jsonl").string())) return "";
   const std::string twin = (own.parent_path() / (best ? "last" : "best")).string();
-  return can_be_opened(twin + "/" + kWeights) && find_damage(twin).empty() ? twin : "";
+  return of_one_shape(dir, twin) && can_be_opened(twin + "/" + kWeights) && find_damage(twin).empty() ? twin : "";
 }
 
 }  // namespace

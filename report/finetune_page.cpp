@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "kernels/base/check.h"
+#include "kernels/base/input_file.h"
 #include "report/classes.h"
 #include "report/frame.h"
 #include "report/html_table.h"
@@ -67,7 +68,7 @@ void check_results(const json& results, const std::string& file) {
 }
 
 void read_epochs(const std::string& path, FinetuneRun& run) {
-  std::ifstream in(path);
+  std::ifstream in = open_regular(path);
   check(bool(in), "{}: cannot be read", path);
   const std::string dev = logged(metric_of(run));
   int64_t number = 0;

@@ -8,7 +8,9 @@
 #include "kernels/base/atomic_file.h"
 #include "kernels/base/check.h"
 #include "kernels/base/clock.h"
+#include "kernels/base/input_file.h"
 #include "report/finetune_page.h"
+#include "report/frame.h"
 
 namespace fs = std::filesystem;
 
@@ -26,10 +28,19 @@ void tell_apart(std::vector<AnyRun>& runs) {
     if (names.count(run.name) > 1) run.name = run.folder;
 }
 
+// Throws Error if somebody put a page of their own there.
+void check_replaceable(const std::string& page) {
+  std::ifstream in = open_regular(page);
+  std::string start(size_t(1) << 16, '\0');
+  in.read(start.data(), std::streamsize(start.size()));
+  start.resize(size_t(in.gcount()));
+  check(start.empty() || is_page(start), "{}: is there already, and no program of Encore wrote it", page);
+}
+
 }  // namespace
 
 nlohmann::json read_json_object(const std::string& path) {
-  std::ifstream in(path);
+  std::ifstream in = open_regular(path);
   check(bool(in), "{}: cannot be read", path);
   nlohmann::json json;
   try {
@@ -111,15 +122,17 @@ std::string RunReport::refresh(bool last) {
   const double start = steady_seconds();
   if (first_ < 0) first_ = start;
   if (!last && spent_ * 50 > start - first_) return "";
+  const std::string page = folder_ + "/report.html";
   try {
+    check_replaceable(page);
     if (is_finetune_folder(folder_)) {
-      write_file_atomic(folder_ + "/report.html", report_of_folders({folder_}));
+      write_file_atomic(page, report_of_folders({folder_}));
       spent_ += seconds_since(start);
       return "";
     }
     if (!run_) run_ = open_reported_run(folder_);
     run_->log.read(folder_ + "/log.jsonl");
-    if (run_->log.bytes != written_at_) write_file_atomic(folder_ + "/report.html", report_page({*run_}));
+    if (run_->log.bytes != written_at_) write_file_atomic(page, report_page({*run_}));
     written_at_ = run_->log.bytes;
   } catch (const std::exception& e) {
     return e.what();

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "kernels/base/check.h"
+#include "kernels/base/input_file.h"
 
 namespace encore {
 namespace {
@@ -57,7 +58,7 @@ void add_step(const simdjson::dom::object& line, double step, RunLog& log) {
 }  // namespace
 
 void RunLog::read(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
+  std::ifstream in = open_regular(path);
   check(bool(in), "{}: cannot be read", path);
   in.seekg(std::streamoff(bytes));
   simdjson::dom::parser parser;

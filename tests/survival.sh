@@ -337,6 +337,68 @@ ends 2 "finetune: refused before the first step" 'plan needs .*RLIMIT_AS.*--toke
 ends 2 "predict: refused before the first batch" 'plan needs .*RLIMIT_AS.*--tokens-per-batch [0-9]+ is the largest' \
   bash -c 'ulimit -v 900000; exec "$@"' - "$bin/predict" --model clf/model --data many.jsonl --tokens-per-batch 1000000 \
   --dtype fp32 --threads 1
+# No stack and no number for another thread: one line, or the work is done by the threads that there are.
+ends 2 "no second thread: refused, with what to do" '^dapt_train: [0-9]+ threads cannot be started.*--threads' \
+  once thread:1+:EAGAIN "$bin/dapt_train" --model tiny --train train.txt --threads 3 --output never
+ends 2 "no third thread: predict refuses" '^predict: [0-9]+ threads cannot be started' \
+  once thread:2+:EAGAIN "$bin/predict" --model clf/model --data tr.jsonl --threads 3
+holds "no second thread: --threads 1 needs none" once thread:1+:EAGAIN "${tune[@]}" --model tiny --output alone --epochs 1
+holds "no second thread: train_tokenizer goes on alone" once thread:1+:EAGAIN \
+  "$bin/train_tokenizer" --data "$go/train.txt" --vocab-size 1000 --threads 3 --output tok_alone
+holds "no second thread: the same tokenizer" cmp tok/tokenizer.json tok_alone/tokenizer.json
+holds "no third thread: tokenize goes on with two" once thread:2+:EAGAIN \
+  "$bin/tokenize" --model tiny --data train.txt --threads 4
+# From the N-th file on nothing can be opened: a command that failed has left nothing that it would refuse by itself.
+left_nothing() {
+  local number code
+  for number in $(seq 12 36); do
+    rm -rf hungry
+    code=0
+    once "open:$number+:EMFILE" "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
+    [ "$code" -eq 0 ] || [ -z "$(ls -d hungry* 2>/dev/null)" ] || { cat "$work/err" >&2; return 1; }
+  done
+}
+holds "too many open files: init_model leaves nothing" left_nothing "$bin/init_model" --config config.json --tokenizer tok --output hungry
+holds "too many open files: train_tokenizer leaves nothing" left_nothing \
+  "$bin/train_tokenizer" --data train.txt --vocab-size 400 --output hungry
+# One mapping that fails, at many places; oneDNN would write its code through a null pointer.
+unmapped() {
+  local number code
+  for number in 1 3 4 5 6 8 10 13 17 22 30 40 60; do
+    code=0
+    rm -rf hungry
+    once "mmap:$number:ENOMEM:anonymous" "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
+    case $code in
+      0) ;;
+      2 | 70) [ "$(wc -l <"$work/err")" -eq 1 ] || echo "mapping $number: $(cat "$work/err")" >>"$work/starved" ;;
+      *) echo "mapping $number: exit code $code: $(head -c 300 "$work/err")" >>"$work/starved" ;;
+    esac
+  done
+  cat "$work/starved" >&2 2>/dev/null && return 1
+  return 0
+}
+holds "a mapping that fails: predict" unmapped "$bin/predict" --model clf/model --data tr.jsonl --threads 2
+holds "a mapping that fails: dapt_train" unmapped "${run[@]}" --max-steps 2 --threads 2 --output hungry
+holds "a mapping that fails: finetune" unmapped "${tune[@]}" --model tiny --epochs 1 --output hungry
+# One place after another where memory ends: no crash and nothing but one line.
+starved() {
+  local limit code
+  for limit in $(seq 50000 "$1" "$2"); do
+    code=0
+    (ulimit -v "$limit"; exec "${@:3}" >"$work/out" 2>"$work/err" </dev/null) || code=$?
+    case $code in
+      0) ;;
+      2 | 70 | 127) [ "$(wc -l <"$work/err")" -eq 1 ] || { echo "at $limit: $(cat "$work/err")" >>"$work/starved"; } ;;
+      *) echo "at $limit: exit code $code: $(head -c 300 "$work/err")" >>"$work/starved" ;;
+    esac
+  done
+  cat "$work/starved" >&2 2>/dev/null && return 1
+  return 0
+}
+holds "ulimit -v: train_tokenizer" starved 1700 76000 sh -c 'rm -rf hungry && exec "$@"' - \
+  "$bin/train_tokenizer" --data "$go/train.txt" --vocab-size 1000 --output hungry
+holds "ulimit -v: predict" starved 9000 200000 "$bin/predict" --model clf/model --data tr.jsonl
+holds "ulimit -v: tokenize" starved 4000 90000 "$bin/tokenize" --model tiny --data train.txt
 if [ -e never ]; then wrong "refusals" "one of them left the folder 'never' behind"; else ok "refusals leave nothing behind"; fi
 
 echo "$good checks held, $bad did not"

@@ -35,7 +35,7 @@ std::vector<Rows> cut(const ClassificationSet& set, int64_t budget) {
 std::string npy_header(int64_t rows, int64_t cols) {
   std::string dict = fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", rows, cols);
   const size_t unpadded = 10 + dict.size() + 1;
-  dict.append((64 - unpadded % 64) % 64, ' ');
+  dict.append((64 - unpadded % 64) % 64 + kNpyMark, ' ');
   dict += '\n';
   std::string header("\x93NUMPY\x01\x00", 8);
   header += char(dict.size() & 0xff);

@@ -11,7 +11,9 @@
 
 namespace encore {
 
-// The header of a .npy file of fp32, [rows, cols].
+// The header of a .npy file of fp32, [rows, cols]. It ends with at least kNpyMark spaces, which NumPy's own headers of
+// two dimensions never do: this tells embed's files from others.
+constexpr int kNpyMark = 64;
 std::string npy_header(int64_t rows, int64_t cols);
 
 // Gives the vectors of the rows, as bytes of fp32 [rows, hidden] and in order, to `take` on rank 0, some batches at a

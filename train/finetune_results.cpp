@@ -1,10 +1,10 @@
 #include "train/finetune_results.h"
 
 #include <filesystem>
-#include <fstream>
 
 #include "kernels/base/check.h"
 #include "kernels/base/in_quotes.h"
+#include "kernels/base/read_json.h"
 
 namespace encore {
 namespace {
@@ -51,11 +51,12 @@ LabelledData read_labelled_data(const RowsSpec& spec, const Tokenizer& tokenizer
 }
 
 json results_json(const std::vector<SeedResult>& results, const std::string& metric,
-                  const std::vector<std::string>& labels, bool with_test) {
+                  const std::vector<std::string>& labels, bool with_test, const RunDigest& digest) {
   json out{{"metric", metric}, {"labels", labels}, {"seeds", json::array()}};
   for (const SeedResult& r : results) out["seeds"].push_back(r.to_json(labels, with_test));
   out["dev"] = summary(results, &SeedResult::dev);
   if (with_test) out["test"] = summary(results, &SeedResult::test);
+  out["digest"] = digest;
   return out;
 }
 
@@ -69,14 +70,25 @@ void print_results(const json& results) {
   }
 }
 
-bool print_complete_results(const std::string& folder, int seeds) {
+bool print_complete_results(const std::string& folder, int seeds, const RunDigest& now) {
   const std::string file = folder + "/results.json";
   std::error_code ignored;
   if (!std::filesystem::exists(file, ignored)) return false;
-  std::ifstream in(file);
-  const json results = json::parse(in, nullptr, /*allow_exceptions=*/false);
-  check(results.is_object() && results.contains("seeds"), "{}: is not the JSON that a run writes", file);
-  if (int(results.at("seeds").size()) < seeds) return false;
+  const json results = read_json_file(file);
+  try {
+    const RunDigest saved = results.value("digest", json::object()).get<RunDigest>();
+    const std::string different = differences(now, saved, file);
+    check(different.empty(), "--resume: another run than the one whose results are there: {}: start a new run",
+          different);
+    if (int(results.at("seeds").size()) < seeds) return false;
+    for (const char* split : {"dev", "test"}) {
+      const json scores = results.value(split, json::object());
+      for (const auto& [name, score] : scores.items())
+        for (const char* of : {"mean", "std_sample"}) score.at(of).get<double>();
+    }
+  } catch (const json::exception&) {
+    fail("{}: is not the JSON that a run writes: move it away, or start a new run", file);
+  }
   fmt::print("{} is complete:\n", one_line(folder));
   print_results(results);
   return true;

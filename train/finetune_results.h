@@ -13,13 +13,14 @@ namespace encore {
 // Prints a line per file. Throws Error naming file and line or label, also when all rows have the same label.
 LabelledData read_labelled_data(const RowsSpec&, const Tokenizer&, int threads);
 
-// {"metric", "labels", "seeds": [...], "dev": {...}, "test": {...}} with mean and both standard deviations of each
-// score over the seeds.
+// {"metric", "labels", "seeds": [...], "dev": {...}, "test": {...}, "digest": {...}} with mean and both standard
+// deviations of each score over the seeds.
 nlohmann::json results_json(const std::vector<SeedResult>&, const std::string& metric,
-                            const std::vector<std::string>& labels, bool with_test);
+                            const std::vector<std::string>& labels, bool with_test, const RunDigest&);
 void print_results(const nlohmann::json& results);
-// Of a run folder whose results.json has all `seeds`. False: it has not. Throws Error naming a file that is no JSON.
-bool print_complete_results(const std::string& folder, int seeds);
+// Of a run folder whose results.json has all `seeds`. False: it has not. now: what is known of the run that is asked
+// for. Throws Error naming a file that is no JSON, and the fields in which the run differs from that of the results.
+bool print_complete_results(const std::string& folder, int seeds, const RunDigest& now);
 
 // Progress of a fine-tuning: its finished seeds.
 struct FinetuneProgress {

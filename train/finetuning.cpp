@@ -27,6 +27,8 @@
 namespace encore {
 namespace {
 
+constexpr auto kReplace = nlohmann::json::error_handler_t::replace;
+
 uint64_t fingerprint_of(const ClassificationSet& set, uint64_t seed) {
   Hasher hash(seed);
   hash.add(set.tokens.data(), set.tokens.size() * sizeof(set.tokens[0]));
@@ -53,13 +55,14 @@ class Finetuning {
   Device open(Communicator& processes) {
     for (const std::string& note : tokenizer_.notes())
       if (processes.root()) fmt::print(stderr, "note: {}\n", note);
-    check_ranks_start(flags_of_ranks(spec_.output.config), spec_.model, &tokenizer_, processes);
+    check_ranks_start(flags_of_ranks(spec_.output), spec_.model, &tokenizer_, processes);
     check_vocabulary(spec_.model, tokenizer_, spec_.model_dir);
     return open_device(spec_.device, threads_for_rank(processes), processes.local_rank(), processes.local_size());
   }
   RunEnd run_seeds(const SeedRun::Shared&);
   bool run_seed(SeedRun&);  // false: stopped
   void check_files_of_ranks();
+  RunDigest digest() const;
   void complete_digest(const Model&);
   nlohmann::json config_in_force() const;
   void continue_seed(const SeedRun::Shared&, std::unique_ptr<SeedRun>&);
@@ -92,7 +95,8 @@ class Finetuning {
 };
 
 RunEnd Finetuning::run() {
-  if (spec_.output.resume && print_complete_results(spec_.output.folder, spec_.seeds)) return RunEnd::kFinished;
+  if (spec_.output.resume && print_complete_results(spec_.output.folder, spec_.seeds, digest()))
+    return RunEnd::kFinished;
   check_files_of_ranks();
   data_ = read_labelled_data(spec_.rows, tokenizer_, device_.threads);
   fmt::print("{}{}\n", device_.description(), comm_.size() > 1 ? "; " + comm_.description() : "");
@@ -100,7 +104,8 @@ RunEnd Finetuning::run() {
   planned_bytes_ = memory.plan.total();
   fmt::print("\nMemory plan, micro-batches of {} tokens\n{}\n\n", memory.capacity.tokens, to_text(memory.plan));
   state_.digest = {{kTrainField, digest_text(fingerprint_of(data_.train, tokenizer_.fingerprint()))},
-                   {kEvalField, digest_text(fingerprint_of(data_.test, fingerprint_of(data_.dev, 0)))}};
+                   {kEvalField, digest_text(fingerprint_of(data_.test, fingerprint_of(data_.dev, 0)))},
+                   {"labels", nlohmann::json(data_.labels.names()).dump(-1, ' ', false, kReplace)}};
   check_ranks_agree(state_.digest, comm_);
   const RunEnd end = run_seeds({.spec = spec_,
                                 .data = data_,
@@ -175,13 +180,19 @@ void Finetuning::check_files_of_ranks() {
       {.dtype = device_.dtype, .model_dir = spec_.model_dir, .train = files(spec_.rows.train), .eval = scored}, comm_);
 }
 
-void Finetuning::complete_digest(const Model& model) {
-  RunDigest& digest = state_.digest;
-  digest[kShapeField] = digest_text(layout_fingerprint(model.params()));
-  digest[kWeightsField] = digest_text(weights_digest(model.params()));
-  digest[kTokenizerField] = digest_text(tokenizer_.fingerprint());
+// What is known before rows and weights are read.
+RunDigest Finetuning::digest() const {
+  RunDigest digest{{kTokenizerField, digest_text(tokenizer_.fingerprint())}};
   add_flags(digest, config_in_force(), spec_.output.fixed_on_resume);
   add_model(digest, spec_.model);
+  return digest;
+}
+
+void Finetuning::complete_digest(const Model& model) {
+  RunDigest& digest = state_.digest;
+  digest.merge(this->digest());
+  digest[kShapeField] = digest_text(layout_fingerprint(model.params()));
+  digest[kWeightsField] = digest_text(weights_digest(model.params()));
   check_ranks_agree({{kWeightsField, digest[kWeightsField]}}, comm_);
 }
 
@@ -281,7 +292,7 @@ void Finetuning::end_seed(SeedRun& run) {
 
 nlohmann::json Finetuning::write_results() const {
   const nlohmann::json results =
-      results_json(progress_.results, spec_.metric, data_.labels.names(), data_.test.size() > 0);
+      results_json(progress_.results, spec_.metric, data_.labels.names(), data_.test.size() > 0, state_.digest);
   if (folder_) write_file_atomic(folder_->file("results.json"), results.dump(2) + "\n");
   return results;
 }

@@ -34,7 +34,7 @@ class Pretraining {
   Device open(Communicator& processes) {
     for (const std::string& note : spec_.notes) opening_.say("{}", note);
     for (const std::string& note : tokenizer_.notes()) opening_.say("note: {}", note);
-    check_ranks_start(flags_of_ranks(spec_.output.config), spec_.model, &tokenizer_, processes);
+    check_ranks_start(flags_of_ranks(spec_.output), spec_.model, &tokenizer_, processes);
     check_vocabulary(spec_.model, tokenizer_, spec_.model_dir);
     return open_device(spec_.device, threads_for_rank(processes), processes.local_rank(), processes.local_size());
   }

@@ -196,8 +196,8 @@ std::string Profiler::trace() const {
     }
     events.push_back(std::move(out));
   }
-  return nlohmann::ordered_json{
-      {"traceEvents", std::move(events)}, {"displayTimeUnit", "ms"}, {"otherData", {{"device", device_}}}}
+  const nlohmann::ordered_json about{{"program", "encore"}, {"device", device_}};
+  return nlohmann::ordered_json{{"otherData", about}, {"displayTimeUnit", "ms"}, {"traceEvents", std::move(events)}}
       .dump();
 }
 
@@ -208,6 +208,10 @@ void Profiler::finish(std::FILE* out) const {
     fmt::print(out, "trace: {} (for chrome://tracing or ui.perfetto.dev)\n", trace_file_);
   }
   std::fflush(out);
+}
+
+bool is_profile_trace(const std::string& start) {
+  return start.starts_with(R"({"otherData":{"program":"encore",)");
 }
 
 std::unique_ptr<Profiler> make_profiler(const ProfileSpec& spec, Device& device) {

@@ -108,6 +108,9 @@ struct ProfileSpec {
   std::string trace_file;  // the same, and the trace; empty: none
 };
 
+// Whether a file begins like a trace of this program; those of others are JSON with "traceEvents" too.
+bool is_profile_trace(const std::string& start);
+
 // Null unless the spec asks for a profile or a trace; else wraps device.backend. Throws Error when the trace file's
 // folder is missing.
 std::unique_ptr<Profiler> make_profiler(const ProfileSpec&, Device&);

@@ -50,6 +50,17 @@ RunDigest flags_of_ranks(const nlohmann::json& config) {
   return digest;
 }
 
+RunDigest flags_of_ranks(const OutputSpec& output) {
+  RunDigest digest = flags_of_ranks(output.config);
+  digest["--resume"] = output.resume ? "true" : "false";
+  digest["--resume-from"] = output.resume_from;
+  return digest;
+}
+
+void check_ranks_end(Communicator& comm) {
+  check_ranks_agree({{"stage", "the end"}}, comm);
+}
+
 void check_ranks_start(RunDigest flags, const EncoderConfig& config, const Tokenizer* tokenizer, Communicator& comm) {
   if (comm.size() == 1) return;
   add_model(flags, config);

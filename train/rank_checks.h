@@ -21,9 +21,14 @@ void check_ranks_agree(const RunDigest&, Communicator&);
 // Every flag of `config` but those that each rank may have for itself: names of files, whose content is compared, and
 // what concerns its own machine.
 RunDigest flags_of_ranks(const nlohmann::json& config);
+// The same of a run, and whether it resumes.
+RunDigest flags_of_ranks(const OutputSpec&);
 
 // The first comparison of a program: its flags and its own file, the model's config.json, the tokenizer.
 void check_ranks_start(RunDigest flags, const EncoderConfig&, const Tokenizer*, Communicator&);
+
+// The last: a rank that is at its end early, with --help, must not leave the others waiting in the first.
+void check_ranks_end(Communicator&);
 
 // The second, before files are read, which may take long. The text is compared again, in full, where it has been read.
 struct RankFiles {

@@ -10,7 +10,6 @@
 #include <charconv>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <set>
 
 #include "kernels/base/atomic_file.h"
@@ -18,6 +17,7 @@
 #include "kernels/base/check.h"
 #include "kernels/base/in_quotes.h"
 #include "kernels/base/path_text.h"
+#include "kernels/base/read_json.h"
 #include "train/run_digest.h"
 #include "train/state_file.h"
 #include "train/tfevents.h"
@@ -54,6 +54,15 @@ void remove_state(const fs::path& dir) {
   if (!error) fs::remove_all(doomed, error);
 }
 
+// Whether a run gives this name to a file or folder, in its own folder or in one of those inside.
+bool is_name_of_a_run(const std::string& name) {
+  static const std::set<std::string> kNames = {"",      "config.json",  "ledger.json", "log.jsonl", "report.html",
+                                               "model", "results.json", "best",        "last"};
+  const bool superseded = name.ends_with(kSuperseded);
+  return kNames.contains(name) || is_events_file_name(name) ||
+         step_of(superseded ? name.substr(0, name.size() - kSuperseded.size()) : name) >= 0;
+}
+
 // A name in the folder that is no leaving of a start that was killed before config.json stood there; "": none.
 std::string first_entry(const std::string& path) {
   std::error_code error;
@@ -67,8 +76,12 @@ std::string first_entry(const std::string& path) {
 
 // The config.json of a run; null for another file of this name. Older runs do not name their program.
 nlohmann::json read_run_config(const std::string& path) {
-  std::ifstream in(path + "/" + kConfig);
-  nlohmann::json config = nlohmann::json::parse(in, nullptr, /*allow_exceptions=*/false);
+  nlohmann::json config;
+  try {
+    config = read_json_file(path + "/" + kConfig);
+  } catch (const Error&) {
+    return nullptr;
+  }
   const bool of_a_run = config.is_object() && config.contains("output") && config.contains("resume");
   return of_a_run ? config : nlohmann::json();
 }
@@ -146,7 +159,7 @@ RunFolder RunFolder::open(OutputSpec& output, nlohmann::json config) {
   folder.resumed_ = check_output(folder.path_, output.program, output.resume);
   config["output"] = absolute_path_text(folder.path_);
   if (folder.resumed_) {
-    for (const char* inside : {"", "/state", "/model"}) recover_folders(folder.path_ + inside);
+    for (const char* inside : {"", "/state", "/model"}) recover_folders(folder.path_ + inside, is_name_of_a_run);
     const nlohmann::json own = output.by_own_names(read_run_config(folder.path_));
     check_same_config(own, config, output.fixed_on_resume, folder.path_);
     config = own;

@@ -15,6 +15,7 @@
 #include "kernels/base/atomic_folder.h"
 #include "kernels/base/check.h"
 #include "kernels/base/file_checksum.h"
+#include "kernels/base/input_file.h"
 #include "kernels/base/read_json.h"
 
 namespace fs = std::filesystem;
@@ -132,7 +133,7 @@ RunState from_json(const json& j) {
 
 json read_json(const std::string& dir) {
   const std::string file = dir + "/state.json";
-  std::ifstream in(file);
+  std::ifstream in = open_regular(file);
   if (!in) damaged(file, fmt::format("cannot be read: {}", std::strerror(errno)));
   std::stringstream text;
   text << in.rdbuf();
@@ -177,7 +178,7 @@ json write_buffer(const std::string& dir, const Buffer& buffer, Backend& backend
 // take(first, host, floats) takes each part in order.
 template <class Take>
 void read_floats(const std::string& path, int64_t count, const json& expected, const Take& take) {
-  std::ifstream in(path, std::ios::binary);
+  std::ifstream in = open_regular(path);
   if (!in) damaged(path, fmt::format("cannot be read: {}", std::strerror(errno)));
   std::error_code error;
   const uint64_t bytes = fs::file_size(path, error), wanted = uint64_t(count) * sizeof(float);

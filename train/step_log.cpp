@@ -14,6 +14,7 @@
 
 #include "kernels/base/atomic_file.h"
 #include "kernels/base/check.h"
+#include "kernels/base/input_file.h"
 #include "train/tfevents.h"
 
 namespace encore {
@@ -61,10 +62,15 @@ bool is_line_of_a_run(const std::string& line) {
   return read.is_object() && (read.contains("step") || (read.contains("seed") && read.contains("epoch")));
 }
 
-// The last line may be torn.
+// A line that a kill has torn: one without its end, of which only the start can be known.
+bool is_torn_line(const std::string& line) {
+  constexpr std::string_view kStart = "{\"";
+  return line.starts_with(kStart.substr(0, line.size()));
+}
+
 void check_lines_behind(std::istream& in, const std::string& path) {
-  for (std::string line; std::getline(in, line) && !in.eof();)
-    check(is_line_of_a_run(line),
+  for (std::string line; std::getline(in, line);)
+    check(is_line_of_a_run(line) || (in.eof() && is_torn_line(line)),
           "{}: '{}' is no line of the run, and --resume cuts off what follows its state: move it to another file", path,
           line.substr(0, 60));
 }
@@ -73,18 +79,18 @@ void check_lines_behind(std::istream& in, const std::string& path) {
 
 void check_logs(const std::string& folder, const LogMarks& marks) {
   const std::string path = folder + "/log.jsonl";
-  std::ifstream log(path, std::ios::binary);
+  std::ifstream log = open_regular(path);
   check_mark(log, path, marks.log);
   check_lines_behind(log, path);
   if (marks.events_file.empty()) return;
   const std::string events = folder + "/" + marks.events_file;
-  std::ifstream in(events, std::ios::binary);
+  std::ifstream in = open_regular(events);
   check_mark(in, events, marks.events);
 }
 
 AppendFile::AppendFile(std::string path, const FileMark& mark) : path_(std::move(path)), size_(mark.bytes) {
   if (size_ == 0) return;
-  std::ifstream in(path_, std::ios::binary);
+  std::ifstream in = open_regular(path_);
   crc_ = check_mark(in, path_, mark);
   open();
 }

@@ -53,9 +53,7 @@ void add_profile_flags(Cli& cli) {
 }
 
 ProfileSpec profile_spec(const Cli& cli) {
-  return {.profile = cli.get_flag("profile"), .trace_file = output_file(cli, "trace", [](const std::string& start) {
-                                                return start.starts_with("{\"traceEvents\":[");
-                                              })};
+  return {.profile = cli.get_flag("profile"), .trace_file = output_file(cli, "trace", is_profile_trace)};
 }
 
 int64_t resolve_max_length(const Cli& cli, const EncoderConfig& config, const std::string& flag) {

@@ -89,11 +89,17 @@ std::string output_folder(const Cli& cli) {
   return target.string();
 }
 
-void check_apart_from_model(const Cli& cli) {
-  const std::string output = cli.get("output"), model = cli.get("model");
-  if (output.empty() || model.empty()) return;
-  check(!is_inside(canonical(output), canonical(model)),
-        "--output {}: lies in the folder of --model {}: name a place outside of it", output, model);
+void check_folders_apart(const Cli& cli) {
+  const auto check_outside = [&](const std::string& flag, const std::string& folder_flag) {
+    if (!cli.declares(flag) || !cli.declares(folder_flag)) return;
+    const std::string path = cli.get(flag), folder = cli.get(folder_flag);
+    if (path.empty() || folder.empty()) return;
+    check(!is_inside(canonical(path), canonical(folder)),
+          "--{} {}: lies in the folder of --{} {}: name a place outside of it", flag, path, folder_flag, folder);
+  };
+  check_outside("output", "model");
+  check_outside("cache-dir", "model");
+  check_outside("cache-dir", "output");
 }
 
 }  // namespace encore

@@ -20,7 +20,7 @@ std::string output_file(const Cli&, const std::string& flag, const OwnFile&);
 // The folder that --output names. Throws Error unless it is absent or empty.
 std::string output_folder(const Cli&);
 
-// Throws Error when --output lies in the folder of --model.
-void check_apart_from_model(const Cli&);
+// Throws Error when --output or --cache-dir lies in the folder of --model, or --cache-dir in that of --output.
+void check_folders_apart(const Cli&);
 
 }  // namespace encore

@@ -75,7 +75,7 @@ bool parse_run_flags(const std::function<Cli()>& declare, int argc, char** argv,
   }
   check(goes_on || !resumes(cli) || cli.given("model") || cli.given("train"),
         "--resume: {} holds no run: name the folder of a run, or give --model and --train to begin one there", output);
-  check_apart_from_model(cli);
+  check_folders_apart(cli);
   return true;
 }
 

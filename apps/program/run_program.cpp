@@ -14,6 +14,7 @@
 
 #include "kernels/base/check.h"
 #include "kernels/base/in_quotes.h"
+#include "train/rank_checks.h"
 #include "train/standard_streams.h"
 #include "train/thread_waiting.h"
 
@@ -76,7 +77,9 @@ int run_over_ranks(const char* name, const std::function<int(Communicator&)>& bo
     const std::unique_ptr<Communicator> comm = make_communicator();
     if (!comm->root() && !std::freopen("/dev/null", "w", stdout)) fail("/dev/null cannot be opened");
     try {
-      return body(*comm);
+      const int code = body(*comm);
+      check_ranks_end(*comm);
+      return code;
     } catch (const std::exception& e) {
       if (comm->size() == 1) throw;
       let_rank_0_go_first(comm->rank());

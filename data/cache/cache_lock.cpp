@@ -95,7 +95,7 @@ BuildLock::~BuildLock() {
 
 void remove_dead_builds(const std::string& folder, double days) {
   static const std::regex kOfCache(R"(([0-9a-f]{16}\.tokens)\.(building.*|tmp-.*|part-.*|lock))");
-  static const std::regex kOfInput(R"(input-[0-9]+(\.tmp-.*)?(\.gz|\.zst)?)");
+  static const std::regex kOfInput(R"(stdin-copy-[0-9]+(\.tmp-.*)?(\.gz|\.zst)?)");
   const auto age =
       std::chrono::duration_cast<fs::file_time_type::duration>(std::chrono::duration<double, std::ratio<86400>>(days));
   std::error_code error;

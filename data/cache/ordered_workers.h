@@ -7,9 +7,9 @@
 #include <exception>
 #include <map>
 #include <mutex>
-#include <thread>
 #include <utility>
-#include <vector>
+
+#include "kernels/base/thread_team.h"
 
 namespace encore {
 
@@ -22,11 +22,7 @@ class OrderedWorkers {
  public:
   OrderedWorkers(int threads, Take take, Work work, Give give)
       : take_(std::move(take)), work_(std::move(work)), give_(std::move(give)), most_(4 * uint64_t(threads)) {
-    std::vector<std::thread> team;
-    // The calling thread works too.
-    for (int t = 1; t < threads; ++t) team.emplace_back([this] { run(); });
-    run();
-    for (std::thread& thread : team) thread.join();
+    run_on_team(threads, [this] { run(); });
     if (error_) std::rethrow_exception(error_);
   }
 

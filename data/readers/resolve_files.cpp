@@ -89,7 +89,7 @@ std::string spool(const std::string& name, const std::string& cache_dir, const s
   if (fd < 0) fail("{}: cannot open the input: {}", name, std::strerror(errno));
   std::string head, buffer(size_t(1) << 18, '\0');
   Hasher hash;
-  const std::string stem = fmt::format("{}/input-{}", dir, ::getpid());
+  const std::string stem = fmt::format("{}/stdin-copy-{}", dir, ::getpid());
   AtomicFile copy(stem);
   for (;;) {
     const ssize_t n = ::read(fd, buffer.data(), buffer.size());

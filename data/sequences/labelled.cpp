@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <exception>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -13,6 +12,7 @@
 #include "data/tokenizer/tokenizer.h"
 #include "kernels/base/check.h"
 #include "kernels/base/rng.h"
+#include "kernels/base/thread_team.h"
 #include "kernels/base/usable_cores.h"
 
 namespace encore {
@@ -208,11 +208,11 @@ ClassificationSet tokenize_rows(const std::vector<LabelledRow>& rows, const std:
   ClassificationSet set;
   set.label = labels_of(rows, path, map);
   std::vector<std::vector<int32_t>> inputs(rows.size());
-  std::exception_ptr error;
+  LoopFailure failure;
   int64_t truncated = 0;
 #pragma omp parallel for schedule(dynamic, 16) reduction(+ : truncated) num_threads(loop_threads(threads))
   for (size_t i = 0; i < rows.size(); ++i) {
-    try {
+    failure.guard([&] {
       const std::vector<int32_t> a = tokenizer.encode(rows[i].text);
       const std::vector<int32_t> b = tokenizer.encode(rows[i].text_pair);
       inputs[i] = rows[i].pair ? tokenizer.build_inputs(a, b, size_t(max_length))
@@ -220,12 +220,9 @@ ClassificationSet tokenize_rows(const std::vector<LabelledRow>& rows, const std:
       const SpecialsTemplate& specials = tokenizer.specials();
       const size_t around = rows[i].pair ? specials.pair.size() : specials.single.size();
       truncated += inputs[i].size() < a.size() + b.size() + around;
-    } catch (...) {
-#pragma omp critical
-      error = std::current_exception();
-    }
+    });
   }
-  if (error) std::rethrow_exception(error);
+  failure.rethrow();
   set.truncated_rows = truncated;
   set.offset.push_back(0);
   for (size_t i = 0; i < rows.size(); ++i) {

@@ -8,9 +8,9 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <thread>
 
 #include "kernels/base/check.h"
+#include "kernels/base/thread_team.h"
 #include "kernels/base/usable_cores.h"
 
 namespace encore {
@@ -31,10 +31,7 @@ class Pass {
   // Returns true if the corpus has ended.
   bool run() {
     threads_ = loop_threads(options_.threads);
-    std::vector<std::thread> others;
-    for (int t = 1; t < threads_; ++t) others.emplace_back([this] { work(); });
-    work();
-    for (std::thread& other : others) other.join();
+    run_on_team(threads_, [this] { work(); });
     if (error_) std::rethrow_exception(error_);
     return ended_;
   }

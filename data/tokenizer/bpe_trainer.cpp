@@ -12,6 +12,7 @@
 #include "data/tokenizer/pretokenizer.h"
 #include "data/tokenizer/vocabulary.h"
 #include "kernels/base/check.h"
+#include "kernels/base/thread_team.h"
 #include "kernels/base/usable_cores.h"
 
 namespace encore {
@@ -39,6 +40,7 @@ void count_words(std::string_view text, WordCounts& counts) {
 WordCounts count_source(const DocumentSource& source, int threads,
                         const std::function<void(const char*, double)>& progress) {
   std::vector<WordCounts> partial(static_cast<size_t>(threads));
+  LoopFailure failure;
   std::vector<std::string> block;
   bool more = true;
   while (more) {
@@ -47,7 +49,9 @@ WordCounts count_source(const DocumentSource& source, int threads,
     for (size_t bytes = 0; bytes < kBlockBytes && (more = source(document)); bytes += block.back().size())
       block.push_back(std::move(document)), document.clear();
 #pragma omp parallel for schedule(dynamic, 8) num_threads(threads)
-    for (size_t i = 0; i < block.size(); ++i) count_words(block[i], partial[size_t(omp_get_thread_num())]);
+    for (size_t i = 0; i < block.size(); ++i)
+      failure.guard([&] { count_words(block[i], partial[size_t(omp_get_thread_num())]); });
+    failure.rethrow();
     if (progress) progress("counting words", -1);
   }
   WordCounts counts = std::move(partial[0]);

@@ -5,6 +5,7 @@
 #include "data/tokenizer/byte_level_bpe.h"
 #include "data/tokenizer/tokenizer_data.h"
 #include "kernels/base/check.h"
+#include "kernels/base/thread_team.h"
 #include "kernels/base/usable_cores.h"
 
 namespace encore {
@@ -80,9 +81,11 @@ void Tokenizer::encode_words(std::string_view text, std::vector<int32_t>& ids, s
 std::vector<std::vector<int32_t>> Tokenizer::encode_batch(std::span<const std::string_view> texts, int threads,
                                                           SpecialText special) const {
   std::vector<std::vector<int32_t>> batch(texts.size());
+  LoopFailure failure;
   threads = int(std::clamp<size_t>(texts.size(), 1, size_t(loop_threads(threads))));
 #pragma omp parallel for schedule(dynamic, 4) num_threads(threads)
-  for (size_t i = 0; i < texts.size(); ++i) encode(texts[i], batch[i], special);
+  for (size_t i = 0; i < texts.size(); ++i) failure.guard([&] { encode(texts[i], batch[i], special); });
+  failure.rethrow();
   return batch;
 }
 

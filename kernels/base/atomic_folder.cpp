@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <regex>
 #include <vector>
 
@@ -28,6 +29,14 @@ std::string parent_of(const std::string& path) {
 // Returns 0 or the errno.
 int rename_errno(const std::string& from, const std::string& to, unsigned flags = 0) {
   return ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), flags) == 0 ? 0 : errno;
+}
+
+// What a temporary name stands for: "state.json" of "state.json.tmp-1234-0".
+std::optional<std::string> final_name(const std::string& name) {
+  static const std::regex kForm(R"(([^]*)\.tmp-(old|(removed-)?\d+(-\d+)?))");
+  std::smatch match;
+  if (!std::regex_match(name, match, kForm)) return std::nullopt;
+  return match[1].str();
 }
 
 [[noreturn]] void cannot_publish(const std::string& path, int reason) {
@@ -92,9 +101,15 @@ void AtomicFolder::commit() {
     reason = 0;
   }
   if (reason != 0) cannot_publish(path_, reason);
+  try {
+    sync_folder(parent);
+    sync_folder(parent_of(parent));
+  } catch (const IoError&) {
+    if (rename_errno(path_, temporary_, replaces ? RENAME_EXCHANGE : 0) == 0) throw;
+    committed_ = true;  // a file system without an exchange: the new folder stays
+    throw;
+  }
   committed_ = true;
-  sync_folder(parent);
-  sync_folder(parent_of(parent));
   // After the exchange the old folder, if there was one, has the temporary name.
   fs::remove_all(temporary_, error);
 }
@@ -113,15 +128,16 @@ void replace_by_two_renames(const std::string& temporary, const std::string& pat
 }
 
 bool is_temporary_name(const std::string& name) {
-  static const std::regex kForm(R"([^]*\.tmp-(old|(removed-)?\d+(-\d+)?))");
-  return std::regex_match(name, kForm);
+  return final_name(name).has_value();
 }
 
-void recover_folders(const std::string& parent) {
+void recover_folders(const std::string& parent, const std::function<bool(const std::string& name)>& owns) {
   std::error_code error;
   std::vector<fs::path> left;
-  for (const auto& entry : fs::directory_iterator(parent, error))
-    if (is_temporary_name(entry.path().filename().string())) left.push_back(entry.path());
+  for (const auto& entry : fs::directory_iterator(parent, error)) {
+    const std::optional<std::string> name = final_name(entry.path().filename().string());
+    if (name && owns(*name)) left.push_back(entry.path());
+  }
   for (const fs::path& p : left) {
     const std::string name = p.string();
     if (!name.ends_with(kAside)) continue;

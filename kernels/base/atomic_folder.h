@@ -2,6 +2,7 @@
 // disk, then put in the target's place in one step.
 #pragma once
 
+#include <functional>
 #include <string>
 
 namespace encore {
@@ -39,7 +40,8 @@ void replace_by_two_renames(const std::string& temporary, const std::string& pat
 bool is_temporary_name(const std::string&);
 
 // Cleans up after a killed process in `parent`: a folder that was moved aside and not replaced gets its name back, and
-// everything else under a temporary name is removed. Does nothing if `parent` does not exist.
-void recover_folders(const std::string& parent);
+// everything else under a temporary name is removed. Only temporary names of files and folders for which owns(name)
+// holds are touched: "notes.tmp-2024" may be somebody's. Does nothing if `parent` does not exist.
+void recover_folders(const std::string& parent, const std::function<bool(const std::string& name)>& owns);
 
 }  // namespace encore

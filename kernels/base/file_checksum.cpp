@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/base/check.h"
+#include "kernels/base/usable_cores.h"
 
 namespace encore {
 namespace {
@@ -45,7 +46,8 @@ FileChecksum range_checksum(const InputFile& file, uint64_t first, uint64_t byte
   FileChecksum sum{.bytes = bytes};
   const int64_t parts = int64_t((bytes + kPart - 1) / kPart);
   std::vector<uint32_t> crcs(size_t(parts), 0);
-#pragma omp parallel for schedule(static) if (parts > 1)
+  const int threads = parts > 1 ? loop_threads(0) : 1;
+#pragma omp parallel for schedule(static) num_threads(threads)
   for (int64_t p = 0; p < parts; ++p) {
     const uint64_t begin = uint64_t(p) * kPart;
     crcs[size_t(p)] = part_crc(file.descriptor(), first + begin, std::min(kPart, bytes - begin), failure);

@@ -38,6 +38,13 @@ void InputFile::check_size() const {
     fail_io("{}: became shorter while it was read: {} bytes, {} before", path_, status.st_size, size_);
 }
 
+std::ifstream open_regular(const std::string& path) {
+  struct stat status {};
+  const bool other = ::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+  check(!other, "{}: cannot be read: not a regular file (a pipe or a device)", path);
+  return std::ifstream(path, std::ios::binary);
+}
+
 std::string read_input_file(const std::string& path) {
   const InputFile file(path);
   std::string bytes;

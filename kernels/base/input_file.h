@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <fstream>
 #include <string>
 
 namespace encore {
@@ -27,6 +28,10 @@ class InputFile {
   int fd_ = -1;
   uint64_t size_ = 0;
 };
+
+// A stream that reads a regular file; one in a failed state if there is no such file. Throws Error for a named pipe or
+// a device, which would block a reader for ever.
+std::ifstream open_regular(const std::string& path);
 
 // All bytes of a regular file, for files that fit into memory. Throws Error as InputFile does, and for a read that
 // fails.

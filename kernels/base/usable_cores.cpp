@@ -8,7 +8,10 @@
 #include <climits>
 #include <cmath>
 #include <fstream>
+#include <future>
+#include <mutex>
 #include <optional>
+#include <vector>
 
 namespace fs = std::filesystem;
 
@@ -56,8 +59,31 @@ int usable_cores() {
   return std::min(cores_of_affinity(), cores_of_quota());
 }
 
+int startable_threads(int wanted) {
+  static std::mutex asking;
+  static int known = 1;
+  const std::lock_guard lock(asking);
+  if (wanted <= known) return wanted;
+  // All must stand at once, as in a parallel loop.
+  std::promise<void> end;
+  std::vector<std::future<void>> started;
+  try {
+    const std::shared_future<void> wait = end.get_future().share();
+    while (int(started.size()) < wanted - 1) started.push_back(std::async(std::launch::async, [wait] { wait.wait(); }));
+  } catch (const std::exception&) {  // system_error or bad_alloc
+  }
+  end.set_value();
+  const int count = int(started.size()) + 1;
+  started.clear();
+  known = std::max(known, count);
+  // The team of this thread is made now, and kept, before memory is short.
+#pragma omp parallel num_threads(count)
+  {}
+  return count;
+}
+
 int loop_threads(int wanted) {
-  return wanted > 0 ? wanted : std::min(usable_cores(), omp_get_max_threads());
+  return startable_threads(wanted > 0 ? wanted : std::min(usable_cores(), omp_get_max_threads()));
 }
 
 }  // namespace encore

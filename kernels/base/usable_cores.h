@@ -15,8 +15,12 @@ int cores_of_quota(const KernelFiles& = {});
 // The smaller of the two.
 int usable_cores();
 
+// How many of `wanted` threads can be started. libgomp ends the program with words of its own where it gets no thread,
+// so this is asked before a parallel loop.
+int startable_threads(int wanted);
+
 // The number of threads of a parallel loop: `wanted`; where that is 0, usable_cores() within OpenMP's own limit
-// (OMP_NUM_THREADS, or what a backend has set).
+// (OMP_NUM_THREADS, or what a backend has set). No more than startable_threads().
 int loop_threads(int wanted);
 
 }  // namespace encore

@@ -11,6 +11,7 @@
 
 #include "kernels/base/usable_cores.h"
 #include "kernels/cpu/gemm.h"
+#include "kernels/cpu/onednn_memory.h"
 #include "kernels/cpu/onednn_versions.h"
 #include "kernels/cpu/processor.h"
 #include "kernels/cpu/vec/dispatch.h"
@@ -64,7 +65,12 @@ CpuBackend::CpuBackend(int threads) : threads_(threads > 0 ? threads : usable_co
   __builtin_cpu_init();
   check(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"),
         "this processor has no AVX2 and FMA, which the cpu device needs");
+  check(
+      startable_threads(threads_) == threads_,
+      "{} threads cannot be started: ask for fewer with --threads, or allow more threads or memory (ulimit -u, -v, -s)",
+      threads_);
   omp_set_num_threads(threads_);
+  cpu::report_onednn_without_memory();
   gemm_ = std::make_unique<cpu::Gemm>(threads_);
 }
 

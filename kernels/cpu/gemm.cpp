@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "kernels/base/thread_team.h"
 #include "kernels/cpu/gemm_primitives.h"
 #include "kernels/cpu/vec/dispatch.h"
 
@@ -92,17 +93,12 @@ struct Gemm::State {
     for (size_t i = 0; i < std::min(jobs.size(), scratch.size()); ++i) grow_scratch(i, needed);
     omp_set_num_threads(threads);
     if (jobs.size() == 1) return execute(jobs[0], 0);
-    std::exception_ptr failure;
+    LoopFailure failure;
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (size_t i = 0; i < jobs.size(); ++i) {
-      try {
-        execute(jobs[i], size_t(omp_get_thread_num()));
-      } catch (...) {
-#pragma omp critical
-        failure = std::current_exception();
-      }
+      failure.guard([&] { execute(jobs[i], size_t(omp_get_thread_num())); });
     }
-    if (failure) std::rethrow_exception(failure);
+    failure.rethrow();
   }
 
   void grow_scratch(size_t place, size_t needed) {

@@ -169,6 +169,36 @@ TEST_F(Finetune, KilledAndResumedIsTheSameRun) {
   expect_same_bits(run_folder);
 }
 
+// Complete results are those of the run that is asked for, or nothing is said.
+TEST_F(Finetune, AFinishedRunIsNotTakenForAnother) {
+  const std::string run_folder = *place_ / "finished", config = run_folder + "/config.json";
+  fs::copy(whole_, run_folder, fs::copy_options::recursive);
+  const std::string results = read_text(run_folder + "/results.json"), flags = read_text(config);
+  const auto expect_refused = [&](const Words& more, const std::string& part) {
+    const Outcome o = run(Words{program("finetune"), "--output", run_folder, "--resume"} + more);
+    EXPECT_EQ(o.code, 2) << o.out << o.err;
+    EXPECT_EQ(o.out, "");
+    EXPECT_NE(o.err.find(part), std::string::npos) << o.err;
+    EXPECT_EQ(read_text(run_folder + "/results.json"), results);
+  };
+  expect_refused({"--lr", "0.5"}, "--lr 0.5 (");
+  expect_refused({"--seeds", "9"}, "--seeds 9 (");
+  for (const auto& [flag, value] : {std::pair{"lr", json(0.25)}, std::pair{"seeds", json(7)}}) {
+    json edited = json::parse(flags);
+    edited[flag] = value;
+    write_text(config, edited.dump());
+    expect_refused({}, fmt::format("--{} {} (", flag, value.dump()));
+  }
+  write_text(config, flags);
+  for (const char* forged : {R"({"seeds": [1, 2], "dev": {"accuracy": 1}})", R"({"seeds": [], "digest": {"--lr": 5}})",
+                             R"({"seeds": [1, 2], "dev": {"accuracy": {"mean": "x"}}})", R"({"digest": [1]})", "[]"}) {
+    write_text(run_folder + "/results.json", forged);
+    const Outcome o = run({program("finetune"), "--output", run_folder, "--resume"});
+    EXPECT_EQ(o.code, 2) << forged << o.out << o.err;
+    EXPECT_NE(o.err.find("results.json"), std::string::npos) << o.err;
+  }
+}
+
 TEST_F(Finetune, ResultsAndPageFollowEverySeed) {
   EXPECT_TRUE(fs::exists(whole_ + "/report.html"));
   const std::string run_folder = *place_ / "half";

@@ -33,6 +33,14 @@ class Outputs : public ::testing::Test {
     fs::create_directories(*place_ / "mine");
     write_text(*place_ / "mine/notes.txt", "my notes\n");
     write_text(*place_ / "mine/labels.npy", "\x93NUMPY of my own");
+    // As numpy.save, a trace of another implementation, and another profiler write them.
+    const std::string dict = "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }";
+    write_text(*place_ / "mine/numpy.npy", std::string("\x93NUMPY\x01\x00\x76\x00", 10) + dict +
+                                               std::string(0x75 - dict.size(), ' ') + "\n" + std::string(24, '\0'));
+    const std::string header = R"({"hidden.0":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}    )";
+    write_text(*place_ / "mine/theirs.safetensors",
+               std::string(1, char(header.size())) + std::string(7, '\0') + header + "abcd");
+    write_text(*place_ / "mine/trace.json", "{\"traceEvents\":[]}");
     const Outcome o = run(dapt(*place_ / "run"));
     ASSERT_EQ(o.code, 0) << o.err;
   }
@@ -107,7 +115,11 @@ TEST_F(Outputs, AFolderWithAnythingOfOthersIsRefusedByEveryProgram) {
   expect_refused(tune(dapt_run) + Words{"--resume"}, "dapt_train");
   expect_refused(dapt(dapt_run), "--resume");
   expect_refused(init(dapt_run), "holds");
+  expect_refused(init(model + "/new"), "lies in the folder of --tokenizer");
   expect_refused(learn(dapt_run), "holds");
+  expect_refused(dapt(*place_ / "new") + Words{"--cache-dir", model + "/cache"}, "lies in the folder of --model");
+  expect_refused(dapt(*place_ / "new") + Words{"--cache-dir", *place_ / "new"}, "lies in the folder of --output");
+  expect_refused(computing("mlm_eval") + Words{"--data", place_->eval(), "--cache-dir", model}, "of --model");
   fs::create_directory_symlink(model, *place_ / "link");
   expect_refused(tune(*place_ / "link/inside"), "lies in the folder of --model");
   expect_refused(tune(*place_ / "link"), "");
@@ -117,8 +129,9 @@ TEST_F(Outputs, AFolderWithAnythingOfOthersIsRefusedByEveryProgram) {
 TEST_F(Outputs, AFileOfOthersIsRefusedByEveryProgram) {
   const std::string dapt_run = *place_ / "run";
   for (const auto& command : {embed, trace, predict}) {
-    for (const char* file : {"mine/notes.txt", "mine/labels.npy", "rows.jsonl", "batch.json", "run/log.jsonl",
-                             "run/config.json", "run/model/best/model.safetensors"})
+    for (const char* file :
+         {"mine/notes.txt", "mine/labels.npy", "mine/numpy.npy", "mine/theirs.safetensors", "mine/trace.json",
+          "rows.jsonl", "batch.json", "run/log.jsonl", "run/config.json", "run/model/best/model.safetensors"})
       expect_refused(command(*place_ / file), "--");
     expect_refused(command(place_->model() + "/new.npy"), "lies in the folder of --model");
     expect_refused(command(*place_ / "mine"), "folder");
@@ -176,6 +189,24 @@ TEST_F(Outputs, AnEmptyFolderIsFilledAndAFailureLeavesNone) {
   }
 }
 
+TEST_F(Outputs, AnyNameOfTheSystemServes) {
+  const std::string latin = *place_ / "M\xfcller", lines = *place_ / "two\nlines";
+  for (const std::string& name : {latin, lines}) {
+    fs::copy(place_->model(), name + "-model", fs::copy_options::recursive);
+    const Words commands[] = {learn(name + "-tokens"),
+                              embed(name + ".npy"),
+                              trace(name + ".trace"),
+                              {program("init_model"), "--config", name + "-model", "--tokenizer", name + "-tokens",
+                               "--output", name + "-new"},
+                              {program("report"), *place_ / "run", "--output", name + ".html"}};
+    for (const Words& words : commands) {
+      const Outcome o = run(words);
+      EXPECT_EQ(o.code, 0) << words[0] << o.err;
+      EXPECT_TRUE(fs::exists(words.back())) << words[0];
+    }
+  }
+}
+
 TEST_F(Outputs, ResumeWithoutARunBeginsNothingByItself) {
   for (const char* name : {"dapt_train", "tapt_train", "finetune"})
     expect_refused({program(name), "--resume", "--output", *place_ / "nothing-here"}, "holds no run");
@@ -186,15 +217,16 @@ TEST_F(Outputs, ResumeWithoutARunBeginsNothingByItself) {
 TEST_F(Outputs, FilesThatWereAddedToARunStay) {
   const std::string output = *place_ / "added";
   ASSERT_EQ(run(dapt(output)).code, 0);
-  for (const char* file : {"/notes.tmp-draft", "/notes.txt", "/model/last/README.md", "/state/why.txt",
-                           "/events.out.tfevents.1700000000.host.1234.0"})
-    write_text(output + file, "mine");
+  const std::vector<std::string> files = {
+      "/notes.tmp-draft", "/notes.tmp-2024",    "/notes.txt",
+      "/report.html",     "/model/mine.tmp-12", "/model/last/README.md",
+      "/state/why.txt",   "/state/why.tmp-old", "/events.out.tfevents.1700000000.host.1234.0"};
+  for (const std::string& file : files) write_text(output + file, "mine");
   fs::remove_all(output + "/state/step-3");
   const Outcome o = run({program("dapt_train"), "--resume", "--output", output});
   ASSERT_EQ(o.code, 0) << o.err;
-  for (const char* file : {"/notes.tmp-draft", "/notes.txt", "/model/last/README.md", "/state/why.txt",
-                           "/events.out.tfevents.1700000000.host.1234.0"})
-    EXPECT_EQ(read_text(output + file), "mine") << file;
+  for (const std::string& file : files) EXPECT_EQ(read_text(output + file), "mine") << file;
+  EXPECT_NE(o.out.find("report.html: is there already"), std::string::npos) << o.out;
 }
 
 }  // namespace

@@ -204,6 +204,8 @@ TEST_F(OnRanks, RanksThatDoNotSeeTheSameAreRefusedBeforeAnythingIsWritten) {
   } cases[] = {{dapt, {"--lr", "0.5"}, {"--lr 0.5", "rank 0 has 0.0001"}},
                {dapt, {"--max-steps", "4"}, {"--max-steps 4", "rank 0 has 3"}},
                {dapt, {"--dry-run"}, {"--dry-run true"}},
+               {dapt, {"--resume"}, {"--resume true", "rank 0 has false"}},
+               {dapt, {"--help"}, {"does not see what rank 0 sees"}},
                {dapt, {"--save-every", "1"}, {"--save-every 1"}},
                {dapt, {"--train", *place_ / "turned.txt"}, {"training data"}},
                {dapt, {"--eval", *place_ / "turned.txt"}, {"evaluation data"}},

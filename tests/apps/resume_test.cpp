@@ -1,4 +1,5 @@
 // A resumed run is the run that was stopped, or it is refused by name: flags, model, tokenizer, text and log.
+#include <sys/stat.h>
 #include <zlib.h>
 
 #include <functional>
@@ -162,12 +163,43 @@ TEST_F(Resumed, AnEditedLogIsFoundBeforeItIsCut) {
   expect_refused({"log.jsonl", "was edited"});
   write_text(path, log + "this step was odd\n");
   expect_refused({"log.jsonl", "this step was odd", "no line of the run"});
+  write_text(path, log + "a note without a line end");
+  expect_refused({"log.jsonl", "a note without", "no line of the run"});
   write_text(path, log.substr(0, 100));
   expect_refused({"log.jsonl", "it was cut"});
   // What a kill leaves: a torn last line.
   write_text(path, log + "{\"step\":7,\"lo");
   EXPECT_EQ(resume().code, 0);
   EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), std::ranges::count(read_text(path), '\n'));
+}
+
+// Neither waits for a writer that never comes, nor goes down a hundred thousand levels.
+TEST_F(Resumed, FilesOfARunThatAreNoneAreRefusedAtOnce) {
+  for (const char* file :
+       {"config.json", "ledger.json", "log.jsonl", "state/step-4/state.json", "state/step-4/adam_m.f32"}) {
+    SetUp();
+    const std::string path = copy_ + "/" + file;
+    fs::remove(path);
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    const bool replaced = file == std::string("ledger.json");  // by the run itself, as every time
+    if (!replaced) {
+      const Outcome o = run({"timeout", "-s", "KILL", "20", program("dapt_train"), "--resume", "--output", copy_});
+      EXPECT_EQ(o.code, 2) << file << o.err;
+      EXPECT_EQ(std::count(o.err.begin(), o.err.end(), '\n'), 1) << o.err;
+    }
+    if (std::string(file).starts_with("state")) continue;
+    const Outcome page =
+        run({"timeout", "-s", "KILL", "20", program("report"), copy_, "--output", *place_ / "page.html"});
+    EXPECT_EQ(page.code, 2) << file << page.err;
+    EXPECT_NE(page.err.find(file), std::string::npos) << page.err;
+  }
+  SetUp();
+  const size_t deep = 100000;
+  edit_config([](json& config) { config["zzz"] = 0; });
+  std::string text = read_text(copy_ + "/config.json");
+  text.replace(text.find("\"zzz\": 0"), 8, "\"zzz\": " + std::string(deep, '[') + std::string(deep, ']'));
+  write_text(copy_ + "/config.json", text);
+  EXPECT_EQ(resume().code, 2);
 }
 
 // As a run before its first state: no digest can be compared, but its log is its own.

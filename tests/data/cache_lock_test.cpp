@@ -125,16 +125,17 @@ TEST(RemoveDeadBuilds, RemovesWhatIsOldAndUnlocked) {
   make(d + ".tokens.building-Ab12Cd/", 8);
   make(d + ".tokens.tmp-12-0", 8);
   make(d + ".tokens.lock", 8);
-  make("input-77.tmp-77-0", 8);
+  make("stdin-copy-77.tmp-77-0", 8);
   make("stdin-0123456789abcdef.txt", 100);
-  make("notes.tokens.tmp-1", 100);  // not ours
+  make("notes.tokens.tmp-1", 100);  // not ours, nor is the next
+  make("input-1.gz", 100);
   const int fd = ::open(dir.file(c + ".tokens.lock").c_str(), O_RDWR);
   ASSERT_EQ(::flock(fd, LOCK_EX), 0);
   remove_dead_builds(dir.path());
   ::close(fd);
   EXPECT_EQ(names_in(dir.path()),
             (std::vector<std::string>{a + ".tokens", b + ".tokens.building", c + ".tokens.building", c + ".tokens.lock",
-                                      "notes.tokens.tmp-1", "stdin-0123456789abcdef.txt"}));
+                                      "input-1.gz", "notes.tokens.tmp-1", "stdin-0123456789abcdef.txt"}));
 }
 
 TEST(OrderedWorkers, GiveInTheOrderOfTaking) {

@@ -25,6 +25,10 @@ void make(const std::string& folder, const std::string& text) {
   write_file(folder + "/file", text);
 }
 
+bool any_name(const std::string&) {
+  return true;
+}
+
 TEST(AtomicFolder, ReplacesAndCleansUp) {
   const TempDir place;
   for (const char* text : {"first", "second"}) {
@@ -65,10 +69,12 @@ TEST(AtomicFolder, WhatOthersPutThereStays) {
   write_file(folder.temporary_path() + "/file", "new");
   folder.commit();
   EXPECT_EQ(read_file(place / chance + "/file"), "of another");
-  for (const char* name : {"notes.tmp-draft", "x.tmp-1.txt", "tmp-1", ".tmp", "a.tmp-older"})
+  for (const char* name :
+       {"notes.tmp-draft", "x.tmp-1.txt", "tmp-1", ".tmp", "a.tmp-older", "notes.tmp-2024", "b.tmp-old"})
     write_file(place / name, "mine");
-  recover_folders(place.path());
-  for (const char* name : {"notes.tmp-draft", "x.tmp-1.txt", "tmp-1", ".tmp", "a.tmp-older"})
+  recover_folders(place.path(), [](const std::string& name) { return name == "a"; });
+  for (const char* name :
+       {"notes.tmp-draft", "x.tmp-1.txt", "tmp-1", ".tmp", "a.tmp-older", "notes.tmp-2024", "b.tmp-old"})
     EXPECT_EQ(read_file(place / name), "mine");
   EXPECT_FALSE(fs::exists(place / chance)) << "as a killed process leaves it";
 }
@@ -85,13 +91,13 @@ TEST(AtomicFolder, WhatAKillLeavesBetweenTwoRenamesIsRecovered) {
   fs::rename(place / "state", place / "state.tmp-old");
   make(place / "state.tmp-7", "half");
   write_file(place / "log.tmp-7-0", "half");
-  recover_folders(place.path());
+  recover_folders(place.path(), any_name);
   EXPECT_EQ(names(place.path()), std::set<std::string>{"state"});
   EXPECT_EQ(read_file(place / "state/file"), "new");
 
   // Killed after both renames: the old folder is removed.
   make(place / "state.tmp-old", "old");
-  recover_folders(place.path());
+  recover_folders(place.path(), any_name);
   EXPECT_EQ(names(place.path()), std::set<std::string>{"state"});
   EXPECT_EQ(read_file(place / "state/file"), "new");
 }

@@ -90,6 +90,10 @@ TEST(ModelChecksums, TheOtherModelOfTheRunIsOfferedAndNoOther) {
   for (const char* which : {"run/model/best", "models/best", "other"}) flip(place / which + "/model.safetensors");
   expect_refusal([&] { check_checksums(place / "run/model/best/"); },
                  {"best/model.safetensors: is damaged", "/last is whole"});
+  for (const auto& [which, size] : {std::pair{"best", 64}, std::pair{"last", 256}})
+    write_file(place / "run/model/" + which + "/config.json", fmt::format("{{\"hidden_size\": {}}}", size));
+  const std::string of_another = refusal([&] { check_checksums(place / "run/model/best"); });
+  EXPECT_EQ(of_another.find("whole"), std::string::npos) << of_another;
   // Folders beside each other need not be of one model.
   for (const char* which : {"models/best", "other"}) {
     const std::string message = refusal([&] { check_checksums(place / which); });

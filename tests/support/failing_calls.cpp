@@ -3,9 +3,9 @@
 //   LD_PRELOAD=build/tests/libfailing_calls.so ENCORE_FAIL='pwrite:3:ENOSPC:log.jsonl' build/bin/dapt_train ...
 //
 // ENCORE_FAIL is a list of rules, separated by commas; a rule is CALL:N:ACTION[:TEXT].
-//   CALL    open, write, pwrite, fsync, fdatasync, ftruncate, rename, unlink or mmap
+//   CALL    open, write, pwrite, fsync, fdatasync, ftruncate, rename, unlink, mmap or thread
 //   N       the N-th matching call, counted from 1 over all threads; "N+": that one and all after it
-//   ACTION  the error it fails with (EIO, ENOSPC, ENOMEM, EACCES, EMFILE, EDQUOT), or a signal that the process sends itself
+//   ACTION  the error it fails with (EIO, ENOSPC, ENOMEM, EACCES, EMFILE, EDQUOT, EAGAIN), or a signal that the process sends itself
 //           before the call is made (SIGTERM, SIGUSR1, SIGHUP, SIGKILL), or PAUSE: it waits for 1.2 seconds
 //   TEXT    only calls on a path that holds this text: open and rename see their arguments (rename the new name), the
 //           others the path of their descriptor
@@ -14,6 +14,7 @@
 // Timing decides nothing: "stopped while step 3 is logged" holds on any machine.
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -43,8 +44,8 @@ struct NamedNumber {
   const char* name;
   int value;
 };
-constexpr NamedNumber kErrors[] = {{"EIO", EIO},       {"ENOSPC", ENOSPC}, {"ENOMEM", ENOMEM},
-                                   {"EACCES", EACCES}, {"EMFILE", EMFILE}, {"EDQUOT", EDQUOT}};
+constexpr NamedNumber kErrors[] = {{"EIO", EIO},       {"ENOSPC", ENOSPC}, {"ENOMEM", ENOMEM}, {"EACCES", EACCES},
+                                   {"EMFILE", EMFILE}, {"EDQUOT", EDQUOT}, {"EAGAIN", EAGAIN}};
 constexpr NamedNumber kSignals[] = {
     {"SIGTERM", SIGTERM}, {"SIGUSR1", SIGUSR1}, {"SIGHUP", SIGHUP}, {"SIGKILL", SIGKILL}};
 
@@ -80,7 +81,7 @@ void read_rule(const std::string& written, std::deque<Rule>& rules) {
   rule.signal = value_of(kSignals, action);
   rule.pause = action == "PAUSE";
   constexpr const char* calls[] = {"open",      "write",  "pwrite", "fsync", "fdatasync",
-                                   "ftruncate", "rename", "unlink", "mmap"};
+                                   "ftruncate", "rename", "unlink", "mmap",  "thread"};
   bool known = false;
   for (const char* call : calls) known |= rule.call == call;
   if (!known || rule.first < 1 || (rule.error == 0 && rule.signal == 0 && !rule.pause)) unreadable(written);
@@ -213,6 +214,12 @@ int unlink(const char* path) {
   if (fails_at("unlink", [&] { return std::string(path); })) return -1;
   static auto* made = next<int(const char*)>("unlink");
   return made(path);
+}
+
+int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*body)(void*), void* argument) {
+  if (fails_at("thread", [] { return std::string(); })) return errno;
+  static auto* made = next<int(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*)>("pthread_create");
+  return made(thread, attributes, body, argument);
 }
 
 void* mmap(void* address, size_t size, int protection, int flags, int fd, off_t offset) {

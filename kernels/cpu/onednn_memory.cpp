@@ -1,0 +1,64 @@
+#include "kernels/cpu/onednn_memory.h"
+
+#include <errno.h>
+#include <link.h>
+#include <signal.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstring>
+#include <mutex>
+
+namespace encore::cpu {
+namespace {
+
+constexpr uintptr_t kNearNull = uintptr_t(1) << 20;  // an offset into a buffer that is not there
+
+// What the handler reads; written before it is installed.
+uintptr_t code_begin = UINTPTR_MAX, code_end = 0;  // of oneDNN's library
+struct sigaction before {};
+
+int find_onednn(dl_phdr_info* library, size_t, void*) {
+  if (!std::strstr(library->dlpi_name, "libdnnl")) return 0;
+  for (int i = 0; i < library->dlpi_phnum; ++i) {
+    const ElfW(Phdr)& part = library->dlpi_phdr[i];
+    if (part.p_type != PT_LOAD || !(part.p_flags & PF_X)) continue;
+    code_begin = library->dlpi_addr + part.p_vaddr;
+    code_end = code_begin + part.p_memsz;
+  }
+  return 1;
+}
+
+void write_text(const char* text) {
+  // What cannot be written cannot be helped here.
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text, std::strlen(text));
+}
+
+void on_fault(int signal, siginfo_t* info, void* context) {
+  const auto at = uintptr_t(static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP]);
+  if (info->si_code > 0 && uintptr_t(info->si_addr) < kNearNull && at >= code_begin && at < code_end) {
+    write_text(program_invocation_short_name);
+    write_text(": out of memory: oneDNN got none for the code of a kernel\n");
+    ::_exit(70);
+  }
+  // A fault comes again from its instruction, under the handler that was there before. A signal that was sent does not.
+  ::sigaction(signal, &before, nullptr);
+  if (info->si_code <= 0) ::raise(signal);
+}
+
+}  // namespace
+
+void report_onednn_without_memory() {
+  static std::once_flag installed;
+  std::call_once(installed, [] {
+    ::dl_iterate_phdr(find_onednn, nullptr);
+    struct sigaction action {};
+    action.sa_sigaction = on_fault;
+    action.sa_flags = SA_SIGINFO;
+    ::sigemptyset(&action.sa_mask);
+    ::sigaction(SIGSEGV, &action, &before);
+  });
+}
+
+}  // namespace encore::cpu
