@@ -28,7 +28,8 @@ LargestStep largest_step(const RunData& data, const TextBatchOptions& options,
   const int64_t step_tokens = ceil_div(options.batch_sequences, ranks) * data.train->seq_length();
   return {.tokens = std::min(options.tokens_per_batch, step_tokens),
           .step_tokens = step_tokens,
-          .micro_batches = ceil_div(step_tokens, options.tokens_per_batch)};
+          .micro_batches = ceil_div(step_tokens, options.tokens_per_batch),
+          .walked = false};
 }
 
 }  // namespace
