@@ -104,6 +104,7 @@ ClassifierMemory plan_predict(const EncoderConfig& config, const std::string& mo
       scored = {.tokens = std::max(budget, rows.max_length()), .batches = rows.text_bytes() / budget + rows.total()};
     ClassifierMemory memory{.capacity = capacity_for(std::max<int64_t>(scored.tokens, 2))};
     memory.plan = plan_inference(*outline, device, memory.capacity, scored.batches, before);
+    if (rows.reading_bytes()) memory.plan.regions.push_back({"rows being read", rows.reading_bytes(), true});
     return memory;
   };
   check_memory([&](int64_t budget) { return plan(budget).plan; }, tokens_per_batch,

@@ -28,6 +28,7 @@ void check_inference_memory(const EncoderConfig& config, const std::string& mode
     MemoryPlan plan = plan_inference(*outline, device, b.capacity(tokens), b.batches, before);
     if (b.host_bytes_per_token)
       plan.regions.push_back({"results on the host", size_t(tokens) * b.host_bytes_per_token, /*host=*/true});
+    if (b.reading_bytes) plan.regions.push_back({"rows being read", b.reading_bytes, /*host=*/true});
     return plan;
   };
   check_memory(plan, b.tokens, b.least, before,

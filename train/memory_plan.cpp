@@ -12,7 +12,8 @@ namespace {
 
 constexpr size_t kHostBytesPerToken = 32;            // PackedBatch: seven int32 a token, a little a sequence
 constexpr size_t kDeviceScratch = size_t(32) << 20;  // partial sums: a few hundred rows of the widest matrices
-// Of oneDNN itself, threads, and the holes in the heap. Measured with glibc 2.36, large blocks mapped alone (apps/program/heap.h).
+// Of oneDNN itself, threads, and the holes in the heap. Measured with glibc 2.36, large blocks mapped alone
+// (apps/program/heap.h).
 constexpr size_t kLibraries = size_t(10) << 20;
 
 // The matrices that multiply activations, as linear layers over the rows of the largest batch. Matrices of one shape
@@ -133,6 +134,8 @@ MemoryPlan plan_run(const Model& model, const PlannedRun& run) {
                        .batches = run.steps * run.largest.micro_batches + eval_batches,
                        .token_counts = run.largest.token_counts() + eval_batches});
   plan.regions.push_back({"batches of a step", host_batch_bytes(run.largest.step_tokens), /*host=*/true});
+  if (run.keeps_best)
+    plan.regions.push_back({"a best model not saved yet", size_t(params.length()) * sizeof(float), /*host=*/true});
   plan.regions.push_back({"a tensor on its way to a file", largest_tensor_bytes(params), /*host=*/true});
   plan.regions.push_back({"program and libraries", run.before, /*host=*/true});
   return plan;

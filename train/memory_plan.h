@@ -35,6 +35,7 @@ struct PlannedRun {
   LargestStep largest;
   DType reduce_dtype = DType::kF32;
   int64_t eval_tokens = 0;  // of one evaluation
+  bool keeps_best = false;  // the weights of a best evaluation that could not be saved are kept and tried again
   int ranks = 1;
   size_t before = 0;  // anonymous memory of the process before the model was made
 };
