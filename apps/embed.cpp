@@ -55,7 +55,7 @@ int run(int argc, char** argv, Communicator& comm) {
                   .threads = open.device.threads},
                  *open.tokenizer);
   const auto capacity = [](int64_t tokens) {
-    return BatchCapacity{.tokens = tokens, .sequences = tokens / 2 + 1, .targets = 1};
+    return BatchCapacity{.tokens = tokens, .sequences = tokens / 2 + 1, .targets = 0};
   };
   const int64_t tokens = rows.whole() ? int64_t(rows.first().tokens.size()) : rows.text_bytes() + 4 * rows.total();
   const auto model =
@@ -63,7 +63,8 @@ int run(int argc, char** argv, Communicator& comm) {
                       .tokens = budget,
                       .least = open.max_length,
                       .batches = tokens / budget + 1,
-                      .host_bytes_per_token = size_t(width) * (sizeof(float) + size_of(open.device.dtype))})
+                      .host_bytes_per_token = size_t(width) * (sizeof(float) + size_of(open.device.dtype)),
+                      .reading_bytes = rows.reading_bytes()})
           .model;
   model->reserve(capacity(budget), Mode::kInference);
 

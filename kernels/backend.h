@@ -60,6 +60,11 @@ class Backend : public ComputeDevice {
   virtual bool reads_live_rows() const { return false; }
   // The weights have changed: packed copies of them, if the backend keeps any, are stale from here on.
   virtual void weights_changed() = 0;
+
+  // For plans of memory; zeros where the device's memory is not the host's.
+  virtual LinearMemory linear_memory(const LinearShape&) const { return {}; }
+  // The largest number of kernels that are kept. Older ones are dropped, and made again when they are needed.
+  virtual int64_t most_kernels() const { return 0; }
 };
 
 }  // namespace encore

@@ -80,6 +80,8 @@ class ForwardingBackend : public Backend {
   bool reads_live_rows() const override { return to_.reads_live_rows(); }
   void weights_changed() override { to_.weights_changed(); }
   size_t workspace_bytes() const override { return to_.workspace_bytes(); }
+  LinearMemory linear_memory(const LinearShape& s) const override { return to_.linear_memory(s); }
+  int64_t most_kernels() const override { return to_.most_kernels(); }
   std::string device_identity() const override { return to_.device_identity(); }
   std::string collectives_library() const override { return to_.collectives_library(); }
   CollectiveId new_collective_id() override { return to_.new_collective_id(); }

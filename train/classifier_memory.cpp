@@ -17,7 +17,7 @@ constexpr int64_t kMostRowsWalked = int64_t(2) << 20;  // rows: about a second
 // Adds the largest micro-batch of scoring, and the number of them.
 void add_scoring(const ClassificationSet& set, int64_t budget, LargestStep& largest) {
   const auto pieces = cut_by_tokens(set, rows_by_length(set), budget);
-  for (const Rows& piece : pieces) largest.tokens = std::max(largest.tokens, count_tokens(set, piece));
+  for (const Rows& piece : pieces) largest.add(count_tokens(set, piece));
   largest.batches += int64_t(pieces.size());
   largest.micro_batches = std::max(largest.micro_batches, int64_t(pieces.size()));
 }
@@ -31,15 +31,16 @@ LargestStep largest_training_step(const FinetuneSpec& spec, const Classification
     Rows rows = rows_by_length(train);
     rows.erase(rows.begin(), rows.end() - std::min<int64_t>(options.batch_size, train.size()));
     const auto pieces = cut_by_tokens(train, rows, budget);
-    for (const Rows& piece : pieces) largest.tokens = std::max(largest.tokens, count_tokens(train, piece));
+    for (const Rows& piece : pieces) largest.add(count_tokens(train, piece));
     largest.micro_batches = int64_t(pieces.size());
     largest.batches = kMostRowsWalked;
+    largest.walked = false;
     return largest;
   }
   for (int s = 0; s < spec.seeds; ++s) {
     options.seed = spec.first_seed + uint64_t(s);
     const LargestStep of_seed = largest_step(LabelledBatches(train, options), ranks);
-    largest.tokens = std::max(largest.tokens, of_seed.tokens);
+    for (const int64_t tokens : of_seed.counts) largest.add(tokens);
     largest.micro_batches = std::max(largest.micro_batches, of_seed.micro_batches);
     largest.batches += of_seed.batches;
   }
@@ -73,8 +74,14 @@ ClassifierMemory plan_finetune(const FinetuneSpec& spec, const Device& device, c
       memory.plan.regions.push_back({"gradients between ranks (bf16)", bytes});
     memory.plan.regions.push_back({"the best epoch's weights", size_t(params.length()) * sizeof(float), true});
     memory.plan.regions.push_back({"a tensor on its way to a file", largest_tensor_bytes(params), true});
-    const int layouts = train.micro_batches > 1 ? 2 : scored.micro_batches > 1 ? 1 : 0;
-    add_workspace(memory.plan, *outline, layouts, train.batches + scored.batches, memory.capacity.tokens, before);
+    // The last batch of scoring and the first of the next epoch use the same weights.
+    add_workspace(memory.plan, *outline, memory.capacity, Mode::kTraining,
+                  {.layouts = train.micro_batches > 1 ? 2
+                              : scored.batches > 0    ? 1
+                                                      : 0,
+                   .batches = train.batches + scored.batches,
+                   .token_counts = train.token_counts() + scored.token_counts()},
+                  before);
     return memory;
   };
   const MemoryRoom room = memory_room(comm.local_size(), device.threads, weight_file_bytes(spec.model_dir));
@@ -97,6 +104,7 @@ ClassifierMemory plan_predict(const EncoderConfig& config, const std::string& mo
       scored = {.tokens = std::max(budget, rows.max_length()), .batches = rows.text_bytes() / budget + rows.total()};
     ClassifierMemory memory{.capacity = capacity_for(std::max<int64_t>(scored.tokens, 2))};
     memory.plan = plan_inference(*outline, device, memory.capacity, scored.batches, before);
+    if (rows.reading_bytes()) memory.plan.regions.push_back({"rows being read", rows.reading_bytes(), true});
     return memory;
   };
   check_memory([&](int64_t budget) { return plan(budget).plan; }, tokens_per_batch,

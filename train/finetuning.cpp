@@ -91,7 +91,8 @@ class Finetuning {
   RunState state_;                   // state_.step is the seed's own
   FinetuneProgress progress_;
   double saved_at_ = steady_seconds();
-  size_t planned_bytes_ = 0, peak_ = 0;
+  size_t planned_bytes_ = 0;
+  AnonymousPeak peak_;
 };
 
 RunEnd Finetuning::run() {
@@ -151,6 +152,7 @@ RunEnd Finetuning::run_seeds(const SeedRun::Shared& shared) {
 }
 
 bool Finetuning::run_seed(SeedRun& run) {
+  peak_.leave_out();  // the model's file was mapped
   while (!run.over()) {
     if (run.epoch_complete()) {
       log_epoch(run, run.end_epoch());
@@ -243,7 +245,7 @@ void Finetuning::log_step(const SeedRun& run, const StepResult& r) {
   ++progress_.steps;
   state_.tokens += r.tokens;
   state_.flops += r.flops;
-  peak_ = std::max(peak_, memory_use().anonymous);
+  peak_.sample();
   if (!r.skipped.empty()) fmt::print("step left out: {}\n", r.skipped);
   if (!log_) return;
   policy_.attempt("events", [&] {
@@ -306,7 +308,8 @@ void Finetuning::refresh_report(bool last) {
 }
 
 void Finetuning::end_run() {
-  fmt::print("peak memory: {} anonymous (plan {})\n", human_bytes(double(peak_)), human_bytes(double(planned_bytes_)));
+  fmt::print("peak memory: {} anonymous (plan {})\n", human_bytes(double(peak_.bytes())),
+             human_bytes(double(planned_bytes_)));
   nlohmann::json results;
   const auto write = [&] { results = write_results(); };
   if (folder_) {

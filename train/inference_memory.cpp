@@ -11,7 +11,8 @@ MemoryPlan plan_inference(const Model& outline, const Device& device, const Batc
   MemoryPlan plan = outline.plan(capacity, device.dtype, Mode::kInference);
   const BatchCapacity smallest{.tokens = 2, .sequences = 1, .targets = 1};
   const size_t weights = outline.plan(smallest, device.dtype, Mode::kInference).total();
-  add_workspace(plan, outline, batches > 1 ? 1 : 0, batches, capacity.tokens, before);
+  add_workspace(plan, outline, capacity, Mode::kInference,
+                {.layouts = batches > 1 ? 1 : 0, .batches = batches, .token_counts = batches}, before);
   // Reading the weights needs one more tensor; that is the peak if the batches need less.
   const size_t reading = weights + largest_tensor_bytes(outline.params()) + before;
   if (!device.backend->device_memory() && reading > plan.total())
@@ -27,6 +28,7 @@ void check_inference_memory(const EncoderConfig& config, const std::string& mode
     MemoryPlan plan = plan_inference(*outline, device, b.capacity(tokens), b.batches, before);
     if (b.host_bytes_per_token)
       plan.regions.push_back({"results on the host", size_t(tokens) * b.host_bytes_per_token, /*host=*/true});
+    if (b.reading_bytes) plan.regions.push_back({"rows being read", b.reading_bytes, /*host=*/true});
     return plan;
   };
   check_memory(plan, b.tokens, b.least, before,

@@ -15,6 +15,7 @@ struct InferenceBatches {
   int64_t least = 0;                                      // the smallest --tokens-per-batch; 0: there is no such flag
   int64_t batches = 1;                                    // number of batches
   size_t host_bytes_per_token = 0;                        // of results that are copied to the host
+  size_t reading_bytes = 0;                               // of rows that are read while the model runs
 };
 
 // The regions of the model and of the process around it. before: anonymous memory of the process so far.

@@ -4,10 +4,9 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <optional>
 
 #include "kernels/base/human.h"
+#include "kernels/base/kernel_file.h"
 #include "train/memory_use.h"
 
 namespace fs = std::filesystem;
@@ -24,25 +23,13 @@ uint64_t less(uint64_t a, uint64_t b) {
   return a > b ? a - b : 0;
 }
 
-// The number behind `key` at the start of a line; nullopt: no such file or line.
-std::optional<uint64_t> number_in(const fs::path& file, std::string_view key = "") {
-  std::ifstream in(file);
-  for (std::string line; std::getline(in, line);) {
-    if (!line.starts_with(key)) continue;
-    const size_t at = line.find_first_of("0123456789", key.size());
-    if (at == std::string::npos || line.find_first_not_of(": \t", key.size()) != at) continue;
-    return std::strtoull(line.c_str() + at, nullptr, 10);
-  }
-  return std::nullopt;
-}
-
 void narrow(MemoryRoom& room, uint64_t bytes, const std::string& source) {
   if (bytes < room.bytes) room = {bytes, source};
 }
 
 struct CgroupFiles {
   const char *limit, *usage;
-  std::vector<const char*> reclaimable;  // keys of memory.stat
+  std::vector<std::string_view> reclaimable;  // keys of memory.stat
 };
 
 void ask_cgroups(const KernelFiles& kernel, int ranks, MemoryRoom& room) {
@@ -53,8 +40,7 @@ void ask_cgroups(const KernelFiles& kernel, int ranks, MemoryRoom& room) {
     const CgroupFiles& files = group.unified ? kUnified : kFirst;
     const auto limit = number_in(group.folder / files.limit), usage = number_in(group.folder / files.usage);
     if (!limit || !usage) continue;
-    uint64_t reclaimable = 0;
-    for (const char* key : files.reclaimable) reclaimable += number_in(group.folder / "memory.stat", key).value_or(0);
+    const uint64_t reclaimable = sum_in(group.folder / "memory.stat", files.reclaimable);
     narrow(room, less(*limit, less(*usage, reclaimable)) / uint64_t(ranks),
            fmt::format("the memory cgroup {}", group.name));
   }

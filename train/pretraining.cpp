@@ -73,8 +73,9 @@ RunEnd Pretraining::run() {
   const TextBatches source(data.train, objective, spec_.batches, comm_.size());
 
   // Refuses a plan that does not fit before the model is made.
-  const RunMemory memory = plan_memory(spec_.model, spec_.model_dir, device_, data, spec_.batches, objective,
-                                       spec_.step.reduce_dtype, comm_);
+  const RunMemory memory =
+      plan_memory(spec_.model, spec_.model_dir, device_, data, spec_.batches, objective, spec_.step.reduce_dtype,
+                  spec_.run.on_save_error == OnSaveError::kContinue, comm_);
   opening_.say("\nMemory plan, micro-batches of {} tokens\n{}", with_commas(memory.capacity.tokens),
                to_text(memory.plan));
   const std::unique_ptr<Model> model = make_mlm(spec_.model, *device_.backend, device_.dtype, Mode::kTraining);

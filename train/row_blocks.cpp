@@ -1,5 +1,6 @@
 #include "train/row_blocks.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "kernels/base/check.h"
@@ -9,6 +10,9 @@ namespace {
 
 constexpr int64_t kMostRows = 4096;     // of a block
 constexpr int64_t kBytesPerToken = 64;  // text of a block for each token of a batch: 16 batches at 4 bytes a token
+// For each byte of text: the line, its JSON, the row, and its tokens on their way into the set. Measured with one row
+// of 20 MiB: 6.
+constexpr size_t kReadingBytes = 6;
 
 int64_t bytes_of(const LabelledRow& row) {
   return int64_t(row.text.size() + row.text_pair.size());
@@ -22,8 +26,16 @@ RowBlocks::RowBlocks(Options options, const Tokenizer& tokenizer)
       reader_(std::make_unique<LabelledReader>(options_.path, options_.fields)) {
   first_ = read_block(text_bytes_);
   total_ = first_.size();
-  for (LabelledRow row; reader_->next(row); ++total_) text_bytes_ += bytes_of(row);
+  for (LabelledRow row; reader_->next(row); ++total_) {
+    text_bytes_ += bytes_of(row);
+    longest_ = std::max(longest_, bytes_of(row));
+  }
   whole_ = first_.size() == total_;
+}
+
+size_t RowBlocks::reading_bytes() const {
+  if (whole_) return 0;
+  return kReadingBytes * size_t(std::min(text_bytes_, kBytesPerToken * options_.tokens_per_batch + longest_));
 }
 
 ClassificationSet RowBlocks::read_block(int64_t& bytes) {

@@ -26,8 +26,10 @@ class RowBlocks {
   // does. The tokenizer must outlive the blocks.
   RowBlocks(Options, const Tokenizer&);
 
-  int64_t total() const { return total_; }                   // rows
-  int64_t text_bytes() const { return text_bytes_; }         // of all rows: no less than their tokens without specials
+  int64_t total() const { return total_; }            // rows
+  int64_t text_bytes() const { return text_bytes_; }  // of all rows: no less than their tokens without specials
+  // Host memory while a block is read and tokenized, of the blocks that are not read yet.
+  size_t reading_bytes() const;
   bool whole() const { return whole_; }                      // the first block holds all rows
   const ClassificationSet& first() const { return first_; }  // REQUIRES that next() has not been called
   int64_t max_length() const { return options_.max_length; }
@@ -45,7 +47,7 @@ class RowBlocks {
   std::unique_ptr<LabelledReader> reader_;
   ClassificationSet first_;
   bool whole_ = false;
-  int64_t total_ = 0, text_bytes_ = 0, given_ = 0, cut_ = 0;
+  int64_t total_ = 0, text_bytes_ = 0, longest_ = 0, given_ = 0, cut_ = 0;
 };
 
 }  // namespace encore

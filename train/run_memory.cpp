@@ -28,14 +28,15 @@ LargestStep largest_step(const RunData& data, const TextBatchOptions& options,
   const int64_t step_tokens = ceil_div(options.batch_sequences, ranks) * data.train->seq_length();
   return {.tokens = std::min(options.tokens_per_batch, step_tokens),
           .step_tokens = step_tokens,
-          .micro_batches = ceil_div(step_tokens, options.tokens_per_batch)};
+          .micro_batches = ceil_div(step_tokens, options.tokens_per_batch),
+          .walked = false};
 }
 
 }  // namespace
 
 RunMemory plan_memory(const EncoderConfig& config, const std::string& model_dir, const Device& device,
                       const RunData& data, const TextBatchOptions& options, std::shared_ptr<const Objective> objective,
-                      DType reduce_dtype, Communicator& comm) {
+                      DType reduce_dtype, bool keeps_best, Communicator& comm) {
   const size_t before = memory_use().anonymous;
   const auto outline = outline_mlm(config, *device.backend, device.dtype, Mode::kTraining);
   const int64_t longest_eval = longest_example(data.eval.get());
@@ -50,6 +51,7 @@ RunMemory plan_memory(const EncoderConfig& config, const std::string& model_dir,
                                       .largest = largest,
                                       .reduce_dtype = reduce_dtype,
                                       .eval_tokens = data.eval_tokens,
+                                      .keeps_best = keeps_best,
                                       .ranks = comm.size(),
                                       .before = before});
     return memory;

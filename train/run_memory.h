@@ -12,8 +12,10 @@ struct RunMemory {
   BatchCapacity capacity;
   MemoryPlan plan;
 };
-// Throws Error in one line when the plan does not fit (train/memory_limit.h). Every rank calls it.
+// keeps_best: as in PlannedRun. Throws Error in one line when the plan does not fit (train/memory_limit.h). Every rank
+// calls it.
 RunMemory plan_memory(const EncoderConfig&, const std::string& model_dir, const Device&, const RunData&,
-                      const TextBatchOptions&, std::shared_ptr<const Objective>, DType reduce_dtype, Communicator&);
+                      const TextBatchOptions&, std::shared_ptr<const Objective>, DType reduce_dtype, bool keeps_best,
+                      Communicator&);
 
 }  // namespace encore

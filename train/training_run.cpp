@@ -274,7 +274,7 @@ void TrainingRun::save_hf(const std::string& which) {
 }
 
 void TrainingRun::sample_memory() {
-  peak_anonymous_ = std::max(peak_anonymous_, memory_use().anonymous);
+  peak_anonymous_.sample();
 }
 
 void TrainingRun::report_end(RunEnd end) {
@@ -296,8 +296,8 @@ void TrainingRun::report_end(RunEnd end) {
     progress_.message(fmt::format("the device worked for {:.1f} % of that; else it waited for batches",
                                   100 * (1 - idle_seconds_ / step_seconds_)));
   progress_.message(fmt::format("peak memory: {} anonymous (plan {}), {} with mapped files",
-                                human_bytes(double(peak_anonymous_)), human_bytes(double(options_.planned_bytes)),
-                                human_bytes(double(memory_use().peak))));
+                                human_bytes(double(peak_anonymous_.bytes())),
+                                human_bytes(double(options_.planned_bytes)), human_bytes(double(memory_use().peak))));
   if (evaluator_ && state_.best_step > 0)
     progress_.message(fmt::format("{} loss: before {:.4f}  now {:.4f} (step {})  best {:.4f} (step {})",
                                   options_.eval_name, state_.first_eval_loss, state_.last_eval_loss,

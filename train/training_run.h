@@ -9,6 +9,7 @@
 #include "data/tokenizer/tokenizer.h"
 #include "train/evaluator.h"
 #include "train/kept_weights.h"
+#include "train/memory_use.h"
 #include "train/progress.h"
 #include "train/run_folder.h"
 #include "train/save_policy.h"
@@ -109,7 +110,7 @@ class TrainingRun {
   double step_seconds_ = 0, recent_seconds_ = 0;  // of this process; recent: a running mean of one step
   int64_t session_tokens_ = 0;
   double session_flops_ = 0;
-  size_t peak_anonymous_ = 0;
+  AnonymousPeak peak_anonymous_;
 };
 
 }  // namespace encore

@@ -12,6 +12,7 @@
 #include <system_error>
 #include <thread>
 
+#include "apps/program/heap.h"
 #include "kernels/base/check.h"
 #include "kernels/base/in_quotes.h"
 #include "train/rank_checks.h"
@@ -48,6 +49,7 @@ void let_rank_0_go_first(int rank) {
 int run_program(const char* name, const std::function<int()>& body) {
   wait_politely();
   open_standard_descriptors();
+  return_large_blocks();
   // Without this a file-size limit would end the process; ignored, the write fails as on a full disk (74).
   ::signal(SIGXFSZ, SIG_IGN);
   buffer_output();

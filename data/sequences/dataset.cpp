@@ -36,16 +36,9 @@ class CachedSequences final : public SequenceSet {
 
   int64_t example_tokens(int64_t example) const override {
     int64_t tokens = 0;
-    const int64_t first = first_sequence(example), after = int64_t(around_.after.size());
-    TokenCacheReader reader(*cache_);  // of all sequences of the example: neighbours share blocks
-    for (int64_t s = first; s < first + example_sequences(example); ++s) {
-      const TokenRun run = layout_.sequences[s];
-      tokens += int64_t(around_.before.size() + run.length);
-      if (across_)
-        for_pieces(reader, run, [&](int64_t, int64_t) { tokens += after; });
-      else
-        tokens += after;
-    }
+    const int64_t first = first_sequence(example);
+    for (int64_t s = first; s < first + example_sequences(example); ++s)
+      tokens += across_ ? int64_t(layout_.lengths_across[s]) : int64_t(layout_.sequences[s].length + around_.size());
     return tokens;
   }
 

@@ -43,6 +43,7 @@ class Layouter {
       out_.example_start.push_back(out_.sequences.size());
     out_.sequences.shrink_to_fit();
     out_.example_start.shrink_to_fit();
+    out_.lengths_across.shrink_to_fit();
     return std::move(out_);
   }
 
@@ -102,6 +103,7 @@ class Layouter {
     while (begin < end) {
       if (left_ < 1 + after_) {
         out_.sequences.push_back({uint64_t(begin), 0});
+        out_.lengths_across.push_back(0);
         out_.specials += before_;
         left_ = options_.seq_length - before_;
       }
@@ -111,6 +113,7 @@ class Layouter {
       out_.specials += after_;
       begin += length;
       left_ -= length + after_;
+      out_.lengths_across.back() = uint32_t(options_.seq_length - left_);
     }
   }
 

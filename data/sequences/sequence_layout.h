@@ -38,6 +38,9 @@ struct SequenceLayout {
   std::vector<TokenRun> sequences;
   // [examples + 1] first sequence of each example; empty where every sequence is its own example.
   std::vector<uint64_t> example_start;
+  // With cross_document_attention, the length of each sequence with special tokens: texts that end within it have
+  // theirs.
+  std::vector<uint32_t> lengths_across;
   int64_t documents = 0;
   int64_t tokens = 0;     // distinct tokens in the sequences
   int64_t truncated = 0;  // tokens in no sequence

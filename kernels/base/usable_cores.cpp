@@ -13,16 +13,10 @@
 #include <optional>
 #include <vector>
 
-namespace fs = std::filesystem;
+#include "kernels/base/kernel_file.h"
 
 namespace encore {
 namespace {
-
-std::optional<double> number_in(const fs::path& file) {
-  std::ifstream in(file);
-  double value = 0;
-  return in >> value ? std::optional(value) : std::nullopt;
-}
 
 // Processors that a group may use at once; nullopt: no limit, or the group does not exist.
 std::optional<double> quota_of(const Cgroup& group) {
@@ -31,8 +25,8 @@ std::optional<double> quota_of(const Cgroup& group) {
     std::ifstream in(group.folder / "cpu.max");  // "150000 100000", "max 100000"
     if (!(in >> quota >> period)) return std::nullopt;
   } else {
-    quota = number_in(group.folder / "cpu.cfs_quota_us").value_or(-1);  // -1: no limit
-    period = number_in(group.folder / "cpu.cfs_period_us").value_or(0);
+    quota = double(number_in(group.folder / "cpu.cfs_quota_us").value_or(0));  // the file says -1: no limit
+    period = double(number_in(group.folder / "cpu.cfs_period_us").value_or(0));
   }
   if (quota <= 0 || period <= 0) return std::nullopt;
   return quota / period;

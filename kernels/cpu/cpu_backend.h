@@ -33,6 +33,8 @@ class CpuBackend : public Backend {
 
   void weights_changed() override;
   size_t workspace_bytes() const override;
+  LinearMemory linear_memory(const LinearShape&) const override;
+  int64_t most_kernels() const override;
 
   void linear_forward(const LinearForward&) override;
   void linear_backward_input(const LinearBackwardInput&) override;

@@ -10,8 +10,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "kernels/base/check.h"
 #include "kernels/base/thread_team.h"
 #include "kernels/cpu/gemm_primitives.h"
+#include "kernels/cpu/gemm_slices.h"
 #include "kernels/cpu/vec/dispatch.h"
 
 namespace encore::cpu {
@@ -44,6 +46,10 @@ struct Weight {
   size_t bytes = 0;
 };
 
+[[noreturn]] void no_memory(size_t bytes) {
+  throw DeviceError(fmt::format("out of memory: no {} bytes of workspace for a matrix product", bytes));
+}
+
 // A product or a slice of one, with its primitive.
 struct Job {
   Product product;
@@ -70,18 +76,13 @@ struct Gemm::State {
 
   static void* allocate(size_t bytes) {
     void* p = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
-    check(p != nullptr, "no memory for {} bytes of workspace of a matrix product", bytes);
+    if (!p) no_memory(bytes);
     return p;
   }
 
-  // A run packs weights during an evaluation between two steps; the same run resumed there has them unpacked. Both must
-  // give the same bits, and of oneDNN's kernels only the blocked ones sum in the same order either way.
-  bool packable(Weight& weight, Product p) {
+  bool packable(Weight& weight, const Product& p) {
     if (!weight.decided) {
-      p.packed = false;
-      weight.packable = primitives.prepare(p).blocked;
-      p.packed = true;
-      weight.packable = weight.packable && primitives.prepare(p).blocked;
+      weight.packable = primitives.packable(p);
       weight.decided = true;
     }
     return weight.packable;
@@ -154,8 +155,7 @@ struct Gemm::State {
     for (void* p : scratch) std::free(p);
   }
 
-  void add_weight_job(const Tensor& a, const Tensor& w, bool transposed, const Tensor& bias, const Tensor& c,
-                      bool accumulate, int with_threads, std::vector<Job>& jobs);
+  void add_weight_job(ProductSlice slice, std::vector<Job>& jobs);
 };
 
 namespace {
@@ -166,6 +166,9 @@ void guarded(const Product& p, F&& body) {
   try {
     body();
   } catch (const dnnl::error& e) {
+    if (e.status == dnnl_out_of_memory)
+      throw DeviceError(
+          fmt::format("out of memory in the {} product [{}, {}] x [{}, {}]", name_of(p.in), p.m, p.k, p.k, p.n));
     fail("oneDNN failed at the {} product [{}, {}] x [{}, {}]: {} (status {})", name_of(p.in), p.m, p.k, p.k, p.n,
          e.what(), int(e.status));
   }
@@ -183,69 +186,34 @@ Gemm::Gemm(int threads) {
 
 Gemm::~Gemm() = default;
 
-void Gemm::State::add_weight_job(const Tensor& a, const Tensor& w, bool transposed, const Tensor& bias, const Tensor& c,
-                                 bool accumulate, int with_threads, std::vector<Job>& jobs) {
-  Product p{.m = c.rows,
-            .n = c.cols,
-            .k = a.cols,
-            .a_row = a.ld,
-            .a_col = 1,
-            .b_row = transposed ? 1 : w.ld,
-            .b_col = transposed ? w.ld : 1,
-            .c_row = c.ld,
-            .in = a.dtype,
-            .out = c.dtype,
-            .bias = bool(bias),
-            .accumulate = accumulate,
-            .packed = false,
-            .threads = with_threads};
+void Gemm::State::add_weight_job(ProductSlice slice, std::vector<Job>& jobs) {
+  Product& p = slice.product;
   guarded(p, [&] {
-    Weight& weight = weights[{w.data, w.rows, w.cols, w.ld, transposed}];
+    const Tensor& w = slice.b;
+    Weight& weight = weights[{w.data, w.rows, w.cols, w.ld, p.b_row == 1}];
     // Packing costs about as much as it saves in one large product, so it begins with the second use.
     p.packed = ++weight.uses > 1 && packable(weight, p);
     const Prepared& chosen = primitives.prepare(p);
     const void* b = p.packed ? pack(weight, w.data, p, chosen.b) : w.data;
-    jobs.push_back({p, &chosen, a.data, b, bias.data, c.data});
+    jobs.push_back({p, &chosen, slice.a.data, b, slice.bias.data, slice.c.data});
   });
 }
 
 void Gemm::times_weight(const Tensor& a, const Tensor& w, bool transposed, const Tensor& bias, const Tensor& c,
                         bool accumulate) {
-  State& s = *state_;
-  const std::vector<Slice> slices = cut(c.cols, c.rows, a.cols, s.threads);
-  const int threads = slices.size() == 1 ? s.threads : 1;
   std::vector<Job> jobs;
-  for (const auto& [first, count] : slices)
-    s.add_weight_job(a, transposed ? w.row_range(first, count) : w.col_range(first, count), transposed,
-                     bias ? bias.col_range(first, count) : bias, c.col_range(first, count), accumulate, threads, jobs);
-  guarded(jobs[0].product, [&] { s.run(jobs); });
+  for (ProductSlice& slice : slices_of_weight_product(a, w, transposed, bias, c, accumulate, state_->threads))
+    state_->add_weight_job(std::move(slice), jobs);
+  guarded(jobs[0].product, [&] { state_->run(jobs); });
 }
 
 void Gemm::add_transposed_times(const Tensor& a, const Tensor& b, const Tensor& c) {
-  State& s = *state_;
-  const bool by_rows = c.rows >= c.cols;
-  const std::vector<Slice> slices = cut(by_rows ? c.rows : c.cols, by_rows ? c.cols : c.rows, a.rows, s.threads);
   std::vector<Job> jobs;
-  for (const auto& [first, count] : slices) {
-    const Tensor part_a = by_rows ? a.col_range(first, count) : a, part_b = by_rows ? b : b.col_range(first, count);
-    const Tensor part_c = by_rows ? c.row_range(first, count) : c.col_range(first, count);
-    const Product p{.m = part_c.rows,
-                    .n = part_c.cols,
-                    .k = a.rows,
-                    .a_row = 1,
-                    .a_col = a.ld,
-                    .b_row = b.ld,
-                    .b_col = 1,
-                    .c_row = c.ld,
-                    .in = a.dtype,
-                    .out = c.dtype,
-                    .bias = false,
-                    .accumulate = true,
-                    .packed = false,
-                    .threads = slices.size() == 1 ? s.threads : 1};
-    guarded(p, [&] { jobs.push_back({p, &s.primitives.prepare(p), part_a.data, part_b.data, nullptr, part_c.data}); });
-  }
-  guarded(jobs[0].product, [&] { s.run(jobs); });
+  for (const auto& [p, part_a, part_b, bias, part_c] : slices_of_gradient(a, b, c, state_->threads))
+    guarded(p, [&] {
+      jobs.push_back({p, &state_->primitives.prepare(p), part_a.data, part_b.data, nullptr, part_c.data});
+    });
+  guarded(jobs[0].product, [&] { state_->run(jobs); });
 }
 
 void Gemm::weights_changed() {

@@ -1,5 +1,5 @@
 // Matrix products through oneDNN. Primitives are kept by shape and weights in packed form; with 2 to 8 threads each
-// thread computes a slice of the result (gemm_product.h).
+// thread computes a slice of the result (gemm_slices.h).
 #pragma once
 
 #include <memory>

@@ -1,11 +1,13 @@
 #include "kernels/cpu/gemm_primitives.h"
 
 #include <omp.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <string_view>
 #include <vector>
 
+#include "kernels/base/check.h"
 #include "kernels/cpu/onednn_versions.h"
 
 namespace encore::cpu {
@@ -14,9 +16,20 @@ using dnnl::memory;
 
 namespace {
 
-// Batches are ragged, so almost every batch brings a new number of rows and with it new primitives. Measured: 0.3 ms to
-// make one, 100 KB to keep it.
-constexpr size_t kPrimitives = 1024, kPrimitiveBytes = size_t(100) << 10;
+// While a primitive is made, oneDNN asks for address space for its code, 256 KiB for each of up to a dozen kernels (of
+// which it writes to a few pages). Without that space it does not report an error, it crashes.
+constexpr size_t kSpaceToMakeOne = size_t(8) << 20;
+// The space that primitives leave to everything else: files on their way to disk, buffers within a product.
+constexpr size_t kSpaceForOthers = size_t(64) << 20;
+constexpr size_t kFewest = 64;  // primitives that are never dropped: more than one product uses at a time
+
+// True where the limits of the process (ulimit -v, ulimit -d) leave so many bytes.
+bool space_left(size_t bytes) {
+  void* p = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (p == MAP_FAILED) return false;
+  ::munmap(p, bytes);
+  return true;
+}
 
 memory::data_type onednn_type(DType dtype) {
   return dtype == DType::kBF16 ? memory::data_type::bf16 : memory::data_type::f32;
@@ -34,7 +47,10 @@ const Prepared& Primitives::prepare(const Product& p) {
     found->second.last_use = ++uses_;
     return found->second;
   }
-  if (prepared_.size() >= kPrimitives) forget_oldest();
+  if (prepared_.size() >= size_t(kMostPrimitives)) forget_oldest();
+  while (prepared_.size() > kFewest && !space_left(kSpaceForOthers)) forget_oldest();
+  if (!space_left(kSpaceToMakeOne))
+    throw DeviceError("out of memory: the limit of the address space (ulimit -v) leaves no room for another kernel");
   omp_set_num_threads(p.threads);  // oneDNN makes the primitive for this number
   const memory::desc a = matrix(p.m, p.k, p.in, p.a_row, p.a_col), c = matrix(p.m, p.n, p.out, p.c_row, 1);
   const memory::desc b = p.packed ? memory::desc({p.k, p.n}, onednn_type(p.in), memory::format_tag::any)
@@ -55,6 +71,15 @@ const Prepared& Primitives::prepare(const Product& p) {
       .first->second;
 }
 
+// A run packs weights during an evaluation between two steps; the same run resumed there has them unpacked. Both must
+// give the same bits, and of oneDNN's kernels only the blocked ones sum in the same order either way.
+bool Primitives::packable(Product p) {
+  p.packed = false;
+  if (!prepare(p).blocked) return false;
+  p.packed = true;
+  return prepare(p).blocked;
+}
+
 // Drops the quarter that was used longest ago.
 void Primitives::forget_oldest() {
   std::vector<uint64_t> ages;
@@ -65,7 +90,9 @@ void Primitives::forget_oldest() {
 }
 
 size_t Primitives::bytes() const {
-  return prepared_.size() * kPrimitiveBytes;
+  size_t bytes = 0;
+  for (const auto& [product, prepared] : prepared_) bytes += bytes_of(prepared);
+  return bytes;
 }
 
 }  // namespace encore::cpu

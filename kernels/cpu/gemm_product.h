@@ -1,9 +1,7 @@
-// The description of a matrix product, and how a product is cut into slices, one for each thread.
+// The description of a matrix product.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
-#include <vector>
 
 #include "kernels/base/dtype.h"
 
@@ -30,30 +28,5 @@ struct ProductHash {
     return h;
   }
 };
-
-struct Slice {
-  int64_t first, count;
-};
-
-// With few threads c is cut into slices, and oneDNN computes each slice with one thread, because oneDNN's own partition
-// gives one of two threads up to twice the work of the other (docs/performance.md). With many threads its
-// two-dimensional partition is better, and a small product is not worth a cut. Slices are at most kWidest blocks wide:
-// oneDNN may ask for a scratchpad of the slice's size.
-inline std::vector<Slice> cut(int64_t extent, int64_t other, int64_t inner, int threads) {
-  constexpr int kFew = 8;
-  constexpr int64_t kBlock = 64, kWidest = 3072 / kBlock;
-  constexpr double kWorthCutting = 1e6;
-  const int64_t blocks = (extent + kBlock - 1) / kBlock;
-  if (threads == 1 || threads > kFew || blocks < threads ||
-      double(extent) * double(other) * double(inner) < kWorthCutting)
-    return {{0, extent}};
-  const int64_t count = threads * ((blocks + threads * kWidest - 1) / (threads * kWidest));
-  std::vector<Slice> slices;
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t first = i * blocks / count * kBlock, end = std::min(extent, (i + 1) * blocks / count * kBlock);
-    slices.push_back({first, end - first});
-  }
-  return slices;
-}
 
 }  // namespace encore::cpu

@@ -1,5 +1,7 @@
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/gemm.h"
+#include "kernels/cpu/gemm_memory.h"
+#include "kernels/cpu/gemm_primitives.h"
 #include "kernels/cpu/processor.h"
 
 namespace encore {
@@ -26,6 +28,15 @@ void CpuBackend::linear_backward_input(const LinearBackwardInput& a) {
 void CpuBackend::linear_backward_weight(const LinearBackwardWeight& a) {
   check_served(a.dy.dtype);
   if (a.dy.rows && a.dw.size()) gemm_->add_transposed_times(a.dy, a.x, a.dw);
+}
+
+LinearMemory CpuBackend::linear_memory(const LinearShape& shape) const {
+  check_served(shape.dtype);
+  return cpu::linear_memory(shape, threads_);
+}
+
+int64_t CpuBackend::most_kernels() const {
+  return cpu::kMostPrimitives;
 }
 
 }  // namespace encore

@@ -30,6 +30,21 @@ struct LinearBackwardWeight {
   Tensor dw;  // in/out [N, K]  fp32. Added to.
 };
 
+// A linear layer whose memory is to be planned.
+struct LinearShape {
+  int64_t rows = 0, in = 0, out = 0;  // M, K, N
+  DType dtype = DType::kF32;          // of x
+  bool training = false;              // forward and backward pass
+};
+
+// What the products of such a layer take beside their tensors, in bytes, on a backend that shares the host's memory.
+struct LinearMemory {
+  size_t packed_forward = 0, packed_backward = 0;  // of the weight, kept if it serves several batches
+  size_t workspace = 0;                            // of the largest product, while it is computed
+  int64_t kernels = 0;                             // made for this number of rows, and kept for a while
+  size_t kernel_bytes = 0;                         // of these kernels
+};
+
 // All tensors may be strided views (ld > cols). M = 0 is allowed: nothing is added, nothing is written.
 // A backend may keep packed copies of weights by the address of `w`; call Backend::weights_changed() after changing
 // them. Throws Error if a shape or dtype above does not hold.
