@@ -2,20 +2,17 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
-#include <fstream>
 #include <utility>
 
-#include "data/readers/corpus_reader.h"
 #include "kernels/base/atomic_file.h"
 #include "kernels/base/check.h"
 #include "kernels/base/clock.h"
-#include "kernels/base/hash.h"
 #include "kernels/base/human.h"
 #include "kernels/base/in_quotes.h"
-#include "kernels/base/path_text.h"
 #include "optim/device_communicator.h"
 #include "train/classifier_memory.h"
+#include "train/finetune_digest.h"
+#include "train/finetune_log.h"
 #include "train/finetune_results.h"
 #include "train/memory_use.h"
 #include "train/rank_checks.h"
@@ -26,16 +23,6 @@
 
 namespace encore {
 namespace {
-
-constexpr auto kReplace = nlohmann::json::error_handler_t::replace;
-
-uint64_t fingerprint_of(const ClassificationSet& set, uint64_t seed) {
-  Hasher hash(seed);
-  hash.add(set.tokens.data(), set.tokens.size() * sizeof(set.tokens[0]));
-  hash.add(set.offset.data(), set.offset.size() * sizeof(set.offset[0]));
-  hash.add(set.label.data(), set.label.size() * sizeof(set.label[0]));
-  return hash.digest();
-}
 
 class Finetuning {
  public:
@@ -61,10 +48,7 @@ class Finetuning {
   }
   RunEnd run_seeds(const SeedRun::Shared&);
   bool run_seed(SeedRun&);  // false: stopped
-  void check_files_of_ranks();
-  RunDigest digest() const;
   void complete_digest(const Model&);
-  nlohmann::json config_in_force() const;
   void continue_seed(const SeedRun::Shared&, std::unique_ptr<SeedRun>&);
   std::string event_group(const SeedRun&) const;
   void log_step(const SeedRun&, const StepResult&);
@@ -96,17 +80,16 @@ class Finetuning {
 };
 
 RunEnd Finetuning::run() {
-  if (spec_.output.resume && print_complete_results(spec_.output.folder, spec_.seeds, digest()))
+  if (spec_.output.resume &&
+      print_complete_results(spec_.output.folder, spec_.seeds, digest_of_flags(spec_, device_.dtype, tokenizer_)))
     return RunEnd::kFinished;
-  check_files_of_ranks();
+  check_files_of_ranks(spec_, device_.dtype, comm_);
   data_ = read_labelled_data(spec_.rows, tokenizer_, device_.threads);
   fmt::print("{}{}\n", device_.description(), comm_.size() > 1 ? "; " + comm_.description() : "");
   const ClassifierMemory memory = plan_finetune(spec_, device_, data_, comm_);
   planned_bytes_ = memory.plan.total();
   fmt::print("\nMemory plan, micro-batches of {} tokens\n{}\n\n", memory.capacity.tokens, to_text(memory.plan));
-  state_.digest = {{kTrainField, digest_text(fingerprint_of(data_.train, tokenizer_.fingerprint()))},
-                   {kEvalField, digest_text(fingerprint_of(data_.test, fingerprint_of(data_.dev, 0)))},
-                   {"labels", nlohmann::json(data_.labels.names()).dump(-1, ' ', false, kReplace)}};
+  state_.digest = digest_of_rows(data_, tokenizer_);
   check_ranks_agree(state_.digest, comm_);
   const RunEnd end = run_seeds({.spec = spec_,
                                 .data = data_,
@@ -125,7 +108,7 @@ RunEnd Finetuning::run_seeds(const SeedRun::Shared& shared) {
   complete_digest(seed->model());
   fmt::print("{}\n", seed->report().summary());
   for (const std::string& note : seed->report().notes) fmt::print("note: {}\n", note);
-  if (comm_.root()) folder_.emplace(RunFolder::open(spec_.output, config_in_force()));
+  if (comm_.root()) folder_.emplace(RunFolder::open(spec_.output, config_in_force(spec_, device_.dtype)));
   if (spec_.output.resume) continue_seed(shared, seed);
   if (folder_) {
     folder_->remove_other_events(state_.log.events_file);
@@ -170,44 +153,12 @@ bool Finetuning::run_seed(SeedRun& run) {
   return true;
 }
 
-void Finetuning::check_files_of_ranks() {
-  if (comm_.size() == 1) return;
-  const auto files = [&](const std::string& pattern) {
-    return pattern.empty() ? std::vector<std::string>() : resolve_files({pattern}, "", spec_.rows.fields.text_field);
-  };
-  std::vector<std::string> scored = files(spec_.rows.dev);
-  scored.emplace_back();  // marks where the rows of --test begin
-  for (const std::string& file : files(spec_.rows.test)) scored.push_back(file);
-  check_rank_files(
-      {.dtype = device_.dtype, .model_dir = spec_.model_dir, .train = files(spec_.rows.train), .eval = scored}, comm_);
-}
-
-// What is known before rows and weights are read.
-RunDigest Finetuning::digest() const {
-  RunDigest digest{{kTokenizerField, digest_text(tokenizer_.fingerprint())}};
-  add_flags(digest, config_in_force(), spec_.output.fixed_on_resume);
-  add_model(digest, spec_.model);
-  return digest;
-}
-
 void Finetuning::complete_digest(const Model& model) {
   RunDigest& digest = state_.digest;
-  digest.merge(this->digest());
+  digest.merge(digest_of_flags(spec_, device_.dtype, tokenizer_));
   digest[kShapeField] = digest_text(layout_fingerprint(model.params()));
   digest[kWeightsField] = digest_text(weights_digest(model.params()));
   check_ranks_agree({{kWeightsField, digest[kWeightsField]}}, comm_);
-}
-
-// output.config with the values that the run has resolved.
-nlohmann::json Finetuning::config_in_force() const {
-  nlohmann::json config = spec_.output.config;
-  config["dtype"] = std::string(name_of(device_.dtype));
-  config["seq-length"] = spec_.rows.max_length;
-  const std::pair<const char*, const std::string&> files[] = {
-      {"train", spec_.rows.train}, {"dev", spec_.rows.dev}, {"test", spec_.rows.test}};
-  for (const auto& [key, file] : files)
-    if (!file.empty()) config[key] = absolute_path_text(file);  // of a stream its copy, which a resumed run reads
-  return config;
 }
 
 // Continues from a state if there is one; else the run starts at its beginning.
@@ -248,10 +199,7 @@ void Finetuning::log_step(const SeedRun& run, const StepResult& r) {
   peak_.sample();
   if (!r.skipped.empty()) fmt::print("step left out: {}\n", r.skipped);
   if (!log_) return;
-  policy_.attempt("events", [&] {
-    log_->write_event({{"epoch", r.epoch}, {"loss", r.loss}, {"lr", r.lr}, {"grad_norm", r.grad_norm}},
-                      event_group(run), r.step);
-  });
+  policy_.attempt("events", [&] { encore::log_step(*log_, event_group(run), r); });
 }
 
 void Finetuning::log_epoch(const SeedRun& run, const SeedRun::Epoch& epoch) {
@@ -259,20 +207,7 @@ void Finetuning::log_epoch(const SeedRun& run, const SeedRun::Epoch& epoch) {
              spec_.batches.epochs, epoch.loss, spec_.metric, epoch.dev.by_name(spec_.metric), epoch.seconds);
   std::fflush(stdout);
   if (!log_) return;
-  policy_.attempt("log.jsonl", [&] {
-    log_->write({{"dev_accuracy", epoch.dev.accuracy},
-                 {"dev_macro_f1", epoch.dev.macro_f1},
-                 {"dev_micro_f1", epoch.dev.micro_f1},
-                 {"epoch", epoch.number},
-                 {"loss", epoch.loss},
-                 {"seconds", epoch.seconds},
-                 {"seed", run.seed()}},
-                {{"eval_accuracy", epoch.dev.accuracy},
-                 {"eval_macro_f1", epoch.dev.macro_f1},
-                 {"eval_micro_f1", epoch.dev.micro_f1},
-                 {"train_loss", epoch.loss}},
-                event_group(run), state_.step);
-  });
+  policy_.attempt("log.jsonl", [&] { encore::log_epoch(*log_, event_group(run), run.seed(), state_.step, epoch); });
 }
 
 void Finetuning::end_seed(SeedRun& run) {
