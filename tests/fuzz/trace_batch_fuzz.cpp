@@ -1,6 +1,6 @@
 // A batch file of trace.
-#include "train/trace_batch.h"
 #include "tests/fuzz/fuzz_input.h"
+#include "train/trace_batch.h"
 
 using namespace encore;
 
