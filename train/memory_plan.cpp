@@ -6,6 +6,7 @@
 
 #include "kernels/base/check.h"
 #include "kernels/base/human.h"
+#include "model/mlm_head.h"
 
 namespace encore {
 namespace {
@@ -42,7 +43,7 @@ std::vector<Layers> linear_layers(const Model& model, const BatchCapacity& c, bo
     int64_t out = p.extent / p.cols();
     // Query, key and value are one matrix.
     for (; encoder && i + 1 < parameters.size() && parameters[i + 1].shape == p.shape; ++i) out += p.rows();
-    const int64_t read = c.targets > 0 || decoder ? c.targets : c.sequences;
+    const int64_t read = decoder ? std::min(c.targets, MlmHead::kBlockRows) : c.targets > 0 ? c.targets : c.sequences;
     if (const int64_t rows = encoder ? c.tokens : read; rows > 0) add(rows, p.cols(), out, encoder);
   }
   return all;

@@ -104,6 +104,7 @@ TEST_F(MemoryPlans, SmallModels) {
       for (const int threads : {1, 2}) {
         if (threads == 2) train(model, dtype, threads, 16, 64, 30);
         train(model, dtype, threads, 64, 512, 8);
+        if (threads == 2 && shape.width == 64) train(model, dtype, threads, 2048, 64, 1);  // large micro-batches
       }
   }
 }
