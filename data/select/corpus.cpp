@@ -102,11 +102,15 @@ bool Documents::next(std::string& text) {
   return false;
 }
 
-int64_t count_documents(const std::vector<std::string>& paths, const CorpusOptions& options) {
-  CorpusReader reader(paths, options);
-  int64_t documents = 0;
-  for (std::string text; reader.next(text);) ++documents;
-  return documents;
+int64_t count_documents(const std::vector<std::string>& paths, const CorpusOptions& options,
+                        const ReadProgress& progress) {
+  constexpr int64_t kStep = 1000;
+  Documents documents(paths, options);
+  int64_t count = 0;
+  for (std::string text; documents.next(text); ++count)
+    if (progress && count % kStep == 0) progress(documents.bytes_since());
+  if (progress) progress(documents.bytes_since());
+  return count;
 }
 
 }  // namespace encore

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "data/readers/corpus_reader.h"
@@ -30,14 +31,22 @@ class Documents {
             int64_t total = 0);
   // The next document; false at the end. Throws Error as CorpusReader does.
   bool next(std::string& text);
+  // Bytes of the files that were read since the last call.
+  int64_t bytes_since() {
+    const int64_t now = int64_t(reader_.bytes_read());
+    return now - std::exchange(bytes_told_, now);
+  }
 
  private:
   CorpusReader reader_;
   int64_t wanted_, total_;  // wanted_ < 0: all
-  int64_t given_ = 0, read_ = 0;
+  int64_t given_ = 0, read_ = 0, bytes_told_ = 0;
 };
 
+// Gets the bytes of files that were read since its last call, every now and then.
+using ReadProgress = std::function<void(int64_t bytes)>;
+
 // By reading all of it.
-int64_t count_documents(const std::vector<std::string>& paths, const CorpusOptions&);
+int64_t count_documents(const std::vector<std::string>& paths, const CorpusOptions&, const ReadProgress& = {});
 
 }  // namespace encore

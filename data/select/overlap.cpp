@@ -54,17 +54,17 @@ void check_has_words(const NamedCorpus& corpus, const CorpusOptions& options) {
 }
 
 CorpusVocabulary read_vocabulary(const NamedCorpus& corpus, const CorpusOptions& options, const OverlapOptions& overlap,
-                                 const std::function<void(int64_t documents)>& read) {
+                                 const ReadProgress& progress) {
   const bool shared = overlap.measure == OverlapMeasure::kShared;
   CorpusVocabulary out{.name = corpus.name, .paths = corpus.paths};
-  if (overlap.documents) out.all_documents = count_documents(corpus.paths, options);
+  if (overlap.documents) out.all_documents = count_documents(corpus.paths, options, progress);
   Documents documents(corpus.paths, options, overlap.documents, out.all_documents);
   out.counts = count_words(documents, {.pattern = WordPattern::kTwoOrMore,
                                        .stop_words = english_stop_words(),
                                        .least_documents = shared ? 1 : overlap.min_documents,
                                        .keep = shared ? overlap.top : 0,
                                        .threads = overlap.threads,
-                                       .read = read});
+                                       .read = progress});
   if (!overlap.documents) out.all_documents = out.counts.documents;
   check(out.counts.tokens > 0, "corpus {}: no word in the {} documents that were read: give more by --documents",
         in_quotes(corpus.name), with_commas(out.counts.documents));

@@ -8,7 +8,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -59,9 +58,10 @@ struct Overlap {
 // Throws Error unless the corpus holds a word, after reading as far as the first.
 void check_has_words(const NamedCorpus&, const CorpusOptions&);
 
-// read: as CountOptions has it. Throws Error for a corpus without words, of kJaccard without a word in min_documents.
+// With OverlapOptions::documents the files are read twice. Throws Error for a corpus without words, of kJaccard without
+// a word in min_documents.
 CorpusVocabulary read_vocabulary(const NamedCorpus&, const CorpusOptions&, const OverlapOptions&,
-                                 const std::function<void(int64_t documents)>& read = {});
+                                 const ReadProgress& progress = {});
 
 // REQUIRES vocabularies read with the same options, or with a larger `top`.
 Overlap compare(std::vector<CorpusVocabulary>, const OverlapOptions&);

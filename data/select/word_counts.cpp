@@ -75,7 +75,7 @@ class CountingTeam {
       return false;
     }
     read_ += int64_t(texts.size());
-    if (options_.read && !texts.empty()) options_.read(int64_t(texts.size()));
+    if (options_.read) options_.read(documents_.bytes_since());
     return !texts.empty();
   }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,7 +32,7 @@ struct CountOptions {
   int64_t keep = 0;                              // of the words, the most frequent; 0: all
   int threads = 0;                               // that read and count; 0: one for each core
   size_t piece_bytes = size_t(1) << 18;          // documents that a thread takes at a time
-  std::function<void(int64_t documents)> read;   // gets the number of documents of each piece, from any one thread
+  ReadProgress read;                             // gets bytes after each piece, from any one thread
 };
 
 // Counts the words of all documents that `documents` gives; only the words are kept in memory. The result does not
