@@ -11,6 +11,8 @@
 namespace encore {
 namespace {
 
+static_assert(WordCutter::kReadable >= WordTable::kReadable);
+
 // Threads take turns at reading a piece, and count the words of their pieces in tables of their own.
 class CountingTeam {
  public:
@@ -99,7 +101,8 @@ WordCounts count_words(Documents& documents, const CountOptions& options) {
   WordCounts counts{.documents = team.documents_read()};
   std::vector<const WordTable::Entry*> kept;
   table.for_each([&](const WordTable::Entry& entry) {
-    if (std::binary_search(stop.begin(), stop.end(), table.word(entry))) return;
+    const std::string word = table.word(entry);
+    if (std::binary_search(stop.begin(), stop.end(), std::string_view(word))) return;
     counts.tokens += entry.count;
     if (entry.documents >= options.least_documents) kept.push_back(&entry);
   });
@@ -115,8 +118,7 @@ WordCounts count_words(Documents& documents, const CountOptions& options) {
   std::sort(kept.begin(), kept.end(), before);
   counts.words.reserve(kept.size());
   for (const WordTable::Entry* entry : kept)
-    counts.words.push_back(
-        {.word = std::string(table.word(*entry)), .count = entry->count, .documents = entry->documents});
+    counts.words.push_back({.word = table.word(*entry), .count = entry->count, .documents = entry->documents});
   return counts;
 }
 

@@ -2,14 +2,13 @@
 // \d are Python's (data/select/letter_classes.h), so both patterns take whole runs of \w or nothing of them.
 #pragma once
 
+#include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "data/select/letter_case.h"
-#include "data/select/letter_classes.h"
-#include "kernels/base/utf8.h"
 
 namespace encore {
 
@@ -24,52 +23,48 @@ std::span<const std::string_view> english_stop_words();
 
 class WordCutter {
  public:
-  explicit WordCutter(WordPattern pattern) : pattern_(pattern), classes_(letter_class_table()) {}
+  // So many bytes from the start of a word can be read, whatever its size.
+  static constexpr size_t kReadable = 16;
+
+  explicit WordCutter(WordPattern pattern) : pattern_(pattern) {}
 
   // Calls visit(std::string_view) for each word of the text, in order; the view is valid during the call.
   template <class Visit>
   void cut(std::string_view text, Visit&& visit) {
-    lower_case(text, lower_);
-    const std::string_view lower = lower_;
-    for (size_t at = 0; at < lower.size();) {
-      const Run run = next_run(lower, at);
-      if (is_word(run)) visit(lower.substr(run.begin, at - run.begin));
+    mark(text);
+    size_t begin = 0;
+    bool inside = false;
+    for (size_t i = 0; i < marks_.size(); ++i) {
+      // Bits where a run of \w begins or ends.
+      uint64_t edges = marks_[i] ^ (marks_[i] << 1 | uint64_t(inside));
+      for (; edges; edges &= edges - 1) {
+        const size_t at = 64 * i + size_t(std::countr_zero(edges));
+        if (inside) {
+          const std::string_view run(lower_.data() + begin, at - begin);
+          if (is_word(run)) visit(run);
+        }
+        begin = at;
+        inside = !inside;
+      }
     }
   }
 
  private:
-  struct Run {  // of \w
-    size_t begin = 0;
-    int64_t letters = 0;
-    bool digits = false;
-  };
+  // Fills lower_ and marks_.
+  void mark(std::string_view text);
+  void mark_letters(size_t from, size_t to);
 
-  bool is_word(const Run& run) const {
-    if (pattern_ == WordPattern::kTwoOrMore) return run.letters >= 2;
-    return !run.digits && run.letters >= 3 && run.letters <= 30;
+  bool is_word(std::string_view run) const {
+    if (pattern_ == WordPattern::kThreeToThirty) return is_letters(run, 3, 30);
+    // A letter has four bytes at most.
+    if (run.size() > 4) return true;
+    return std::count_if(run.begin(), run.end(), [](char c) { return (uint8_t(c) & 0xc0) != 0x80; }) >= 2;
   }
-
-  // Moves `at` behind the next run of \w; without letters where there is none.
-  Run next_run(std::string_view text, size_t& at) const {
-    Run run;
-    while (at < text.size()) {
-      const bool ascii = uint8_t(text[at]) < 0x80;
-      const CodePoint c = ascii ? CodePoint{char32_t(text[at]), 1, true} : decode_utf8(text, at);
-      const uint8_t classes = c.valid ? classes_[c.value] : 0;
-      if (classes & kWordLetter) {
-        if (run.letters++ == 0) run.begin = at;
-        run.digits |= (classes & kDecimalDigit) != 0;
-      } else if (run.letters > 0) {
-        break;
-      }
-      at += c.size;
-    }
-    return run;
-  }
+  static bool is_letters(std::string_view run, int64_t least, int64_t most);
 
   WordPattern pattern_;
-  const std::vector<uint8_t>& classes_;
-  std::string lower_;
+  std::string lower_;            // the text in lower case, and kReadable bytes more
+  std::vector<uint64_t> marks_;  // a bit for each byte of it: part of a letter of \w; at least one bit 0 at the end
 };
 
 }  // namespace encore

@@ -4,7 +4,6 @@
 #include <set>
 
 #include "data/select/overlap.h"
-#include "data/select/word_table.h"
 #include "tests/data/data_fixtures.h"
 
 namespace encore {
@@ -107,6 +106,24 @@ TEST_F(Select, CountsDoNotDependOnThreads) {
         ASSERT_TRUE(before.count > word.count || (before.count == word.count && before.word < word.word));
       }
     }
+}
+
+// Up to 15 bytes a word is a key of its own; around that, words that differ in the last or in the first byte, and ones
+// that begin like another.
+TEST_F(Select, WordsOfAnySize) {
+  std::map<std::string, int64_t> expected;
+  std::string text;
+  for (const size_t size : {2, 7, 8, 9, 14, 15, 16, 17, 24, 255, 256, 5000})
+    for (const char first : {'x', 'y'})
+      for (const char last : {'p', 'q'}) {
+        const std::string word = first + std::string(size - 2, 'a') + last;
+        for (size_t times = 0; times <= size % 5; ++times, ++expected[word]) text += word + "\n";
+      }
+  Documents documents({dir_.write("sizes.txt", text)}, {});
+  const WordCounts counts = count_words(documents, {.threads = 3, .piece_bytes = 1});
+  std::map<std::string, int64_t> found;
+  for (const WordCount& word : counts.words) found[word.word] = word.count;
+  EXPECT_EQ(found, expected);
 }
 
 TEST_F(Select, CountsThatAreKept) {

@@ -1,7 +1,10 @@
 // Python's lower case and words, with values that Python 3.11 gave.
 #include <gtest/gtest.h>
 
+#include "data/select/letter_case.h"
+#include "data/select/letter_classes.h"
 #include "data/select/words.h"
+#include "kernels/base/utf8.h"
 
 namespace encore {
 namespace {
@@ -94,6 +97,22 @@ TEST(Words, TwoOrMore) {
   EXPECT_EQ(words("A"), Words{});
   EXPECT_EQ(words("ab"), Words{"ab"});
   EXPECT_EQ(words(""), Words{});
+}
+
+// The text is taken 64 bytes at a time: the same words at every place, across every border.
+TEST(Words, AcrossBlocks) {
+  const Words expected{"abc", "\u00e9\u00e8", "d\u65e5e", std::string(70, 'z'), "\U00020000\U00020001", "end"};
+  std::string text;
+  for (const std::string& word : expected) text += word + " \u00e9 x \U00020000 ";
+  for (size_t shift = 0; shift < 130; ++shift)
+    for (const char* after : {"", ".", "\u2019", "\xe6\x97"})
+      EXPECT_EQ(words(std::string(shift, ' ') + text + "end" + after),
+                [&] {
+                  Words all = expected;
+                  all.push_back("end");
+                  return all;
+                }())
+          << shift << after;
 }
 
 TEST(Words, ThreeToThirty) {
