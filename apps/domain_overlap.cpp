@@ -11,7 +11,6 @@
 #include "data/sequences/masking.h"
 #include "kernels/base/atomic_file.h"
 #include "kernels/base/in_quotes.h"
-#include "report/frame.h"
 #include "report/overlap_page.h"
 #include "train/evaluator.h"
 #include "train/model_figures.h"
@@ -72,7 +71,7 @@ Outputs output_files(const Cli& cli, const std::vector<NamedCorpus>& corpora) {
   Outputs out{.csv = output_file(cli, "csv", is_overlap_csv, inputs),
               .json = output_file(cli, "json", is_overlap_json, inputs),
               .svg = output_file(cli, "svg", is_heat_map_file, inputs),
-              .html = output_file(cli, "html", is_page, inputs)};
+              .html = output_file(cli, "html", is_overlap_page, inputs)};
   const std::string* const files[] = {&out.csv, &out.json, &out.svg, &out.html};
   for (const std::string* a : files)
     for (const std::string* b : files)
@@ -174,9 +173,7 @@ int run(int argc, char** argv) {
   if (!cli.parse(argc, argv)) return 0;
   cli.required("corpus");
   const OverlapOptions options = overlap_options(cli);
-  const CorpusOptions reading{.text_field = cli.get("text-field"),
-                              .blank_line_documents = cli.get_flag("blank-line-documents"),
-                              .quote_none = cli.get_flag("quote-none")};
+  const CorpusOptions reading = corpus_reading(cli);
   const std::vector<NamedCorpus> corpora = parse_corpora(cli.get_list("corpus"));
   const Outputs outputs = output_files(cli, corpora);
   for (const NamedCorpus& corpus : corpora) check_has_words(corpus, reading);

@@ -14,6 +14,7 @@
 namespace encore {
 namespace {
 
+constexpr const char* kTitleStart = "Overlap of ";
 constexpr size_t kMostInNarrow = 7;   // corpora; in a narrow window the digits of more would be too small
 constexpr size_t kMostFrequent = 15;  // words of a corpus that are listed
 
@@ -108,7 +109,11 @@ std::string overlap_page(const Overlap& overlap) {
   body += "</div>" + corpora_card(overlap) + frequent_words(overlap);
   const std::string subtitle =
       "domain_overlap · " + names + (overlap.model.empty() ? "" : " · loss and tokens of " + overlap.model);
-  return page_frame("Overlap of " + names, "Overlap of vocabularies", subtitle, body, nlohmann::json::object());
+  return page_frame(kTitleStart + names, "Overlap of vocabularies", subtitle, body, nlohmann::json::object());
+}
+
+bool is_overlap_page(const std::string& start) {
+  return is_page(start) && start.find(fmt::format("<title>{}", kTitleStart)) != start.npos;
 }
 
 }  // namespace encore

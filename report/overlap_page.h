@@ -13,4 +13,7 @@ HeatMap overlap_heat_map(const Overlap&);
 // The whole page: the matrix, the published one beside it, the corpora, their most frequent words.
 std::string overlap_page(const Overlap&);
 
+// Whether a file that begins like this is such a page, and may be replaced by another.
+bool is_overlap_page(const std::string& start);
+
 }  // namespace encore

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/select/overlap_text.h"
+#include "report/frame.h"
 #include "tests/apps/workplace.h"
 
 namespace encore::test {
@@ -178,6 +179,9 @@ TEST_F(DomainOverlap, Refusals) {
     expect_refused(overlap({a, b}, {flag, folder_ / "nowhere/x"}), "there is no folder");
   }
   expect_refused(overlap({a, b}, {"--csv", folder_ / "x", "--svg", folder_ / "x"}), "two outputs name this file");
+  // Nor is a page of report, though the project wrote it.
+  const std::string page = write("report.html", page_frame("dapt-1", "dapt-1", "", "", json::object()));
+  expect_refused(overlap({a, b}, {"--html", page}), "did not write it");
   EXPECT_EQ(read_text(notes), "mine\n");
   EXPECT_FALSE(fs::exists(folder_ / "x"));
 }
