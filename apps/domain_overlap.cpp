@@ -29,32 +29,32 @@ Cli domain_overlap_cli() {
       "domain_overlap --corpus biomed=biomed.jsonl.zst cs='cs/*.jsonl' mine=mine.txt");
   cli.example("with a model's loss on each, as a page:",
               "domain_overlap --corpus a.jsonl b.jsonl --model roberta-base --html overlap.html");
-  cli.list(
-         "Input", "corpus",
-         "NAME=FILE, two or more: .txt, .jsonl, .csv, .tsv, each plain, .gz or .zst; a glob, several files with commas "
-         "between them, or - for standard input; FILE alone is named after the file",
-         "NAME=FILES")
+  cli.list("Input", "corpus",
+           "two or more corpora: .txt, .jsonl, .csv, .tsv, each plain, .gz or .zst; a glob, several files with commas "
+           "between them, or - for standard input; FILE alone is named after the file",
+           "NAME=FILES")
       .often();
   add_corpus_flags(cli, "Input");
   cli.integer("Input", "documents", "at most so many documents of each corpus, spread evenly over it; 0: all", 0, 0,
               int64_t(1) << 40)
       .often();
-  cli.choice("Measure", "measure",
-             "shared: percent of the most frequent words that two corpora share (the paper's); jaccard: percent of all "
-             "their words (its repository's)",
-             {"shared", "jaccard"}, "shared")
+  cli.choice(
+         "Measure", "measure",
+         "percent of what: shared, of the most frequent words that two corpora share (the paper's); jaccard, of all "
+         "their words (its repository's)",
+         {"shared", "jaccard"}, "shared")
       .often();
-  cli.integer("Measure", "top", "of measure shared: how many words of each corpus are compared", 10000, 1,
+  cli.integer("Measure", "top", "the most frequent words of each corpus that are compared: of measure shared", 10000, 1,
               int64_t(1) << 40)
       .often();
-  cli.integer("Measure", "min-df", "of measure jaccard: words in fewer documents are left out", 3, 1, int64_t(1) << 40);
+  cli.integer("Measure", "min-df", "words in fewer documents are left out: of measure jaccard", 3, 1, int64_t(1) << 40);
   cli.text("Model", "model", "Hugging Face folder, of a masked-LM", "DIR").path().often();
   cli.integer("Model", "loss-documents", "documents of each corpus, spread evenly, that the model reads", 200, 1,
               1 << 30);
   cli.text("Output", "csv", "the figures for a spreadsheet, a line for each corpus", "FILE").path();
   cli.text("Output", "json", "the figures for other programs", "FILE").path();
   cli.text("Output", "svg", "the matrix as a heat map", "FILE").path();
-  cli.text("Output", "html", "a page: heat map, figures, most frequent words", "FILE").path().often();
+  cli.text("Output", "html", "a page of the figures: heat map, corpora, most frequent words", "FILE").path().often();
   add_tokens_per_batch_flag(cli, 4096);
   add_device_flags(cli);
   return cli;

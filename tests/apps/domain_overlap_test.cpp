@@ -157,6 +157,7 @@ TEST_F(DomainOverlap, Refusals) {
   const std::string a = folder_ / "biomed.txt", b = folder_ / "News.jsonl", none = folder_ / "none.txt";
   fs::create_symlink(a, folder_ / "link.txt");
   expect_refused({program("domain_overlap")}, "--corpus");
+  expect_refused({program("domain_overlap"), "--data", a, b}, "--corpus");
   expect_refused(overlap({a}), "at least two corpora");
   expect_refused(overlap({"x=" + a, "x=" + b}), "two corpora are named 'x'");
   expect_refused(overlap({"x=" + a, "y=" + folder_ / "link.txt"}), "both of the file");
