@@ -38,11 +38,10 @@ Cli domain_overlap_cli() {
   cli.integer("Input", "documents", "at most so many documents of each corpus, spread evenly over it; 0: all", 0, 0,
               int64_t(1) << 40)
       .often();
-  cli.choice(
-         "Measure", "measure",
-         "percent of what: shared, of the most frequent words that two corpora share (the paper's); jaccard, of all "
-         "their words (its repository's)",
-         {"shared", "jaccard"}, "shared")
+  cli.choice("Measure", "measure",
+             "what is compared: shared, the most frequent words of each corpus (the paper's measure); jaccard, all of "
+             "their words (its repository's)",
+             {"shared", "jaccard"}, "shared")
       .often();
   cli.integer("Measure", "top", "the most frequent words of each corpus that are compared: of measure shared", 10000, 1,
               int64_t(1) << 40)
