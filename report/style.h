@@ -33,6 +33,7 @@ font-variant-numeric:tabular-nums}
 path{fill:none;stroke-linejoin:round;stroke-linecap:round}
 .matrix rect{fill:var(--c0)}.matrix text.on{fill:var(--card)}.matrix text.off{fill:var(--ink)}
 .matrix text{font-size:20px}.narrow{display:none}
+.heat rect{fill:var(--c0)}.heat text{font-size:17px}.heat text.on{fill:var(--card)}.heat text.mid{fill:#1c2330}.heat text.off{fill:var(--ink)}
 .line{stroke-width:2}.charts .line{stroke-width:2.4}.faint{stroke-width:1;stroke-opacity:.35}
 .dotted{stroke-width:1.6;stroke-dasharray:1 5}.band{stroke:none;fill-opacity:.16}
 .guide{stroke:var(--soft);stroke-dasharray:3 3}

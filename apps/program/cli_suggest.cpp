@@ -31,6 +31,7 @@ constexpr Elsewhere kElsewhere[] = {
     {"test", " test-file "},
     {"data", " train-file train-data-file dataset-name validation-file eval-data-file test-file input-file "},
     {"data", " train dev eval test input "},
+    {"corpus", " corpora data train input files "},
     {"output", " output-dir output-file overwrite-output-dir save-dir "},
     {"warmup-ratio", " warmup-steps num-warmup-steps warmup "},
     {"schedule", " lr-scheduler-type lr-scheduler "},

@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kStartBytes = size_t(1) << 16;  // bytes by which a file is recognised
 
-const std::set<std::string> kWritten = {"output", "trace", "cache-dir", "json"};
+const std::set<std::string> kWritten = {"output", "trace", "cache-dir", "json", "csv", "svg", "html"};
 
 // With links followed and without "." and "..", whether or not it is there.
 fs::path canonical(const std::string& path) {
@@ -58,7 +58,8 @@ std::string start_of(const fs::path& file) {
 
 }  // namespace
 
-std::string output_file(const Cli& cli, const std::string& flag, const OwnFile& own) {
+std::string output_file(const Cli& cli, const std::string& flag, const OwnFile& own,
+                        const std::vector<std::string>& inputs) {
   const std::string given = cli.get(flag);
   if (given.empty()) return "";
   const fs::path target = canonical(given);
@@ -66,6 +67,9 @@ std::string output_file(const Cli& cli, const std::string& flag, const OwnFile& 
   check(fs::is_directory(target.parent_path(), error), "--{} {}: there is no folder {}", flag, given,
         target.parent_path().string());
   check_apart(flag, target, given, cli);
+  for (const std::string& input : inputs)
+    check(!fs::equivalent(target, input, error), "--{} {}: is a file that is read, {}: name another file", flag, given,
+          input);
   if (!fs::exists(target, error)) return target.string();
   check(!fs::is_directory(target, error), "--{} {}: is a folder: name a file", flag, given);
   check(fs::is_regular_file(target, error), "--{} {}: is no regular file: name one", flag, given);

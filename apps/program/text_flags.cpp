@@ -38,12 +38,17 @@ void add_corpus_flags(Cli& cli, const char* group) {
   cli.flag(group, "blank-line-documents", "in .txt, documents end at a blank line (else every line is one)");
 }
 
-CorpusOptions corpus_options(const Cli& cli, const std::string& files) {
-  cli.required(files);
-  return {.files = cli.get_list(files),
-          .text_field = cli.get("text-field"),
+CorpusOptions corpus_reading(const Cli& cli) {
+  return {.text_field = cli.get("text-field"),
           .blank_line_documents = cli.get_flag("blank-line-documents"),
           .quote_none = cli.get_flag("quote-none")};
+}
+
+CorpusOptions corpus_options(const Cli& cli, const std::string& files) {
+  cli.required(files);
+  CorpusOptions options = corpus_reading(cli);
+  options.files = cli.get_list(files);
+  return options;
 }
 
 Cli::Flag add_cache_flag(Cli& cli, const char* group) {

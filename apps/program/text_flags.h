@@ -16,6 +16,8 @@ Cli::Flag add_corpus_files(Cli&, const char* group, const char* name, const std:
 Cli::Flag add_row_file(Cli&, const char* group, const char* name, const std::string& purpose);
 // Declares --text-field and --blank-line-documents.
 void add_corpus_flags(Cli&, const char* group);
+// The values of these, without files.
+CorpusOptions corpus_reading(const Cli&);
 // files: the name of the list flag. Throws Error when it is empty.
 CorpusOptions corpus_options(const Cli&, const std::string& files);
 

@@ -15,7 +15,7 @@ import time
 import peers
 
 ROWS = sorted(p.stem[len("row_"):] for p in (peers.ROOT / "bench" / "peers").glob("row_*.py"))
-PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "onnxruntime", "numpy")
+PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "onnxruntime", "numpy", "scikit-learn")
 
 
 def machine():

@@ -36,6 +36,7 @@ bool CorpusReader::next(std::string& text) {
     }
     check(totals.documents > 0, "{}: no documents in the file; remove it from the list", path());
     totals.hash = rows_->stream().file_hash();
+    bytes_before_ += rows_->stream().file_bytes();
     rows_.reset();
   }
   return false;

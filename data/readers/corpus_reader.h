@@ -47,6 +47,8 @@ class CorpusReader {
   int64_t line() const { return rows_->line(); }  // first line of that document
   const std::string& path() const { return paths_[file_]; }
   const std::vector<FileTotals>& totals() const { return totals_; }  // by file; complete once the next file is open
+  // Bytes of the files, as they lie on the disk, that have been read so far.
+  uint64_t bytes_read() const { return bytes_before_ + (rows_ ? rows_->stream().file_bytes() : 0); }
 
  private:
   bool open_next();
@@ -57,6 +59,7 @@ class CorpusReader {
   std::vector<Field> row_;
   std::vector<FileTotals> totals_;
   size_t file_ = 0, opened_ = 0;
+  uint64_t bytes_before_ = 0;  // of the files that were read to their end
 };
 
 }  // namespace encore

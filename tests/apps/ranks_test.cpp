@@ -263,6 +263,7 @@ TEST_F(OnRanks, ProgramsOfOneProcessRefuse) {
                                   {"init_model", "--config", "encore-mini", "--tokenizer", model, "--output", output},
                                   {"fill_mask", "--model", model, "the <mask>."},
                                   {"trace", "--model", model, "--batch", text, "--output", output},
+                                  {"domain_overlap", "--corpus", text, model + "/config.json", "--html", output},
                                   {"report", *place_ / "nowhere", "--output", output}};
   for (const Words& words : all) {
     const Outcome o = start(2, words);

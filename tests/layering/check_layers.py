@@ -26,6 +26,7 @@ ALLOWED = {
     "data/tokenizer": ["kernels/base"],
     "data/readers": ["kernels/base"],
     "data/cache": ["kernels/base", "data/readers", "data/tokenizer"],
+    "data/select": ["kernels/base", "data/readers"],
     "data/sequences": ["kernels/base", "data/cache", "data/readers", "data/tokenizer"],
     "model": ["kernels/base", "kernels/ops", "kernels/device.h", "kernels/backend.h", "kernels/graphed_calls.h"],
     "optim": ["kernels/base", "kernels/ops", "kernels/device.h", "kernels/backend.h", "kernels/graphed_calls.h",
