@@ -209,10 +209,12 @@ void Gemm::times_weight(const Tensor& a, const Tensor& w, bool transposed, const
 
 void Gemm::add_transposed_times(const Tensor& a, const Tensor& b, const Tensor& c) {
   std::vector<Job> jobs;
-  for (const auto& [p, part_a, part_b, bias, part_c] : slices_of_gradient(a, b, c, state_->threads))
+  for (const ProductSlice& slice : slices_of_gradient(a, b, c, state_->threads)) {
+    const Product& p = slice.product;
     guarded(p, [&] {
-      jobs.push_back({p, &state_->primitives.prepare(p), part_a.data, part_b.data, nullptr, part_c.data});
+      jobs.push_back({p, &state_->primitives.prepare(p), slice.a.data, slice.b.data, nullptr, slice.c.data});
     });
+  }
   guarded(jobs[0].product, [&] { state_->run(jobs); });
 }
 
