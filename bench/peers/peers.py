@@ -15,6 +15,15 @@ WORK = pathlib.Path(os.environ.get("ENCORE_PEERS_WORK", BUILD / "peers-work")).r
 THREADS = len(os.sched_getaffinity(0))
 
 
+def fast_dtype():
+    """The dtype that Encore's programs choose here, as kernels/cpu/processor.cpp."""
+    with open("/proc/cpuinfo") as info:
+        cpu = info.read()
+    if os.environ.get("ENCORE_ISA") in ("avx2", "avx512"):  # without bf16
+        return "fp32"
+    return "bf16" if "avx512_bf16" in cpu and ("amx_bf16" in cpu or "GenuineIntel" not in cpu) else "fp32"
+
+
 def say(text):
     print(text, file=sys.stderr, flush=True)
 
