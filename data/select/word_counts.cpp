@@ -1,11 +1,12 @@
 #include "data/select/word_counts.h"
 
 #include <algorithm>
+#include <atomic>
 #include <exception>
 #include <mutex>
-#include <thread>
 
 #include "data/select/word_table.h"
+#include "kernels/base/thread_team.h"
 #include "kernels/base/usable_cores.h"
 
 namespace encore {
@@ -21,10 +22,8 @@ class CountingTeam {
 
   // The counts of all threads.
   const WordTable& run() {
-    std::vector<std::thread> others;
-    for (size_t t = 1; t < tables_.size(); ++t) others.emplace_back([this, t] { work(tables_[t]); });
-    work(tables_[0]);
-    for (std::thread& other : others) other.join();
+    std::atomic<size_t> next{0};
+    run_on_team(int(tables_.size()), [&] { work(tables_[next++]); });
     if (error_) std::rethrow_exception(error_);
     for (size_t t = 1; t < tables_.size(); ++t) {
       tables_[0].add(tables_[t]);

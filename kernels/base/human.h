@@ -7,8 +7,8 @@
 namespace encore {
 
 std::string human_bytes(double bytes);  // "1.53 GiB"
-std::string human_time(
-    double seconds);  // "2 h 05 min", "3 min 20 s", "12.3 s"; "?" if negative, not finite, or beyond 1e15
+// "2 h 05 min", "3 min 20 s", "12.3 s"; "?" if negative, not finite, or beyond 1e15.
+std::string human_time(double seconds);
 std::string with_commas(int64_t number);  // "-1,234,567"
 
 }  // namespace encore
