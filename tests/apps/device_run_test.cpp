@@ -11,12 +11,6 @@ namespace encore::test {
 namespace {
 
 using nlohmann::json;
-using Words = std::vector<std::string>;
-
-Words operator+(Words a, const Words& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
 
 const TinyWorkplace& workplace() {
   static const TinyWorkplace place(0.1f, 60);

@@ -10,7 +10,6 @@ namespace encore::test {
 namespace {
 
 using nlohmann::json;
-using Words = std::vector<std::string>;
 
 Words overlap(const Words& corpora, const Words& more = {}) {
   Words words{program("domain_overlap"), "--threads", "2", "--corpus"};

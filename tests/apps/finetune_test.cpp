@@ -10,12 +10,6 @@ namespace encore::test {
 namespace {
 
 using nlohmann::json;
-using Words = std::vector<std::string>;
-
-Words operator+(Words a, const Words& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
 
 // Sentences about cats and dogs, whose subject is the label.
 std::string rows(int count, int first) {

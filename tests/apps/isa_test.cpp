@@ -15,8 +15,6 @@
 namespace encore::test {
 namespace {
 
-using Words = std::vector<std::string>;
-
 // The words before each command: scripts/avx2_emulated.sh puts an emulator of a processor without AVX-512 there.
 Words emulator() {
   const char* set = std::getenv("ENCORE_TEST_EMULATOR");

@@ -13,7 +13,6 @@ namespace encore::test {
 namespace {
 
 using nlohmann::json;
-using Words = std::vector<std::string>;
 
 std::string rows(int count) {
   std::string text;

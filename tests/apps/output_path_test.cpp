@@ -8,12 +8,6 @@ namespace encore::test {
 namespace {
 
 using nlohmann::json;
-using Words = std::vector<std::string>;
-
-Words operator+(Words a, const Words& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
 
 // Every file below a folder with its content.
 std::map<std::string, std::string> content(const std::string& folder) {
@@ -48,27 +42,8 @@ class Outputs : public ::testing::Test {
     delete place_;
     place_ = nullptr;
   }
-  static Words computing(const std::string& name) {
-    return {program(name), "--model", place_->model(), "--threads", "1", "--dtype", "fp32", "--device", "cpu"};
-  }
-  static Words dapt(const std::string& output) {
-    return computing("dapt_train") + Words{"--train",
-                                           place_->train(),
-                                           "--eval",
-                                           place_->eval(),
-                                           "--max-steps",
-                                           "3",
-                                           "--seq-length",
-                                           "64",
-                                           "--batch-sequences",
-                                           "4",
-                                           "--tokens-per-batch",
-                                           "256",
-                                           "--cache-dir",
-                                           place_->cache(),
-                                           "--output",
-                                           output};
-  }
+  static Words computing(const std::string& name) { return test::computing(name, place_->model()); }
+  static Words dapt(const std::string& output) { return small_training(*place_, output, 3); }
   static Words tune(const std::string& output) {
     const std::string rows = *place_ / "rows.jsonl";
     return computing("finetune") + Words{"--train", rows, "--dev", rows, "--epochs", "1", "--output", output};

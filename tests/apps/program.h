@@ -18,6 +18,13 @@ struct Outcome {
   std::string out, err;
 };
 
+using Words = std::vector<std::string>;  // of a command
+
+inline Words operator+(Words a, const Words& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
 inline std::string program(const std::string& name) {
   return std::string(ENCORE_BINARY_DIR) + "/bin/" + name;
 }
@@ -72,8 +79,21 @@ class Process {
   int status_ = 0;
 };
 
-inline Outcome run(std::vector<std::string> words) {
+inline Outcome run(Words words) {
   return Process(std::move(words)).wait();
+}
+
+// The beginning of a command that computes with a model on one CPU thread.
+inline Words computing(const std::string& name, const std::string& model) {
+  return {program(name), "--model", model, "--threads", "1", "--dtype", "fp32", "--device", "cpu"};
+}
+
+// A training of a few small steps.
+inline Words small_training(const TinyWorkplace& place, const std::string& output, int steps) {
+  const Words text = {"--train", place.train(), "--eval", place.eval(), "--cache-dir", place.cache()};
+  const Words size = {"--seq-length", "64", "--batch-sequences", "4", "--tokens-per-batch", "256"};
+  return computing("dapt_train", place.model()) + text + size +
+         Words{"--max-steps", std::to_string(steps), "--output", output};
 }
 
 }  // namespace encore::test

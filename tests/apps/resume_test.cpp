@@ -11,12 +11,6 @@ namespace encore::test {
 namespace {
 
 using nlohmann::json;
-using Words = std::vector<std::string>;
-
-Words operator+(Words a, const Words& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
 
 class Resumed : public ::testing::Test {
  protected:
@@ -36,33 +30,7 @@ class Resumed : public ::testing::Test {
     fs::remove_all(copy_);
     fs::copy(run_, copy_, fs::copy_options::recursive);
   }
-  static Words command(const std::string& output) {
-    return {program("dapt_train"),
-            "--model",
-            place_->model(),
-            "--train",
-            place_->train(),
-            "--eval",
-            place_->eval(),
-            "--threads",
-            "1",
-            "--dtype",
-            "fp32",
-            "--device",
-            "cpu",
-            "--max-steps",
-            "6",
-            "--seq-length",
-            "64",
-            "--batch-sequences",
-            "4",
-            "--tokens-per-batch",
-            "256",
-            "--cache-dir",
-            place_->cache(),
-            "--output",
-            output};
-  }
+  static Words command(const std::string& output) { return small_training(*place_, output, 6); }
   Outcome resume(const Words& more = {}) {
     return run(Words{program("dapt_train"), "--resume", "--output", copy_} + more);
   }

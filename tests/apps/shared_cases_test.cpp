@@ -10,7 +10,6 @@ namespace encore::test {
 namespace {
 
 using nlohmann::json;
-using Words = std::vector<std::string>;
 
 class SharedCases : public ::testing::Test {
  protected:

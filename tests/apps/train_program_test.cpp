@@ -11,12 +11,6 @@ namespace encore::test {
 namespace {
 
 using nlohmann::json;
-using Words = std::vector<std::string>;
-
-Words operator+(Words a, const Words& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
 
 // 40 small steps with every random thing switched on.
 Words command(const std::string& output, const Words& more = {}) {
