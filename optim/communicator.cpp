@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <array>
 #include <cstdlib>
 
 #include "kernels/base/check.h"
@@ -51,6 +53,18 @@ LauncherRank launcher_rank() {
     return {.rank = place, .size = size ? std::atoi(size) : std::max(2, place + 1)};
   }
   return {};
+}
+
+int64_t max_over_ranks(int64_t mine, Communicator& comm) {
+  std::array<int64_t, 1> value{mine};
+  comm.all_reduce_max(std::span<int64_t>(value));
+  return value[0];
+}
+
+std::string text_of_root(std::string text, Communicator& comm) {
+  text.resize(size_t(max_over_ranks(comm.root() ? int64_t(text.size()) : 0, comm)));
+  if (!text.empty()) comm.broadcast(std::span<char>(text), 0);
+  return text;
 }
 
 std::unique_ptr<Communicator> one_process() {

@@ -38,6 +38,11 @@ class Communicator {
   virtual std::string description() const = 0;
 };
 
+// The largest value of any rank, on every rank: "does one of them want to stop?", or what rank 0 alone knows.
+int64_t max_over_ranks(int64_t mine, Communicator&);
+// Rank 0's text on every rank; that of the others does not count.
+std::string text_of_root(std::string text, Communicator&);
+
 // Under mpirun: opens libencore_mpi.so beside the program and calls MPI_Init. Otherwise: a communicator of one process.
 // Throws Error naming the library if it cannot be opened.
 std::unique_ptr<Communicator> make_communicator();

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -65,9 +64,7 @@ void measure_steps(const DryRun& run, Rehearsal& r) {
   // A short run has no warm-up: its measured steps make the kernels.
   if (run.trainer.steps() > kMeasuredSteps) {
     const double seconds = one();
-    std::array<int64_t, 1> is_long{seconds >= kLongStep};
-    run.comm.all_reduce_max(std::span<int64_t>(is_long));
-    if (is_long[0]) {
+    if (max_over_ranks(seconds >= kLongStep, run.comm)) {
       r.steps.push_back(seconds);
     } else {
       r.first_step = seconds;

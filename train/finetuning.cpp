@@ -1,7 +1,6 @@
 #include "train/finetuning.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "kernels/base/atomic_file.h"
@@ -261,9 +260,7 @@ void Finetuning::end_run() {
 
 // Every rank must stop after the same step.
 bool Finetuning::stop_wanted() {
-  std::array<int64_t, 1> wish{stop_signal() != 0};
-  comm_.all_reduce_max(std::span<int64_t>(wish));
-  return wish[0] != 0;
+  return max_over_ranks(stop_signal() != 0, comm_) != 0;
 }
 
 bool Finetuning::save_due() const {

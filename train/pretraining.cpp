@@ -1,7 +1,6 @@
 #include "train/pretraining.h"
 
 #include <algorithm>
-#include <array>
 
 #include "data/readers/corpus_reader.h"
 #include "kernels/base/human.h"
@@ -156,10 +155,9 @@ void Pretraining::start_from_checkpoint(Model& model) {
 // Whether --output holds a run, the same on every rank.
 bool Pretraining::continues_a_run() {
   const OutputSpec& output = spec_.output;
-  std::array<int64_t, 1> holds{comm_.root() && output.resume &&
-                               RunFolder::check_output(output.folder, output.program, output.resume)};
-  comm_.all_reduce_max(std::span<int64_t>(holds));
-  return holds[0] != 0;
+  const bool holds =
+      comm_.root() && output.resume && RunFolder::check_output(output.folder, output.program, output.resume);
+  return max_over_ranks(holds, comm_) != 0;
 }
 
 void Pretraining::check_files_of_ranks() {

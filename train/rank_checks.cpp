@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <set>
 
 #include "kernels/base/check.h"
@@ -31,12 +30,8 @@ void check_ranks_agree(const RunDigest& mine, Communicator& comm) {
     const std::string different = rank_differences(mine, nlohmann::json::parse(all[rank]).get<RunDigest>());
     if (!different.empty()) message = fmt::format("rank {} does not see what rank 0 sees: {}", rank, different);
   }
-  std::array<int64_t, 1> length{int64_t(message.size())};
-  comm.all_reduce_max(std::span<int64_t>(length));
-  if (length[0] == 0) return;
-  message.resize(size_t(length[0]));
-  comm.broadcast(std::span<char>(message), 0);
-  fail("{}: give every rank the same flags, files and program", message);
+  message = text_of_root(std::move(message), comm);
+  check(message.empty(), "{}: give every rank the same flags, files and program", message);
 }
 
 RunDigest flags_of_ranks(const nlohmann::json& config) {

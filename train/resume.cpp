@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <filesystem>
 
@@ -41,19 +40,18 @@ int64_t parse_state_name(const std::string& name) {
 }
 
 int64_t state_to_resume(const RunFolder* folder, const std::string& from, Communicator& comm) {
-  std::array<int64_t, 1> step{-1};
+  int64_t step = -1;
   if (folder) {
     const std::vector<int64_t> steps = folder->states();
     if (!from.empty()) {
-      step[0] = parse_state_name(from);
-      check(std::find(steps.begin(), steps.end(), step[0]) != steps.end(), "--resume-from {}: {}/state holds {}{}",
-            from, folder->path(), steps.empty() ? "no state" : "step-", fmt::join(steps, ", step-"));
+      step = parse_state_name(from);
+      check(std::find(steps.begin(), steps.end(), step) != steps.end(), "--resume-from {}: {}/state holds {}{}", from,
+            folder->path(), steps.empty() ? "no state" : "step-", fmt::join(steps, ", step-"));
     } else if (!steps.empty()) {
-      step[0] = steps.back();
+      step = steps.back();
     }
   }
-  comm.all_reduce_max(std::span<int64_t>(step));
-  return step[0];
+  return max_over_ranks(step, comm);
 }
 
 RunState continue_from(const std::string& run, int64_t step, const RunFolder* folder, const RunDigest& now,

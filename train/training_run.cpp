@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <cmath>
 
 #include "kernels/base/clock.h"
@@ -83,9 +82,7 @@ RunEnd TrainingRun::run_to_end() {
 // Every rank must leave the loop after the same step, so the strongest wish of any rank holds for all.
 int TrainingRun::agree_on_stop() {
   const bool time_up = options_.max_hours > 0 && seconds_since(start_) >= options_.max_hours * 3600;
-  std::array<int64_t, 1> wish{stop_signal() ? kAsked : comm_.root() && time_up ? kTime : kGoOn};
-  comm_.all_reduce_max(std::span<int64_t>(wish));
-  return int(wish[0]);
+  return int(max_over_ranks(stop_signal() ? kAsked : comm_.root() && time_up ? kTime : kGoOn, comm_));
 }
 
 bool TrainingRun::eval_due(int64_t step) const {
