@@ -140,8 +140,7 @@ std::string encoding_advice(std::string_view text, size_t bad, bool utf8_before)
            "Japanese, WINDOWS-1251 or KOI8-R for Cyrillic; 'iconv -l' lists all)";
   if (looks_older_than_windows(near))
     return "convert the file from its code page, e.g. 'iconv -f MACINTOSH -t UTF-8 FILE > NEW' (old Macs; IBM850 for "
-           "DOS, "
-           "'iconv -l' lists all)";
+           "DOS, 'iconv -l' lists all)";
   // A superset of Latin-1 for all that a text holds: there bytes 0x80 to 0x9f are quotes and dashes.
   return "convert the file with 'iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW' (the code page of Windows, and of Latin-1, "
          "in "
