@@ -10,6 +10,8 @@ import re
 import sys
 import unicodedata
 
+import code_points
+
 VERSION = "14.0.0"
 FILE = "data/select/letter_classes.cpp"
 WORD, DIGIT, CASED, IGNORABLE = 1, 2, 4, 8
@@ -27,17 +29,6 @@ def classes(code):
     cased_or_ignorable = ("a" + SIGMA + c + "a").lower()[1] != FINAL_SIGMA
     ignorable = cased_or_ignorable and not cased
     return word | digit | (CASED if cased else 0) | (IGNORABLE if ignorable else 0)
-
-
-def class_ranges():
-    found = []
-    for code in range(0x110000):
-        k = classes(code)
-        if found and found[-1][2] == k and found[-1][1] == code - 1:
-            found[-1][1] = code
-        elif k:
-            found.append([code, code, k])
-    return found
 
 
 def case_ranges():
@@ -61,23 +52,13 @@ def case_ranges():
     return found
 
 
-def lines_of(pieces):
-    lines, line = [], ""
-    for piece in pieces:
-        if len(line) + len(piece) > 118:
-            lines.append(line)
-            line = ""
-        line += piece
-    return lines + [line + "};"]
-
-
 def text():
     return "\n".join([
         "// Made by scripts/letter_classes.py from Python's own str.lower(), \\w and \\d; not edited by hand.",
         '#include "data/select/letter_classes.h"', "", "namespace encore {", "namespace {", "", "// clang-format off",
         "constexpr LetterRange kLetters[] = {",
-        *lines_of("{0x%x,0x%x,%d}," % tuple(r) for r in class_ranges()), "",
-        "constexpr CaseRange kCases[] = {", *lines_of("{0x%x,0x%x,%d,%d}," % tuple(r) for r in case_ranges()),
+        *code_points.lines_of("{0x%x,0x%x,%d}," % tuple(r) for r in code_points.ranges(classes)), "",
+        "constexpr CaseRange kCases[] = {", *code_points.lines_of("{0x%x,0x%x,%d,%d}," % tuple(r) for r in case_ranges()),
         "// clang-format on", "", "}  // namespace", "", "std::span<const LetterRange> letter_ranges() {",
         "  return kLetters;", "}", "", "std::span<const CaseRange> case_ranges() {", "  return kCases;", "}", "",
         "}  // namespace encore", ""])
@@ -87,11 +68,7 @@ def main():
     if unicodedata.unidata_version != VERSION:
         sys.exit("letter_classes.py: this Python has Unicode %s, not %s: use Python 3.11"
                  % (unicodedata.unidata_version, VERSION))
-    if "--check" in sys.argv[1:]:
-        with open(FILE, encoding="ascii") as file:
-            sys.exit(0 if file.read() == text() else FILE + " is not what this script makes")
-    with open(FILE, "w", encoding="ascii") as file:
-        file.write(text())
+    code_points.write_or_check(FILE, text())
 
 
 main()

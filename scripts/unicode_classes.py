@@ -9,6 +9,8 @@ whose unicodedata has this version (Python 3.14), or from the package unicodedat
 """
 import sys
 
+import code_points
+
 VERSION = "16.0.0"
 FILE = "data/tokenizer/unicode_ranges.cpp"
 
@@ -34,17 +36,6 @@ def kind(code):
     return "M" if any(first <= code <= last for first, last in OTHER_ALPHABETIC) else None
 
 
-def ranges():
-    found = []
-    for code in range(0x110000):
-        k = kind(code)
-        if found and found[-1][2] == k and found[-1][1] == code - 1:
-            found[-1][1] = code
-        elif k:
-            found.append([code, code, k])
-    return found
-
-
 def text():
     lines = [
         "// Made by scripts/unicode_classes.py from the Unicode Character Database; not edited by hand.",
@@ -59,14 +50,8 @@ def text():
         "// clang-format off",
         "constexpr UnicodeRange kRanges[] = {",
     ]
-    line = ""
-    for first, last, k in ranges():
-        piece = "{0x%x,0x%x,%s}," % (first, last, k)
-        if len(line) + len(piece) > 118:
-            lines.append(line)
-            line = ""
-        line += piece
-    lines += [line + "};", "// clang-format on", "", "}  // namespace", "",
+    lines += code_points.lines_of("{0x%x,0x%x,%s}," % tuple(r) for r in code_points.ranges(kind))
+    lines += ["// clang-format on", "", "}  // namespace", "",
               "const char* unicode_version() {", '  return "%s";' % VERSION, "}", "",
               "std::span<const UnicodeRange> unicode_ranges() {", "  return kRanges;", "}", "",
               "}  // namespace encore", ""]
@@ -77,11 +62,7 @@ def main():
     if unicodedata.unidata_version != VERSION:
         sys.exit("unicode_classes.py: this Python has Unicode %s, not %s: use Python 3.14 or the package unicodedata2 %s"
                  % (unicodedata.unidata_version, VERSION, VERSION))
-    if "--check" in sys.argv[1:]:
-        with open(FILE, encoding="ascii") as file:
-            sys.exit(0 if file.read() == text() else FILE + " is not what this script makes")
-    with open(FILE, "w", encoding="ascii") as file:
-        file.write(text())
+    code_points.write_or_check(FILE, text())
 
 
 main()
