@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <array>
 #include <cstdlib>
 
 #include "kernels/base/check.h"
