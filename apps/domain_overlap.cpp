@@ -7,7 +7,7 @@
 #include "apps/program/output_path.h"
 #include "apps/program/run_program.h"
 #include "apps/program/text_flags.h"
-#include "data/select/overlap_text.h"
+#include "data/select/overlap/overlap_text.h"
 #include "data/sequences/masking.h"
 #include "kernels/base/atomic_file.h"
 #include "kernels/base/in_quotes.h"

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "data/select/overlap_text.h"
-#include "data/select/published_overlap.h"
+#include "data/select/overlap/overlap_text.h"
+#include "data/select/overlap/published_overlap.h"
 #include "kernels/base/human.h"
 #include "report/frame.h"
 #include "report/html_table.h"

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "data/select/overlap.h"
+#include "data/select/overlap/overlap.h"
 #include "report/heat_map.h"
 
 namespace encore {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes data/select/letter_classes.cpp: what Python's str.lower() and its patterns \\w and \\d make of each code point.
+"""Writes data/select/words/letter_classes.cpp: what Python's str.lower() and its patterns \\w and \\d make of each code point.
 
   scripts/letter_classes.py            writes the file
   scripts/letter_classes.py --check    compares it; exit code 1 where it differs
@@ -13,7 +13,7 @@ import unicodedata
 import code_points
 
 VERSION = "14.0.0"
-FILE = "data/select/letter_classes.cpp"
+FILE = "data/select/words/letter_classes.cpp"
 WORD, DIGIT, CASED, IGNORABLE = 1, 2, 4, 8
 SIGMA, FINAL_SIGMA = "\u03a3", "\u03c2"
 TWO_LETTERS = {0x130: "i\u0307"}  # the one code point whose lower case has two
@@ -55,7 +55,7 @@ def case_ranges():
 def text():
     return "\n".join([
         "// Made by scripts/letter_classes.py from Python's own str.lower(), \\w and \\d; not edited by hand.",
-        '#include "data/select/letter_classes.h"', "", "namespace encore {", "namespace {", "", "// clang-format off",
+        '#include "data/select/words/letter_classes.h"', "", "namespace encore {", "namespace {", "", "// clang-format off",
         "constexpr LetterRange kLetters[] = {",
         *code_points.lines_of("{0x%x,0x%x,%d}," % tuple(r) for r in code_points.ranges(classes)), "",
         "constexpr CaseRange kCases[] = {", *code_points.lines_of("{0x%x,0x%x,%d,%d}," % tuple(r) for r in case_ranges()),

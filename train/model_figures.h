@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "data/select/overlap.h"
+#include "data/select/overlap/overlap.h"
 #include "data/sequences/objective.h"
 #include "data/tokenizer/tokenizer.h"
 #include "train/reservation.h"

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "data/select/overlap_text.h"
+#include "data/select/overlap/overlap_text.h"
 #include "report/frame.h"
 #include "tests/apps/workplace.h"
 

@@ -3,7 +3,7 @@
 #include <map>
 #include <set>
 
-#include "data/select/overlap.h"
+#include "data/select/overlap/overlap.h"
 #include "tests/data/data_fixtures.h"
 
 namespace encore {

@@ -1,9 +1,9 @@
 // Python's lower case and words, with values that Python 3.11 gave.
 #include <gtest/gtest.h>
 
-#include "data/select/letter_case.h"
-#include "data/select/letter_classes.h"
-#include "data/select/words.h"
+#include "data/select/words/letter_case.h"
+#include "data/select/words/letter_classes.h"
+#include "data/select/words/words.h"
 #include "kernels/base/utf8.h"
 
 namespace encore {

@@ -1,5 +1,5 @@
 // Overlap of vocabularies against the pinned vectors of an independent implementation.
-#include "data/select/overlap.h"
+#include "data/select/overlap/overlap.h"
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
-#include "data/select/published_overlap.h"
+#include "data/select/overlap/published_overlap.h"
 
 #include <array>
 
-#include "data/select/letter_case.h"
+#include "data/select/words/letter_case.h"
 
 namespace encore {
 namespace {

@@ -1,4 +1,4 @@
-#include "data/select/word_table.h"
+#include "data/select/words/word_table.h"
 
 namespace encore {
 

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "data/select/corpus.h"
-#include "data/select/word_counts.h"
+#include "data/select/words/word_counts.h"
 
 namespace encore {
 

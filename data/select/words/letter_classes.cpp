@@ -1,5 +1,5 @@
 // Made by scripts/letter_classes.py from Python's own str.lower(), \w and \d; not edited by hand.
-#include "data/select/letter_classes.h"
+#include "data/select/words/letter_classes.h"
 
 namespace encore {
 namespace {

@@ -1,4 +1,4 @@
-#include "data/select/overlap.h"
+#include "data/select/overlap/overlap.h"
 
 #include <algorithm>
 #include <iterator>

@@ -1,11 +1,11 @@
-#include "data/select/word_counts.h"
+#include "data/select/words/word_counts.h"
 
 #include <algorithm>
 #include <atomic>
 #include <exception>
 #include <mutex>
 
-#include "data/select/word_table.h"
+#include "data/select/words/word_table.h"
 #include "kernels/base/thread_team.h"
 #include "kernels/base/usable_cores.h"
 

@@ -1,5 +1,5 @@
 // scikit-learn's list (BSD-3-Clause, The scikit-learn developers), taken from the Glasgow Information Retrieval Group.
-#include "data/select/words.h"
+#include "data/select/words/words.h"
 
 namespace encore {
 namespace {

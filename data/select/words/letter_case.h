@@ -1,4 +1,4 @@
-// Python's str.lower() over UTF-8, at the Unicode version of data/select/letter_classes.h.
+// Python's str.lower() over UTF-8, at the Unicode version of data/select/words/letter_classes.h.
 #pragma once
 
 #include <string>

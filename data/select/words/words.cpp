@@ -1,9 +1,9 @@
-#include "data/select/words.h"
+#include "data/select/words/words.h"
 
 #include <immintrin.h>
 
-#include "data/select/letter_case.h"
-#include "data/select/letter_classes.h"
+#include "data/select/words/letter_case.h"
+#include "data/select/words/letter_classes.h"
 #include "kernels/base/utf8.h"
 
 namespace encore {

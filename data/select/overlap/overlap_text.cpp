@@ -1,4 +1,4 @@
-#include "data/select/overlap_text.h"
+#include "data/select/overlap/overlap_text.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
-#include "data/select/published_overlap.h"
+#include "data/select/overlap/published_overlap.h"
 #include "kernels/base/human.h"
 #include "kernels/base/in_quotes.h"
 

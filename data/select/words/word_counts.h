@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "data/select/corpus.h"
-#include "data/select/words.h"
+#include "data/select/words/words.h"
 
 namespace encore {
 

@@ -1,5 +1,5 @@
 // The words of a text, as scikit-learn's CountVectorizer finds them: the text in lower case, cut by a pattern. \w and
-// \d are Python's (data/select/letter_classes.h), so both patterns take whole runs of \w or nothing of them.
+// \d are Python's (data/select/words/letter_classes.h), so both patterns take whole runs of \w or nothing of them.
 #pragma once
 
 #include <algorithm>

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "data/select/overlap.h"
+#include "data/select/overlap/overlap.h"
 
 namespace encore {
 
