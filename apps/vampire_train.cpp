@@ -165,7 +165,8 @@ std::optional<VampireSpec> read_spec(int argc, char** argv) {
                      .text = text_options(cli),
                      .model = {.hidden = cli.get_integer("hidden"),
                                .latent = cli.get_integer("latent"),
-                               .activation = vampire_activation(cli.get("encoder-activation")),
+                               .activation = cli.get("encoder-activation") == "relu" ? VampireActivation::kRelu
+                                                                                     : VampireActivation::kNone,
                                .z_dropout = float(cli.get_number("z-dropout")),
                                .kl_clamp = float(cli.get_number("kl-clamp"))},
                      .kl = kl_schedule(cli),

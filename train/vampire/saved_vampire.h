@@ -1,7 +1,7 @@
 // A trained VAMPIRE as a folder: the model (model/vampire/vampire_folder.h) and how its bags of words are made.
 //   vocabulary.json   data/select/bags/bag_vocabulary.h
-//   bags.json         {"tfidf": whether the model takes TF-IDF weights and not counts, "least_sum": ..., "sentences":
-//                      whether it was trained on sentences}
+//   bags.json         {"tfidf": whether the model takes TF-IDF weights and not counts, "sentences": whether it was
+//                      trained on sentences, "least_sum": ..., "vocabulary": fingerprint of vocabulary.json}
 #pragma once
 
 #include <memory>
@@ -14,7 +14,7 @@ namespace encore {
 
 struct BagKind {
   bool tfidf = false, sentences = false;
-  double least_sum = 3;  // documents of no larger sum were left out of training
+  double least_sum = 3;  // texts of no larger sum were left out of training
 };
 
 struct SavedVampire {
