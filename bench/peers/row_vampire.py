@@ -25,7 +25,7 @@ def encore(batch):
 
 def peer(batch):
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "vampire_step.py")
-    arguments = map(str, (batch, WORDS + 1, LATENT, ENTRIES, max(5, STEPS[batch] // 2)))
+    arguments = map(str, (batch, WORDS + 1, LATENT, ENTRIES, max(5, STEPS[batch] // 2), THREADS))
     return json.loads(subprocess.run([sys.executable, script, *arguments], stdout=subprocess.PIPE, check=True).stdout)
 
 
