@@ -52,12 +52,12 @@ std::vector<uint64_t> BitQueue::append(const std::vector<uint64_t>& bits, uint64
   return full;
 }
 
-CacheBuild::CacheBuild(const std::string& cache, const CacheHeader& header, const std::vector<CachedFile>& sources,
+CacheBuild::CacheBuild(const std::string& cache, const CacheHeader& header, const std::vector<SourceFile>& sources,
                        bool shared, double save_seconds)
     : cache_(cache),
       folder_(cache + ".building"),
       header_(header),
-      sources_(cached_files_json(sources)),
+      sources_(source_files_json(sources)),
       shared_(shared),
       save_every_(save_seconds),
       saved_at_(steady_seconds()) {
@@ -162,7 +162,7 @@ void CacheBuild::write_body(std::string_view bytes) {
   files_[kTokens]->append(bytes);
 }
 
-void CacheBuild::publish(const std::vector<CachedFile>& sources) {
+void CacheBuild::publish(const std::vector<SourceFile>& sources) {
   // A failure from here on costs no more than the copying below.
   save();
   GrowingFile& out = *files_[kTokens];
@@ -185,7 +185,7 @@ void CacheBuild::publish(const std::vector<CachedFile>& sources) {
   begin_section(header_.at_hashes);
   files_[kHashes]->read_back(write);
   begin_section(header_.at_files);
-  std::string json = cached_files_json(sources);
+  std::string json = source_files_json(sources);
   json.resize((json.size() + 7) / 8 * 8, ' ');
   write(json);
   header_.at_sums = out.size();

@@ -48,7 +48,7 @@ class CacheBuild {
   // cache: the file to be made; header: its key and token_bytes. shared: this process holds the cache's lock
   // (data/cache/cache_lock.h), so the folder gets a name that a later process finds. Without it the folder gets a name
   // of its own and is always removed. save_seconds: least time between two savings. Throws IoError when the disk fails.
-  CacheBuild(const std::string& cache, const CacheHeader& header, const std::vector<CachedFile>& sources, bool shared,
+  CacheBuild(const std::string& cache, const CacheHeader& header, const std::vector<SourceFile>& sources, bool shared,
              double save_seconds);
   // Keeps what was saved and removes the rest; after discard() or publish() it removes everything.
   ~CacheBuild();
@@ -64,7 +64,7 @@ class CacheBuild {
   void save();
   void discard() { saved_ = false; }
   // Joins the sections into the cache and gives it its name. sources: with hashes and counts.
-  void publish(const std::vector<CachedFile>& sources);
+  void publish(const std::vector<SourceFile>& sources);
 
  private:
   enum Section { kTokens, kWords, kLines, kOffsets, kHashes, kSections };

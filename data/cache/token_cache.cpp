@@ -1,11 +1,6 @@
 #include "data/cache/token_cache.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "data/cache/cache_lock.h"
@@ -34,50 +29,6 @@ uint64_t options_fingerprint(const TokenCacheOptions& options, const Tokenizer& 
 
 }  // namespace
 
-std::vector<CachedFile> stat_files(const std::vector<std::string>& paths) {
-  std::vector<CachedFile> files;
-  for (const std::string& path : paths) {
-    struct stat info {};
-    if (::stat(path.c_str(), &info) != 0)
-      fail("{}: cannot open the file: {}; check the path", path, std::strerror(errno));
-    CachedFile& file = files.emplace_back();
-    file.path = std::filesystem::absolute(path).lexically_normal().string();
-    file.size = uint64_t(info.st_size);
-    file.inode = uint64_t(info.st_ino);
-    file.mtime_ns = int64_t(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec;
-  }
-  return files;
-}
-
-std::string cached_files_json(const std::vector<CachedFile>& files) {
-  nlohmann::json list = nlohmann::json::array();
-  for (const CachedFile& f : files)
-    list.push_back({{"path", f.path},
-                    {"size", f.size},
-                    {"inode", f.inode},
-                    {"mtime_ns", f.mtime_ns},
-                    {"hash", f.hash},
-                    {"documents", f.documents},
-                    {"text_bytes", f.text_bytes}});
-  // A path is bytes, not always UTF-8.
-  return list.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-std::vector<CachedFile> parse_cached_files(std::string_view json) {
-  std::vector<CachedFile> files;
-  for (const auto& entry : nlohmann::json::parse(json)) {
-    CachedFile& f = files.emplace_back();
-    entry.at("path").get_to(f.path);
-    entry.at("size").get_to(f.size);
-    entry.at("inode").get_to(f.inode);
-    entry.at("mtime_ns").get_to(f.mtime_ns);
-    entry.at("hash").get_to(f.hash);
-    entry.at("documents").get_to(f.documents);
-    entry.at("text_bytes").get_to(f.text_bytes);
-  }
-  return files;
-}
-
 std::string TokenCache::load(const std::string& path) {
   path_ = path;
   if (std::string fault = file_.open(path); !fault.empty()) return fault;
@@ -90,7 +41,7 @@ std::string TokenCache::load(const std::string& path) {
   while (header.at_files + json.size() < header.at_sums)
     json += window.bytes(header.at_files + json.size(), header.at_sums - header.at_files - json.size());
   try {
-    files_ = parse_cached_files(json);
+    files_ = parse_source_files(json);
   } catch (const nlohmann::json::exception&) {
     return "is torn";
   }
@@ -110,7 +61,7 @@ bool TokenCache::read_offsets() {
   return before == header.tokens;
 }
 
-std::string TokenCache::outdated(const std::vector<CachedFile>& now, bool verify, uint64_t checked_bytes) const {
+std::string TokenCache::outdated(const std::vector<SourceFile>& now, bool verify, uint64_t checked_bytes) const {
   if (files_.size() != now.size()) return "has other files";
   for (size_t i = 0; i < now.size(); ++i)
     if (!files_[i].untouched(now[i])) return "is stale";
@@ -123,11 +74,11 @@ std::string TokenCache::outdated(const std::vector<CachedFile>& now, bool verify
 
 std::shared_ptr<const TokenCache> TokenCache::open(const TokenCacheOptions& options, const Tokenizer& tokenizer) {
   const std::string folder = cache_folder(options.dir);
-  const std::vector<CachedFile> files = stat_files(resolve_files(options.corpus.files, folder));
+  const std::vector<SourceFile> files = stat_files(resolve_files(options.corpus.files, folder));
   const uint64_t fingerprint = options_fingerprint(options, tokenizer);
   Hasher hash;
   hash.add(fingerprint).add_text(unicode_version());
-  for (const CachedFile& file : files) hash.add_text(file.path);
+  for (const SourceFile& file : files) hash.add_text(file.path);
   const uint64_t key = hash.digest();
   const std::string path = fmt::format("{}/{:016x}.tokens", folder, key);
 
@@ -155,7 +106,7 @@ std::shared_ptr<const TokenCache> TokenCache::open(const TokenCacheOptions& opti
 uint64_t TokenCache::content_fingerprint() const {
   Hasher hash;
   hash.add(options_fingerprint_).add(file_.header().documents).add(file_.header().tokens);
-  for (const CachedFile& file : files_) hash.add(file.hash);
+  for (const SourceFile& file : files_) hash.add(file.hash);
   return hash.digest();
 }
 

@@ -15,6 +15,7 @@
 
 #include "data/cache/cache_file.h"
 #include "data/readers/corpus_reader.h"
+#include "data/readers/source_files.h"
 #include "data/tokenizer/tokenizer.h"
 
 namespace encore {
@@ -35,17 +36,6 @@ struct TokenCacheOptions {
   uint64_t checked_bytes = uint64_t(256) << 20;
 };
 
-struct CachedFile {
-  std::string path;
-  uint64_t size = 0, inode = 0, hash = 0;
-  int64_t mtime_ns = 0, documents = 0, text_bytes = 0;
-
-  // True if size, time and inode are the same.
-  bool untouched(const CachedFile& other) const {
-    return size == other.size && mtime_ns == other.mtime_ns && inode == other.inode;
-  }
-};
-
 class TokenCache {
  public:
   // Opens the cache of these files, or builds it. Throws Error for bad input as CorpusReader does, and for files that
@@ -57,7 +47,7 @@ class TokenCache {
   int64_t documents() const { return int64_t(file_.header().documents); }
   int64_t tokens() const { return int64_t(file_.header().tokens); }
 
-  const std::vector<CachedFile>& files() const { return files_; }
+  const std::vector<SourceFile>& files() const { return files_; }
   const std::string& path() const { return path_; }
   bool reused() const { return reused_; }
   // Documents that an earlier build had tokenized before it was stopped.
@@ -70,13 +60,13 @@ class TokenCache {
   TokenCache() = default;
   // Returns an empty string if the cache is usable, else the reason why it is not.
   std::string load(const std::string& path);
-  std::string outdated(const std::vector<CachedFile>& now, bool verify, uint64_t checked_bytes) const;
+  std::string outdated(const std::vector<SourceFile>& now, bool verify, uint64_t checked_bytes) const;
   bool read_offsets();  // false: they do not rise from 0 to the number of tokens
 
   std::string path_;
   CacheFile file_;
   std::vector<uint64_t> guide_;  // every kGuideStep-th offset, to find documents by
-  std::vector<CachedFile> files_;
+  std::vector<SourceFile> files_;
   uint64_t options_fingerprint_ = 0;
   int64_t continued_documents_ = 0;
   bool reused_ = false;
@@ -113,13 +103,7 @@ class TokenCacheReader {
 // lock, so it continues an earlier unfinished build, and leaves its own for a later process to continue. Returns the
 // number of documents that were tokenized already.
 // All threads read, encode and write; memory is bounded for a corpus of any size.
-int64_t write_token_cache(const std::string& path, uint64_t key, const std::vector<CachedFile>& files, bool shared,
+int64_t write_token_cache(const std::string& path, uint64_t key, const std::vector<SourceFile>& files, bool shared,
                           const TokenCacheOptions&, const Tokenizer&);
-
-// Path, size, time and inode of each file as they are now; hash and counts are 0.
-std::vector<CachedFile> stat_files(const std::vector<std::string>& paths);
-
-std::string cached_files_json(const std::vector<CachedFile>&);
-std::vector<CachedFile> parse_cached_files(std::string_view json);
 
 }  // namespace encore

@@ -5,8 +5,8 @@
 #include <exception>
 
 #include "data/cache/cache_build.h"
-#include "data/cache/ordered_workers.h"
 #include "kernels/base/check.h"
+#include "kernels/base/ordered_workers.h"
 #include "kernels/base/usable_cores.h"
 
 namespace encore {
@@ -116,28 +116,12 @@ void tokenize(CorpusReader& reader, int threads, const DocumentEncoder& encoder,
               kInterrupted);
 }
 
-// The files with their hashes and counts. Throws Error when a file has changed since the start.
-std::vector<CachedFile> read_files(const std::vector<CachedFile>& files, const std::vector<std::string>& paths,
-                                   const CorpusReader& reader) {
-  const std::vector<CachedFile> now = stat_files(paths);
-  std::vector<CachedFile> done = files;
-  for (size_t i = 0; i < files.size(); ++i) {
-    check(now[i].untouched(files[i]), "{}: the file changed while it was read; start again when it is complete",
-          files[i].path);
-    const FileTotals& totals = reader.totals()[i];
-    done[i].hash = totals.hash;
-    done[i].documents = totals.documents;
-    done[i].text_bytes = totals.text_bytes;
-  }
-  return done;
-}
-
 }  // namespace
 
-int64_t write_token_cache(const std::string& path, uint64_t key, const std::vector<CachedFile>& files, bool shared,
+int64_t write_token_cache(const std::string& path, uint64_t key, const std::vector<SourceFile>& files, bool shared,
                           const TokenCacheOptions& options, const Tokenizer& tokenizer) {
   std::vector<std::string> paths;
-  for (const CachedFile& file : files) paths.push_back(file.path);
+  for (const SourceFile& file : files) paths.push_back(file.path);
   CacheHeader header{};
   std::memcpy(header.magic, kCacheMagic, sizeof kCacheMagic);
   header.version = kCacheVersion;
@@ -152,7 +136,7 @@ int64_t write_token_cache(const std::string& path, uint64_t key, const std::vect
     tokenize(reader, threads, DocumentEncoder(tokenizer, header.token_bytes), build, options.stop);
     check(build.tokens() > 0, "{}: no text in {}", files.front().path,
           files.size() == 1 ? "the file" : fmt::format("it nor in the other {} files", files.size() - 1));
-    build.publish(read_files(files, paths, reader));
+    build.publish(files_read(files, reader.totals()));
   } catch (const Error& error) {
     // The user must change the text, so the unfinished build cannot be continued.
     if (error.exit_code() == Error("").exit_code()) build.discard();

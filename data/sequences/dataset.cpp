@@ -100,7 +100,7 @@ class CachedSequences final : public SequenceSet {
 
 Ledger make_ledger(const TokenCache& cache, const SequenceLayout& train, const SequenceLayout& held_out) {
   Ledger ledger;
-  for (const CachedFile& file : cache.files()) ledger.files.push_back({file.path, file.documents, file.text_bytes});
+  for (const SourceFile& file : cache.files()) ledger.files.push_back({file.path, file.documents, file.text_bytes});
   ledger.documents_in = cache.documents();
   TokenCacheReader reader(cache);
   for (int64_t d = 0; d < cache.documents(); ++d)

@@ -12,8 +12,8 @@
 #include <cerrno>
 #include <ctime>
 
-#include "data/cache/ordered_workers.h"
 #include "data/cache/token_cache.h"
+#include "kernels/base/ordered_workers.h"
 #include "tests/data/data_fixtures.h"
 
 namespace {

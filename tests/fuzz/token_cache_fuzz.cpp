@@ -39,7 +39,7 @@ struct Corpus {
     options.layout = {.seq_length = 6, .held_out = 0.3};
     const auto good = TokenCache::open(options.cache, tokenizer);
     cache = good->path();
-    files = cached_files_json(good->files());
+    files = source_files_json(good->files());
     std::ifstream(cache, std::ios::binary).read(reinterpret_cast<char*>(&header), sizeof header);
   }
 };
@@ -50,7 +50,7 @@ std::string repaired(const Corpus& corpus, std::string bytes) {
   std::memcpy(&header, bytes.data(), sizeof header);
   if (header.at_files >= sizeof header && header.at_files <= bytes.size()) {
     try {
-      parse_cached_files(std::string_view(bytes).substr(header.at_files));
+      parse_source_files(std::string_view(bytes).substr(header.at_files));
     } catch (const nlohmann::json::exception&) {
       // TokenCache takes such a cache for damaged.
     }

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <limits>
 
+#include "data/select/words/white_space.h"
 #include "kernels/base/check.h"
 #include "kernels/base/human.h"
 #include "kernels/base/in_quotes.h"
@@ -11,12 +12,6 @@
 
 namespace encore {
 namespace {
-
-// Python's white space (str.isspace).
-bool is_space(char32_t c) {
-  return (c >= 0x9 && c <= 0xd) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 || c == 0x1680 ||
-         (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
-}
 
 // The words that are compared, sorted.
 std::vector<std::string_view> compared_words(const CorpusVocabulary& corpus, const OverlapOptions& options,
@@ -100,7 +95,7 @@ int64_t count_spaced_words(std::string_view text) {
   bool inside = false;
   for (size_t at = 0; at < text.size();) {
     const CodePoint c = decode_utf8(text, at);
-    const bool space = c.valid && is_space(c.value);
+    const bool space = c.valid && is_white_space(c.value);
     words += !space && !inside;
     inside = !space;
     at += c.size;

@@ -1,5 +1,5 @@
 // The promises of work_in_order: results in order, and the first error.
-#include "data/cache/ordered_workers.h"
+#include "kernels/base/ordered_workers.h"
 
 #include <gtest/gtest.h>
 
