@@ -45,6 +45,7 @@ enum class Site : uint32_t {
   kOrder = 18,        // shuffling
   kHeldOut = 19,      // choice of held-out documents
   kInit = 20,         // initial weights
+  kBootstrap = 21,    // rows of a resample (word 0, 1: the resample)
 };
 
 struct PhiloxDraw {
