@@ -45,12 +45,14 @@ def read_bags(folder, source):
 
 
 def npmi(topics, counts):
-    """The standard reading: the mean over all pairs of which both words occur."""
+    """The standard reading: the mean over all pairs of which both words occur; the share of these pairs that never stand
+    together; the median number of texts with a word of a topic."""
     held = (counts > 0).astype(numpy.int64).tocsc()
-    texts, total, pairs = counts.shape[0], 0.0, 0
+    texts, total, pairs, apart, frequencies = counts.shape[0], 0.0, 0, 0, []
     for words in topics:
         columns = held[:, words]
         both = (columns.T @ columns).toarray()
+        frequencies += list(both.diagonal())
         for a in range(len(words)):
             for b in range(a):
                 if not both[a, a] or not both[b, b]:
@@ -58,9 +60,10 @@ def npmi(topics, counts):
                 pairs += 1
                 if both[a, b] == 0:
                     total -= 1
+                    apart += 1
                 elif both[a, b] < texts:
                     total += (math.log(texts * both[a, b]) - math.log(both[a, a] * both[b, b])) / math.log(texts / both[a, b])
-    return total / pairs
+    return total / pairs, apart / pairs, numpy.median(frequencies)
 
 
 def top(components):
@@ -112,15 +115,15 @@ def main():
             told = json.loads((folder / "topics.json").read_text())
             dev = read_bags(work / "cache", "dev.jsonl")
             mine = npmi([[column[w] for w in topic["words"][:COMPARED]] for topic in told["topics"]], dev)
-            if abs(mine - told["npmi_standard"]) > 1e-9:
-                raise SystemExit(f"{name}: vampire_train says {told['npmi_standard']}, the definition gives {mine}")
+            if abs(mine[0] - told["npmi_standard"]) > 1e-9:
+                raise SystemExit(f"{name}: vampire_train says {told['npmi_standard']}, the definition gives {mine[0]}")
             rows.append((f"vampire_train {flags.replace(',', ' ')}", mine, f"{seconds:.0f} s, best epoch {told['epoch']}"))
         if options.baselines:
             for name, (topics, seconds) in baselines(read_bags(work / "cache", "train.jsonl"), vocabulary, 3).items():
                 rows.append((name, npmi(topics, dev), f"{seconds:.0f} s"))
-        print("| topics | NPMI, standard | |\n|---|--:|---|")
-        for row in rows:
-            print(f"| {row[0]} | {row[1]:.4f} | {row[2]} |")
+        print("| topics | NPMI, standard | pairs never together | texts with a word, median | |\n|---|--:|--:|--:|---|")
+        for name, (value, apart, frequency), note in rows:
+            print(f"| {name} | {value:.4f} | {100 * apart:.1f} % | {frequency:.0f} | {note} |")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ namespace {
 constexpr const char* kNonFiniteAdvice =
     "try --tfidf, --batch-documents 256 or more, --lr 1e-4, --kl-clamp 1000 or --kl-schedule sigmoid";
 
+// A word and its two counts as JSON, as values and as text. Measured with 30,000 words.
+constexpr size_t kJsonBytesPerWord = 320;
+
 VampireMeans means_of(const VampireTotals& totals) {
   const double documents = double(std::max<int64_t>(1, totals.documents));
   return {
@@ -66,6 +69,7 @@ MemoryPlan VampireEpochs::plan(const VampireSpec& spec, const VampireText& text,
   // Reading the topics, and writing a tensor; a best model that could not be saved is kept.
   plan.regions.push_back({"weights on the host", spec.run.on_save_error == OnSaveError::kContinue ? 2 * floats : floats,
                           /*host=*/true});
+  plan.regions.push_back({"words on their way to a file", size_t(text.vocabulary.columns()) * kJsonBytesPerWord, true});
   plan.regions.push_back({"program, libraries, words", before + kLibraryMemory, /*host=*/true});
   return plan;
 }
