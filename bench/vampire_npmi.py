@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """NPMI of VAMPIRE's topics beside those of TF-IDF with NMF and with LSA (scikit-learn), over the same words and sentences.
 
-    vampire_npmi.py --corpus ../shared/data/corpora/biomed.jsonl.zst --baselines --run dsp:preset=vampire-dsp,seed=1
+    vampire_npmi.py --corpus ../shared/data/corpora/biomed.jsonl.zst --baselines \
+        --run counts:preset=vampire-dsp,lr=0.003,tfidf=false
 
 Every 20th document is dev text, the others are training text; vampire_train cuts both into sentences. The counts are read
 from its bag files (data/select/bags/bag_file.h), so that both sides have the same words. NPMI is computed here, by its
