@@ -86,7 +86,7 @@ MemoryRoom memory_room(int ranks, int threads, uint64_t mapped, const KernelFile
 }
 
 void check_memory(const std::function<MemoryPlan(int64_t tokens)>& plan, int64_t tokens, int64_t least, size_t already,
-                  const MemoryRoom& room) {
+                  const MemoryRoom& room, const MemoryAdvice& advice) {
   const auto fits = [&](int64_t t, uint64_t bytes) { return less(plan(t).total(), already) <= bytes; };
   if (fits(tokens, room.bytes)) return;
   int64_t good = 0, bad = tokens;
@@ -96,24 +96,24 @@ void check_memory(const std::function<MemoryPlan(int64_t tokens)>& plan, int64_t
     (fits(middle, room.bytes / 100 * 99) ? good : bad) = middle;
   }
   const MemoryPlan whole = plan(tokens);
-  std::string advice = "shorter texts, --dtype bf16, or a smaller model";
+  std::string remedy = advice.otherwise;
   if (good)
-    advice = fmt::format("--tokens-per-batch {} is the largest that fits", good);
+    remedy = fmt::format("{} {} is the largest that fits", advice.flag, good);
   else if (least > 0)
-    advice =
-        fmt::format("not even --tokens-per-batch {} fits: shorter inputs, --dtype bf16, or a smaller model", least);
+    remedy = fmt::format("not even {} {} fits: {}", advice.flag, least, advice.otherwise);
   fail("out of memory: the plan needs {} ({}) and {} leaves {}: {}", human_bytes(double(whole.total())),
-       in_one_line(whole), room.source, human_bytes(double(room.bytes + already)), advice);
+       in_one_line(whole), room.source, human_bytes(double(room.bytes + already)), remedy);
 }
 
 void check_memory(const std::function<MemoryPlan(int64_t tokens)>& plan, int64_t tokens, int64_t least, size_t already,
-                  const MemoryRoom& host, const Backend& backend) {
+                  const MemoryRoom& host, const Backend& backend, const MemoryAdvice& advice) {
   const auto device = backend.device_memory();
-  if (!device) return check_memory(plan, tokens, least, already, host);
-  check_memory([&](int64_t t) { return plan(t).part(/*host=*/true); }, tokens, least, already, host);
+  if (!device) return check_memory(plan, tokens, least, already, host, advice);
+  check_memory([&](int64_t t) { return plan(t).part(/*host=*/true); }, tokens, least, already, host, advice);
   check_memory([&](int64_t t) { return plan(t).part(/*host=*/false); }, tokens, least, 0,
                {device->free, fmt::format("the device, of whose {} {} are taken,", human_bytes(double(device->total)),
-                                          human_bytes(double(device->total - device->free)))});
+                                          human_bytes(double(device->total - device->free)))},
+               advice);
 }
 
 }  // namespace encore

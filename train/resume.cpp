@@ -18,13 +18,13 @@ int64_t state_before(const RunFolder& folder, int64_t step, const RunDigest& now
   return -1;
 }
 
-std::string what_else(const RunFolder* folder, int64_t step, const RunDigest& now) {
+std::string what_else(const RunFolder* folder, int64_t step, const RunDigest& now, const std::string& begins_with) {
   const int64_t other = folder ? state_before(*folder, step, now) : -1;
   if (other >= 0) return fmt::format("resume from the state before it with --resume-from step-{}", other);
   const std::string last = folder ? folder->model_dir("last") : "";
   return fmt::format("no other state is whole: start again in another folder{}",
-                     folder && std::filesystem::exists(last) && find_damage(last).empty()
-                         ? fmt::format(", for example with --model {}", last)
+                     folder && !begins_with.empty() && std::filesystem::exists(last) && find_damage(last).empty()
+                         ? fmt::format(", for example with {} {}", begins_with, last)
                          : "");
 }
 
@@ -55,7 +55,7 @@ int64_t state_to_resume(const RunFolder* folder, const std::string& from, Commun
 }
 
 RunState continue_from(const std::string& run, int64_t step, const RunFolder* folder, const RunDigest& now,
-                       const LoadBuffers& load) {
+                       const LoadBuffers& load, const std::string& begins_with) {
   const std::string dir = fmt::format("{}/state/step-{}", run, step);
   RunState saved;
   try {
@@ -68,7 +68,7 @@ RunState continue_from(const std::string& run, int64_t step, const RunFolder* fo
     if (folder) check_logs(folder->path(), saved.log);
     load(dir, saved);
   } catch (const DamagedState& e) {
-    fail("{}: {}", e.what(), what_else(folder, step, now));
+    fail("{}: {}", e.what(), what_else(folder, step, now, begins_with));
   }
   if (folder) folder->set_aside_states_after(step);
   return saved;

@@ -20,9 +20,10 @@ int64_t state_to_resume(const RunFolder* folder, const std::string& from, Commun
 // Reads the state of that step, calls `load` to fill the buffers from its folder, and sets later states aside. now: the
 // digest of the present run. Throws Error naming the fields of which the state has another value; the log that was
 // edited since; or the damaged file, and the flag that resumes from the newest undamaged state of this run before it.
+// begins_with: the flag that begins another run with model/last of this one; "": the program has none.
 using LoadBuffers = std::function<void(const std::string& dir, const RunState&)>;
 RunState continue_from(const std::string& run, int64_t step, const RunFolder* folder, const RunDigest& now,
-                       const LoadBuffers& load);
+                       const LoadBuffers& load, const std::string& begins_with = "--model");
 
 // A note for the user about a state of version 1, whose digest lacks the flags and the model; empty for another.
 std::string note_on_digest(const RunState&);

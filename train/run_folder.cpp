@@ -56,8 +56,9 @@ void remove_state(const fs::path& dir) {
 
 // Whether a run gives this name to a file or folder, in its own folder or in one of those inside.
 bool is_name_of_a_run(const std::string& name) {
-  static const std::set<std::string> kNames = {"",      "config.json",  "ledger.json", "log.jsonl", "report.html",
-                                               "model", "results.json", "best",        "last"};
+  static const std::set<std::string> kNames = {
+      "",     "config.json", "ledger.json", "log.jsonl",      "report.html", "model", "results.json",
+      "best", "last",        "topics.json", "vocabulary.json"};
   const bool superseded = name.ends_with(kSuperseded);
   return kNames.contains(name) || is_events_file_name(name) ||
          step_of(superseded ? name.substr(0, name.size() - kSuperseded.size()) : name) >= 0;

@@ -5,7 +5,8 @@
 //   log.jsonl                     one object a step and one an evaluation (docs/training.md)
 //   events.out.tfevents.*         the same for TensorBoard
 //   ledger.json, report.html      where the text went; a page about the run (report/reported_run.h)
-//   model/best, model/last        Hugging Face folders
+//   model/best, model/last        Hugging Face folders; of vampire_train model/vampire/vampire_folder.h
+//   vocabulary.json, topics.json  of vampire_train alone (train/vampire/vampire_training.h)
 //   state/step-N/                 weights, moments and counters to resume from (train/state_file.h)
 //   state/step-N.superseded/      set aside when the run resumed from an earlier state; removed after the next save
 #pragma once

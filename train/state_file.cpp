@@ -29,6 +29,10 @@ constexpr int64_t kChunk = int64_t(1) << 20;  // floats copied at a time
 
 constexpr const char* kBest = "best.f32";
 
+std::string file_of(const std::string& buffer) {
+  return buffer + ".f32";
+}
+
 struct Buffer {
   const char* file;
   Tensor tensor;
@@ -217,6 +221,10 @@ void save_state(const std::string& dir, const RunState& state, const StateBuffer
   if (held.best && !held.best->empty())
     j["files"][kBest] = write_floats(folder.temporary_path() + "/" + kBest, int64_t(held.best->size()),
                                      [&](int64_t first, int64_t) { return held.best->data() + first; });
+  for (const auto& [name, values] : held.more)
+    j["files"][file_of(name)] =
+        write_floats(folder.temporary_path() + "/" + file_of(name), int64_t(values->size()),
+                     [&, from = values](int64_t first, int64_t) { return from->data() + first; });
   const json whole = {{"state", j}, {"crc32", hex(crc(j.dump()))}};
   write_file_atomic(folder.temporary_path() + "/state.json", whole.dump(1) + "\n");
   folder.commit();
@@ -248,6 +256,14 @@ void load_state(const std::string& dir, const RunState& state, const StateBuffer
       read_floats(dir + "/" + kBest, held.params->length(), files[kBest], [&](int64_t, const std::vector<float>& part) {
         held.best->insert(held.best->end(), part.begin(), part.end());
       });
+    for (const auto& [name, values] : held.more) {
+      const std::string file = file_of(name);
+      if (!files.contains(file)) damaged(dir + "/state.json", fmt::format("names no {}", file));
+      read_floats(dir + "/" + file, int64_t(values->size()), files[file],
+                  [&, to = values](int64_t first, const std::vector<float>& part) {
+                    std::copy(part.begin(), part.end(), to->begin() + first);
+                  });
+    }
   } catch (const json::exception& e) {
     damaged(dir + "/state.json", fmt::format("lacks a field ({})", e.what()));
   }

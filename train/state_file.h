@@ -4,11 +4,13 @@
 //   weights.f32, adam_m.f32, adam_v.f32
 //                  the flat buffers of model/param_store.h, little-endian; state.json has their bytes and CRC-32
 //   best.f32       fine-tuning only: the weights of the best epoch so far
+//   NAME.f32       what a model has beside parameters: the running statistics of batch norm
 // Order, masks and dropout are functions of the step, so nothing else is needed.
 #pragma once
 
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -51,6 +53,8 @@ struct StateBuffers {
   ParamStore* params = nullptr;
   Optimizer* optimizer = nullptr;
   std::vector<float>* best = nullptr;  // of params' length; null or empty: none
+  // By name. load_state() fills them and expects the size that they have.
+  std::map<std::string, std::vector<float>*> more;
 };
 
 // Publishes the folder. Replaces an existing state of the same name such that one of the two is in place at every

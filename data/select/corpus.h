@@ -43,6 +43,9 @@ class Documents {
   int64_t given_ = 0, read_ = 0, bytes_told_ = 0;
 };
 
+// Gives the next text; false at the end. Called by one thread at a time.
+using TextSource = std::function<bool(std::string& text)>;
+
 // Gets the bytes of files that were read since its last call, every now and then.
 using ReadProgress = std::function<void(int64_t bytes)>;
 

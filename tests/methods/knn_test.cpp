@@ -5,8 +5,10 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "data/select/bags/bag_counter.h"
 #include "data/select/near/joined_neighbours.h"
 #include "data/select/near/nearest_rows.h"
+#include "data/select/near/tfidf_neighbours.h"
 #include "data/select/text_choice.h"
 #include "tests/methods/methods_folder.h"
 
@@ -107,6 +109,52 @@ TEST_F(KnnVectors, Selections) {
     EXPECT_EQ(json(taken), selection["selected"]);
     EXPECT_EQ(same, selection["removed"]["same_text"].get<int64_t>());
     EXPECT_EQ(task, selection["removed"]["task_text"].get<int64_t>());
+  }
+}
+
+TEST(TfIdfVectors, Neighbours) {
+  const std::string folder = methods_folder("knn");
+  if (folder.empty()) GTEST_SKIP() << kNoVectors;
+  json expected;
+  std::ifstream(folder + "/tfidf.json") >> expected;
+  const auto source_of = [](const json& texts) -> TextSource {
+    return [&texts, i = size_t(0)](std::string& text) mutable {
+      return i < texts.size() && (text = texts[i++].get<std::string>(), true);
+    };
+  };
+  const BagVocabulary vocabulary = BagVocabulary::fit(
+      source_of(expected["base"]), {.size = 1 << 30, .stop_words = english_stop_words(), .threads = 2});
+  EXPECT_EQ(vocabulary.columns() - 1, expected["terms"].get<int64_t>());
+  BagCounter counter(vocabulary);
+  SparseRows queries;
+  for (const json& text : expected["queries"]) counter.add(text.get<std::string>(), queries);
+  const int64_t k = std::ssize(expected["neighbours"][0]["ids"]);
+  for (const int64_t block : {1, 7, 1000}) {
+    TfIdfNeighbours nearest(vocabulary.inverse_frequencies(), queries, k, 2);
+    SparseRows rows;
+    for (const json& text : expected["base"]) {
+      counter.add(text.get<std::string>(), rows);
+      if (rows.rows() < block) continue;
+      nearest.add(rows);
+      rows.clear();
+    }
+    if (rows.rows() > 0) nearest.add(rows);
+    const Neighbours found = nearest.take();
+    int64_t without = 0;
+    for (size_t q = 0; q < found.of.size(); ++q) {
+      const json& scores = expected["neighbours"][q]["scores"];
+      if (found.of[q].empty()) {  // without a known word: score 0 everywhere
+        ++without;
+        EXPECT_EQ(scores[0].get<double>(), 0);
+        continue;
+      }
+      ASSERT_EQ(std::ssize(found.of[q]), k);
+      for (size_t i = 0; i < size_t(k); ++i) {
+        EXPECT_EQ(json(found.of[q][i].id), expected["neighbours"][q]["ids"][i]) << q << " " << i;
+        EXPECT_NEAR(found.of[q][i].score, scores[i].get<double>(), 1e-9) << q << " " << i;
+      }
+    }
+    EXPECT_EQ(found.queries_without, without);
   }
 }
 

@@ -17,8 +17,9 @@ static_assert(WordCutter::kReadable >= WordTable::kReadable);
 // Threads take turns at reading a piece, and count the words of their pieces in tables of their own.
 class CountingTeam {
  public:
-  CountingTeam(Documents& documents, const CountOptions& options)
-      : documents_(documents), options_(options), tables_(size_t(loop_threads(options.threads))) {}
+  // piece_read: called after each piece.
+  CountingTeam(const TextSource& next, const std::function<void()>& piece_read, const CountOptions& options)
+      : next_(next), piece_read_(piece_read), options_(options), tables_(size_t(loop_threads(options.threads))) {}
 
   // The counts of all threads.
   const WordTable& run() {
@@ -63,7 +64,7 @@ class CountingTeam {
     std::string text;
     try {
       while (!ended_ && bytes < options_.piece_bytes) {
-        if (!documents_.next(text)) {
+        if (!next_(text)) {
           ended_ = true;
           break;
         }
@@ -76,24 +77,23 @@ class CountingTeam {
       return false;
     }
     read_ += int64_t(texts.size());
-    if (options_.read) options_.read(documents_.bytes_since());
+    if (piece_read_) piece_read_();
     return !texts.empty();
   }
 
-  Documents& documents_;
+  const TextSource& next_;
+  const std::function<void()>& piece_read_;
   const CountOptions& options_;
   std::vector<WordTable> tables_;  // by thread
 
-  std::mutex mutex_;  // guards documents_ and all below
+  std::mutex mutex_;  // guards next_ and all below
   int64_t read_ = 0;
   bool ended_ = false;
   std::exception_ptr error_;
 };
 
-}  // namespace
-
-WordCounts count_words(Documents& documents, const CountOptions& options) {
-  CountingTeam team(documents, options);
+WordCounts counted(const TextSource& next, const std::function<void()>& piece_read, const CountOptions& options) {
+  CountingTeam team(next, piece_read, options);
   const WordTable& table = team.run();
   std::vector<std::string_view> stop(options.stop_words.begin(), options.stop_words.end());
   std::sort(stop.begin(), stop.end());
@@ -119,6 +119,18 @@ WordCounts count_words(Documents& documents, const CountOptions& options) {
   for (const WordTable::Entry* entry : kept)
     counts.words.push_back({.word = table.word(*entry), .count = entry->count, .documents = entry->documents});
   return counts;
+}
+
+}  // namespace
+
+WordCounts count_words(Documents& documents, const CountOptions& options) {
+  std::function<void()> piece_read;
+  if (options.read) piece_read = [&] { options.read(documents.bytes_since()); };
+  return counted([&](std::string& text) { return documents.next(text); }, piece_read, options);
+}
+
+WordCounts count_words(const TextSource& source, const CountOptions& options) {
+  return counted(source, {}, options);
 }
 
 }  // namespace encore

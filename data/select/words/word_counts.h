@@ -32,11 +32,13 @@ struct CountOptions {
   int64_t keep = 0;                              // of the words, the most frequent; 0: all
   int threads = 0;                               // that read and count; 0: one for each core
   size_t piece_bytes = size_t(1) << 18;          // documents that a thread takes at a time
-  ReadProgress read;                             // gets bytes after each piece, from any one thread
+  ReadProgress read;                             // of Documents: gets bytes after each piece, from any one thread
 };
 
 // Counts the words of all documents that `documents` gives; only the words are kept in memory. The result does not
 // depend on the number of threads. Throws Error as Documents::next does.
 WordCounts count_words(Documents& documents, const CountOptions&);
+// The same of any texts.
+WordCounts count_words(const TextSource&, const CountOptions&);
 
 }  // namespace encore
