@@ -60,6 +60,7 @@ Cli finetune_cli() {
   add_profile_flags(cli);
   add_reduce_flag(cli);
   add_saving_flags(cli);
+  add_nonfinite_flag(cli);
   add_adamw_flags(cli, {.beta2 = 0.98, .eps = 1e-6, .weight_decay = 0.1});
   cli.integer(kFinePoints, "seed", "the first seed", 0, 0, int64_t(1) << 52);
   cli.example("go on with a run that was stopped:", "finetune --output runs/task --resume");

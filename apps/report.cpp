@@ -12,8 +12,8 @@ namespace {
 int run(int argc, char** argv) {
   Cli cli(
       "report",
-      "writes an HTML page about a run of dapt_train, tapt_train or finetune, or about several side by side: curves, "
-      "before and after, where the text went, flags. One file; nothing is loaded from a network.",
+      "writes an HTML page about a run of dapt_train, tapt_train, finetune or vampire_train, or about several side by "
+      "side: curves, before and after, where the text went, topics, flags. One file; nothing is loaded from a network.",
       "report runs/dapt-1");
   cli.example("several runs over one another:", "report runs/lr-1e-4 runs/lr-5e-4 --output compare.html");
   cli.positional("RUN", "folders of runs");

@@ -46,6 +46,12 @@ Cli select_data_cli() {
       .often();
   cli.text("Method", "task-embedding", "vectors of the texts of --task, where --embedding is a file", "FILE.npy")
       .path();
+  cli.text("Method", "vampire", "model folder of vampire_train, of --embedding vampire", "DIR").path();
+  cli.choice(
+      "Method", "vampire-embedding",
+      "mix: (hidden + topics) / 2, as the original means it; dsp: hidden - 20 * hidden 2 + topics, as the code of "
+      "the paper computes; theta: topics; h1: hidden 2",
+      {"mix", "dsp", "theta", "h1"}, "mix");
   cli.text("Method", "k", "neighbours of each text of the task, of knn; several numbers make a file each", "K[,K...]",
            "50")
       .often();
@@ -114,7 +120,7 @@ void check_flags(const Cli& cli) {
       check(cli.get("method") == method || !cli.given(flag), "--{} is of --method {}, and {} was asked for", flag,
             method, cli.get("method"));
   };
-  only("knn", {"embedding", "task-embedding", "k", "search", "inspect"});
+  only("knn", {"embedding", "task-embedding", "vampire", "vampire-embedding", "k", "search", "inspect"});
   only("dsir", {"hash", "buckets", "ngrams", "smoothing", "top", "min-tokens"});
   check(cli.get("method") != "knn" || !cli.given("count"), "--count is of --method rand and dsir: knn takes --k");
   check(cli.get("method") == "knn" || cli.given("count"), "--method {} needs --count: how many passages to choose",
@@ -187,17 +193,40 @@ class SelectionModel {
   std::unique_ptr<Model> embedding_;
 };
 
-// Vectors that were made elsewhere.
-struct GivenVectors {
-  std::optional<NpyRows> domain, task;
+// What an embedding is made of.
+struct EmbeddingParts {
+  std::optional<NpyRows> domain, task;  // vectors that were made elsewhere
+  Device device;                        // of the topic model
+  std::optional<SavedVampire> vampire;
 };
 
+VampireEmbedding vampire_embedding(const Cli& cli) {
+  const std::string name = cli.get("vampire-embedding");
+  return name == "mix"     ? VampireEmbedding::kMix
+         : name == "dsp"   ? VampireEmbedding::kDsp
+         : name == "theta" ? VampireEmbedding::kTheta
+                           : VampireEmbedding::kH1;
+}
+
+void take_vampire(const Cli& cli, EmbeddingParts& parts, SelectionEmbedding& embedding) {
+  check(!cli.get("vampire").empty(), "--embedding vampire needs --vampire: the model folder of vampire_train");
+  parts.device = open_device(device_spec(cli), threads_for_rank(*one_process()), 0, 1);
+  parts.vampire.emplace(load_vampire_folder(cli.get("vampire"), *parts.device.backend, Mode::kInference));
+  const VampireEmbedding kind = vampire_embedding(cli);
+  parts.vampire->model->embedding_size(kind);  // refuses what the model cannot give
+  embedding.embedder = [&parts, kind, threads = int(cli.get_integer("threads"))](const DomainText&) {
+    return make_vampire_embedder(*parts.vampire, kind, threads);
+  };
+}
+
 // Fills in by what passages are near.
-void take_embedding(const Cli& cli, SelectionModel* model, GivenVectors& given, SelectionEmbedding& embedding) {
+void take_embedding(const Cli& cli, SelectionModel* model, EmbeddingParts& parts, SelectionEmbedding& embedding) {
   const std::string name = cli.get("embedding");
-  const bool is_file = name != "tfidf" && name != "lsa" && name != "model";
+  const bool is_file = name != "tfidf" && name != "lsa" && name != "model" && name != "vampire";
   check(is_file || cli.get("task-embedding").empty(),
         "--task-embedding belongs to an --embedding FILE.npy, and {} was asked for", name);
+  check(name == "vampire" || (!cli.given("vampire") && !cli.given("vampire-embedding")),
+        "--vampire is of --embedding vampire, and {} was asked for", name);
   embedding.name = name;
   if (name == "tfidf") return;
   if (name == "lsa") {
@@ -205,22 +234,24 @@ void take_embedding(const Cli& cli, SelectionModel* model, GivenVectors& given, 
     embedding.embedder = [threads](const DomainText& domain) {
       return make_lsa_embedder(domain, {.lsa = {.threads = threads}});
     };
+  } else if (name == "vampire") {
+    take_vampire(cli, parts, embedding);
   } else if (name == "model") {
     check(model != nullptr, "--embedding model needs --model: the folder of the model that embeds");
     embedding.embedder = [model](const DomainText&) { return model->embedder(); };
   } else {
-    check(name.ends_with(".npy"), "--embedding {}: give tfidf, lsa, model or a file that ends in .npy",
+    check(name.ends_with(".npy"), "--embedding {}: give tfidf, lsa, vampire, model or a file that ends in .npy",
           in_quotes(name));
     check(!cli.get("task-embedding").empty(), "--embedding {} needs --task-embedding: the vectors of --task", name);
-    given.domain.emplace(name);
-    given.task.emplace(cli.get("task-embedding"));
-    check_finite(given.domain->rows(), name);
-    check_finite(given.task->rows(), cli.get("task-embedding"));
-    check(given.domain->rows().columns == given.task->rows().columns,
-          "{} has {} columns, and {} has {}: embed both alike", name, given.domain->rows().columns,
-          cli.get("task-embedding"), given.task->rows().columns);
-    embedding.domain_rows = &*given.domain;
-    embedding.task_rows = &*given.task;
+    parts.domain.emplace(name);
+    parts.task.emplace(cli.get("task-embedding"));
+    check_finite(parts.domain->rows(), name);
+    check_finite(parts.task->rows(), cli.get("task-embedding"));
+    check(parts.domain->rows().columns == parts.task->rows().columns,
+          "{} has {} columns, and {} has {}: embed both alike", name, parts.domain->rows().columns,
+          cli.get("task-embedding"), parts.task->rows().columns);
+    embedding.domain_rows = &*parts.domain;
+    embedding.task_rows = &*parts.task;
   }
 }
 
@@ -260,8 +291,8 @@ int run(int argc, char** argv) {
     tokenizer.emplace(open_tokenizer(cli.get("tokenizer")));
     input.tokenizer = &*tokenizer;
   }
-  GivenVectors given;
-  take_embedding(cli, model ? &*model : nullptr, given, input.embedding);
+  EmbeddingParts parts;
+  take_embedding(cli, model ? &*model : nullptr, parts, input.embedding);
 
   install_stop_signals();
   const SelectionLedger ledger = select_data(input, options, output);

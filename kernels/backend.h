@@ -15,6 +15,8 @@
 #include "kernels/device.h"
 #include "kernels/ops/adamw.h"
 #include "kernels/ops/attention.h"
+#include "kernels/ops/bag_likelihood.h"
+#include "kernels/ops/bag_linear.h"
 #include "kernels/ops/cast.h"
 #include "kernels/ops/cross_entropy.h"
 #include "kernels/ops/dropout.h"
@@ -22,8 +24,10 @@
 #include "kernels/ops/gather.h"
 #include "kernels/ops/gelu.h"
 #include "kernels/ops/layernorm.h"
+#include "kernels/ops/logistic_normal.h"
 #include "kernels/ops/matmul.h"
 #include "kernels/ops/reduce.h"
+#include "kernels/ops/relu.h"
 #include "kernels/ops/tanh.h"
 
 namespace encore {
@@ -51,6 +55,13 @@ class Backend : public ComputeDevice {
   virtual void sum_of_squares(const SumOfSquares&) = 0;
   virtual void cast(const Cast&) = 0;
   virtual void adamw(const AdamW&) = 0;
+  virtual void relu_forward(const ReluForward&) = 0;
+  virtual void relu_backward(const ReluBackward&) = 0;
+  virtual void bag_linear_forward(const BagLinearForward&) = 0;
+  virtual void bag_linear_backward(const BagLinearBackward&) = 0;
+  virtual void logistic_normal_forward(const LogisticNormalForward&) = 0;
+  virtual void logistic_normal_backward(const LogisticNormalBackward&) = 0;
+  virtual void bag_likelihood(const BagLikelihood&) = 0;
 
   // How the ops treat their arguments.
   // Switches the index checks that have to wait for the device. On by default. Returns the setting before the call.

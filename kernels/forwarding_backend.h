@@ -126,6 +126,21 @@ class ForwardingBackend : public Backend {
   void sum_of_squares(const SumOfSquares& a) override { pass("sum_of_squares", &Backend::sum_of_squares, a); }
   void cast(const Cast& a) override { pass("cast", &Backend::cast, a); }
   void adamw(const AdamW& a) override { pass("adamw", &Backend::adamw, a); }
+  void relu_forward(const ReluForward& a) override { pass("relu_forward", &Backend::relu_forward, a); }
+  void relu_backward(const ReluBackward& a) override { pass("relu_backward", &Backend::relu_backward, a); }
+  void bag_linear_forward(const BagLinearForward& a) override {
+    pass("bag_linear_forward", &Backend::bag_linear_forward, a);
+  }
+  void bag_linear_backward(const BagLinearBackward& a) override {
+    pass("bag_linear_backward", &Backend::bag_linear_backward, a);
+  }
+  void logistic_normal_forward(const LogisticNormalForward& a) override {
+    pass("logistic_normal_forward", &Backend::logistic_normal_forward, a);
+  }
+  void logistic_normal_backward(const LogisticNormalBackward& a) override {
+    pass("logistic_normal_backward", &Backend::logistic_normal_backward, a);
+  }
+  void bag_likelihood(const BagLikelihood& a) override { pass("bag_likelihood", &Backend::bag_likelihood, a); }
 
  private:
   template <class A>

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/base/hash.h"
+#include "model/trusted_indices.h"
 
 namespace encore {
 namespace {
@@ -12,20 +13,6 @@ constexpr size_t kTotalsBytes = 2 * sizeof(int64_t);  // loss_sum, correct
 int64_t count_labelled(const std::vector<int32_t>& labels) {
   return std::count_if(labels.begin(), labels.end(), [](int32_t label) { return label >= 0; });
 }
-
-// While this lives, ops do not check indices on the device, for which they would have to wait: check_batch has checked
-// them on the host.
-class TrustedIndices {
- public:
-  explicit TrustedIndices(Backend& backend) : backend_(backend), before_(backend.set_index_checks(false)) {}
-  ~TrustedIndices() { backend_.set_index_checks(before_); }
-  TrustedIndices(const TrustedIndices&) = delete;
-  TrustedIndices& operator=(const TrustedIndices&) = delete;
-
- private:
-  Backend& backend_;
-  bool before_;
-};
 
 LossTensors loss_at(void* totals, Tensor row_loss) {
   char* base = static_cast<char*>(totals);

@@ -14,13 +14,6 @@ int64_t round_up(int64_t n, int64_t to) {
   return (n + to - 1) / to * to;
 }
 
-// FNV-1a of the name keys a parameter's random draws, so that its values do not depend on the other parameters.
-uint64_t hash_of(std::string_view name) {
-  uint64_t h = 0xcbf29ce484222325u;
-  for (const char c : name) h = (h ^ uint8_t(c)) * 0x100000001b3u;
-  return h;
-}
-
 // Box-Muller transform: one draw gives elements 2i and 2i + 1.
 void fill_normal(std::vector<float>& values, uint64_t seed, uint64_t name_hash, float stddev) {
   const int64_t pairs = (int64_t(values.size()) + 1) / 2;
@@ -53,6 +46,13 @@ Tensor joined_view(const std::vector<Parameter>& all, void* base, DType dtype, i
 }
 
 }  // namespace
+
+// FNV-1a of the name keys a parameter's random draws, so that its values do not depend on the other parameters.
+uint64_t hash_of_name(std::string_view name) {
+  uint64_t h = 0xcbf29ce484222325u;
+  for (const char c : name) h = (h ^ uint8_t(c)) * 0x100000001b3u;
+  return h;
+}
 
 int64_t Parameter::size() const {
   int64_t n = 1;
@@ -159,7 +159,7 @@ void ParamStore::initialise(uint64_t seed, float initializer_range) {
 void ParamStore::initialise(int index, uint64_t seed, float initializer_range) {
   const Parameter& p = parameters_.at(index);
   std::vector<float> values(size_t(p.size()), p.init == Init::kOne ? 1.0f : 0.0f);
-  if (p.init == Init::kNormal) fill_normal(values, seed, hash_of(p.name), initializer_range);
+  if (p.init == Init::kNormal) fill_normal(values, seed, hash_of_name(p.name), initializer_range);
   if (p.zero_row >= 0) std::fill_n(values.begin() + p.zero_row * p.cols(), p.cols(), 0.0f);
   write(index, values.data());
 }

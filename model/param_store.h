@@ -49,6 +49,9 @@ struct NormParameters {
   int gamma = -1, beta = -1;
 };
 
+// Keys a parameter's random draws (kernels/base/rng.h, Site::kInit).
+uint64_t hash_of_name(std::string_view name);
+
 class ParamStore {
  public:
   // Registers a parameter and returns its index. Throws Error naming the parameter: registered twice, neither a vector

@@ -54,10 +54,22 @@ Chart small_chart(const std::vector<ReportedRun>& runs, const std::string& title
   return chart;
 }
 
+Chart gradient_chart(const std::vector<ReportedRun>& runs, const std::string& title) {
+  Chart chart = small_chart(runs, title, "L2 norm", &RunLog::grad_norm, true);
+  chart.from_zero = true;
+  // On a linear axis a few very large gradients would flatten the others.
+  for (const ReportedRun& run : runs) {
+    const auto& norms = run.log.grad_norm.buckets();
+    if (!norms.empty() && quantile(norms, 1) > 20 * quantile(norms, 0.5)) chart.logarithmic = true;
+  }
+  if (chart.logarithmic) chart.title += " (logarithmic)";
+  return chart;
+}
+
 }  // namespace
 
-Chart loss_chart(const std::vector<ReportedRun>& runs) {
-  Chart chart{.title = "Loss by step, nats a target", .width = 1040, .height = 400, .y_name = "loss, nats a target"};
+Chart loss_chart(const std::vector<ReportedRun>& runs, const std::string& unit) {
+  Chart chart{.title = "Loss by step, " + unit, .width = 1040, .height = 400, .y_name = "loss, " + unit};
   const bool one = runs.size() == 1;
   for (size_t i = 0; i < runs.size(); ++i) {
     const RunLog& log = runs[i].log;
@@ -73,17 +85,20 @@ Chart loss_chart(const std::vector<ReportedRun>& runs) {
 }
 
 std::vector<Chart> small_charts(const std::vector<ReportedRun>& runs) {
+  std::vector<Chart> charts = {small_chart(runs, "Learning rate", "learning rate", &RunLog::lr, false),
+                               small_chart(runs, "Tokens a second", "tokens/s", &RunLog::tokens_per_second, true)};
+  charts[0].from_zero = charts[1].from_zero = true;
+  charts.push_back(gradient_chart(runs, "Norm of the gradient before clipping"));
+  return charts;
+}
+
+std::vector<Chart> vampire_charts(const std::vector<ReportedRun>& runs) {
   std::vector<Chart> charts = {
-      small_chart(runs, "Learning rate", "learning rate", &RunLog::lr, false),
-      small_chart(runs, "Tokens a second", "tokens/s", &RunLog::tokens_per_second, true),
-      small_chart(runs, "Norm of the gradient before clipping", "L2 norm", &RunLog::grad_norm, true)};
-  charts[0].from_zero = charts[1].from_zero = charts[2].from_zero = true;
-  // On a linear axis a few very large gradients would flatten the others.
-  for (const ReportedRun& run : runs) {
-    const auto& norms = run.log.grad_norm.buckets();
-    if (!norms.empty() && quantile(norms, 1) > 20 * quantile(norms, 0.5)) charts[2].logarithmic = true;
-  }
-  if (charts[2].logarithmic) charts[2].title += " (logarithmic)";
+      small_chart(runs, "NPMI of the topics, standard reading", "NPMI", &RunLog::npmi_standard, false),
+      small_chart(runs, "NPMI of the topics, VAMPIRE's reading", "NPMI", &RunLog::npmi_vampire, false),
+      small_chart(runs, "Documents a second", "documents/s", &RunLog::documents_per_second, true)};
+  charts[2].from_zero = true;
+  charts.push_back(gradient_chart(runs, "Norm of the gradient"));
   return charts;
 }
 

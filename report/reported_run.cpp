@@ -1,5 +1,6 @@
 #include "report/reported_run.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -12,6 +13,7 @@
 #include "report/finetune_page.h"
 #include "report/frame.h"
 #include "report/selection_page.h"
+#include "report/vampire_page.h"
 
 namespace fs = std::filesystem;
 
@@ -74,7 +76,9 @@ std::string name_of_folder(const std::string& folder) {
 }
 
 std::string ReportedRun::program() const {
-  return about.is_object() ? about.value("program", "") : "";
+  if (about.is_object()) return about.value("program", "");
+  const auto named = flags.find("program");
+  return named != flags.end() && named->is_string() ? named->get<std::string>() : "";
 }
 
 int64_t ReportedRun::steps() const {
@@ -121,7 +125,14 @@ std::string report_of_folders(const std::vector<std::string>& folders) {
         finetuned.empty() ? "" : finetuned[0].folder, runs.empty() ? "" : runs[0].folder);
   tell_apart(runs);
   tell_apart(finetuned);
-  return finetuned.empty() ? report_page(runs) : finetune_page(finetuned);
+  if (!finetuned.empty()) return finetune_page(finetuned);
+  const auto of_vampire = [](const ReportedRun& run) { return is_vampire_run(run); };
+  const auto first = std::find_if(runs.begin(), runs.end(), of_vampire);
+  if (first == runs.end()) return report_page(runs);
+  const auto other = std::find_if_not(runs.begin(), runs.end(), of_vampire);
+  check(other == runs.end(), "{} is a folder of vampire_train and {} is not: a page holds one kind of run",
+        first->folder, other == runs.end() ? "" : other->folder);
+  return vampire_page(runs);
 }
 
 std::string RunReport::refresh(bool last) {
@@ -138,7 +149,8 @@ std::string RunReport::refresh(bool last) {
     }
     if (!run_) run_ = open_reported_run(folder_);
     run_->log.read(folder_ + "/log.jsonl");
-    if (run_->log.bytes != written_at_) write_file_atomic(page, report_page({*run_}));
+    if (run_->log.bytes != written_at_)
+      write_file_atomic(page, is_vampire_run(*run_) ? vampire_page({*run_}) : report_page({*run_}));
     written_at_ = run_->log.bytes;
   } catch (const std::exception& e) {
     return e.what();

@@ -37,7 +37,8 @@ ReportedRun open_reported_run(const std::string& folder);
 // The page of runs whose logs have been read.
 std::string report_page(const std::vector<ReportedRun>&);
 
-// The page of these folders: all of dapt_train and tapt_train, or all of finetune. Throws Error as opening them does.
+// The page of these folders: all of dapt_train and tapt_train, all of finetune, or all of vampire_train. Throws Error
+// as opening them does.
 std::string report_of_folders(const std::vector<std::string>& folders);
 
 // Writes report.html of a run in progress.

@@ -40,6 +40,8 @@ void add_evaluation(const simdjson::dom::object& line, double step, RunLog& log)
   }
   if (std::isfinite(point.loss) && point.step > 0 && (!log.best_eval || point.loss < log.best_eval->loss))
     log.best_eval = point;
+  log.npmi_standard.add(step, number(line, "eval_npmi_standard"));
+  log.npmi_vampire.add(step, number(line, "eval_npmi_vampire"));
   std::string_view name;
   if (line["eval_name"].get(name) == simdjson::SUCCESS) log.eval_name = name;
   if (const double seconds = number(line, "eval_seconds"); std::isfinite(seconds)) log.eval_seconds += seconds;
@@ -49,6 +51,7 @@ void add_step(const simdjson::dom::object& line, double step, RunLog& log) {
   log.loss.add(step, number(line, "loss"));
   log.lr.add(step, number(line, "lr"));
   log.tokens_per_second.add(step, number(line, "tokens_per_second"));
+  log.documents_per_second.add(step, number(line, "documents_per_second"));
   log.grad_norm.add(step, number(line, "grad_norm"));
   log.last_step = int64_t(step);
   log.tokens = std::min(log.tokens + count(line, "tokens"), int64_t(1) << 62);

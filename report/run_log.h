@@ -23,6 +23,7 @@ class RunLog {
 
   BucketSeries loss, lr, tokens_per_second, grad_norm;
   BucketSeries eval_loss{400};
+  BucketSeries documents_per_second, npmi_standard{400}, npmi_vampire{400};  // of vampire_train
   std::optional<EvalPoint> first_eval, last_eval, best_eval;  // best: of the evaluations after the first step
   std::string eval_name;
   int64_t last_step = 0, tokens = 0;

@@ -40,7 +40,8 @@ std::string tiles(const ReportedRun& run) {
 }
 
 std::string charts(const Runs& runs, nlohmann::json& data) {
-  std::string out = "<h2>Course</h2>" + chart_card(loss_chart(runs), "loss", true, data) + R"x(<div class="charts">)x";
+  std::string out = "<h2>Course</h2>" + chart_card(loss_chart(runs, "nats a target"), "loss", true, data) +
+                    R"x(<div class="charts">)x";
   int n = 0;
   for (const Chart& chart : small_charts(runs)) out += chart_card(chart, fmt::format("small{}", n++), false, data);
   return out + "</div>";

@@ -73,7 +73,7 @@ same_run() {
   py "$1" "$2" <<'P'
 import json, sys
 def rows(run):
-    clock = {"seconds", "tokens_per_second", "eval_seconds"}
+    clock = {"seconds", "tokens_per_second", "eval_seconds", "documents_per_second", "epoch_seconds"}
     return [{k: v for k, v in json.loads(l).items() if k not in clock} for l in open(run + "/log.jsonl")]
 a, b = map(rows, sys.argv[1:3])
 assert a == b, [(x, y) for x, y in zip(a, b) if x != y][:2] or (len(a), len(b))
@@ -232,6 +232,28 @@ ends 74 "RLIMIT_FSIZE, continue: to the end, then 74" 'limits/' \
 cp out said
 holds "RLIMIT_FSIZE, continue: it said so, and took all steps" sh -c \
   'grep -q "state not written.*going on" said && [ "$(grep -c grad_norm limits/log.jsonl)" -eq 24 ]'
+
+# vampire_train, whose states hold running statistics too.
+topics=("$bin/vampire_train" --train "$go/train.txt" --dev "$go/eval.txt" --vocabulary-size 500 --latent 8 --hidden 8
+  --batch-documents 256 --epochs 3 --patience 0 --device cpu --threads 1 --save-every 10 --save-minutes 0)
+holds "vampire_train that is left alone" "${topics[@]}" --output themes
+number=0
+for rule in open:1:EMFILE:config.json.tmp open:1:EIO:log.jsonl pwrite:1:EIO:log.jsonl rename:1:EIO:vocabulary.json \
+    rename:1:EIO:topics.json pwrite:1:ENOSPC:model/best fsync:1:EIO:/state/ fsync:1:EIO:running_mean; do
+  number=$((number + 1))
+  holds "vampire_train --on-save-error continue rides out $rule" once "$rule" "${topics[@]}" --output "themes$number" \
+    --on-save-error continue
+  holds "vampire_train, $rule: the same run" same_run themes "themes$number"
+  holds "vampire_train, $rule: the same topics" cmp themes/topics.json "themes$number/topics.json"
+  ends 74 "vampire_train, --on-save-error stop: $rule" "stopped$number" once "$rule" "${topics[@]}" --output "stopped$number"
+done
+for moment in 7 31 50; do
+  once "pwrite:$moment:SIGKILL:log.jsonl" "${topics[@]}" --output "cut$moment" >out 2>err </dev/null
+  holds "vampire_train killed at write $moment goes on" "$bin/vampire_train" --output "cut$moment" --resume
+  holds "vampire_train killed at write $moment: the same run" same_run themes "cut$moment"
+done
+head -c 1000 /dev/zero >"themes/state/$(ls themes/state | tail -n 1)/running_mean.f32"
+ends 2 "vampire_train: a damaged state" 'running_mean.f32.*(resume-from|start again)' "$bin/vampire_train" --output themes --resume
 
 # A terminal that is closed, and a reader that goes away.
 stops() { local code=0; "$@" || code=$?; [ "$code" -eq 75 ]; }

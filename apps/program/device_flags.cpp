@@ -6,6 +6,19 @@
 
 namespace encore {
 
+namespace {
+
+void add_device_flag(Cli& cli) {
+  cli.choice(
+         kSpeedFlags, "device",
+         "where to compute; auto is the GPU if one can be used, else the CPU; simt runs the GPU's kernels on the CPU, "
+         "for tests",
+         {"auto", "cpu", "cuda", "simt"}, "auto")
+      .often();
+}
+
+}  // namespace
+
 void add_tokens_per_batch_flag(Cli& cli, int64_t default_value) {
   cli.integer(kSpeedFlags, "tokens-per-batch", "tokens computed at a time by one rank; less takes less memory",
               default_value, 8, 1 << 26)
@@ -18,15 +31,15 @@ void add_threads_flag(Cli& cli) {
 }
 
 void add_device_flags(Cli& cli) {
-  cli.choice(
-         kSpeedFlags, "device",
-         "where to compute; auto is the GPU if one can be used, else the CPU; simt runs the GPU's kernels on the CPU, "
-         "for tests",
-         {"auto", "cpu", "cuda", "simt"}, "auto")
-      .often();
+  add_device_flag(cli);
   cli.choice(kSpeedFlags, "dtype",
              "precision of activations; auto is bf16 where the processor or card multiplies it faster than fp32",
              {"auto", "bf16", "fp32"}, "auto");
+  add_threads_flag(cli);
+}
+
+void add_fp32_device_flags(Cli& cli) {
+  add_device_flag(cli);
   add_threads_flag(cli);
 }
 
@@ -38,7 +51,7 @@ void add_graph_flag(Cli& cli) {
 
 DeviceSpec device_spec(const Cli& cli) {
   return {.device = cli.get("device"),
-          .dtype = cli.get("dtype"),
+          .dtype = cli.declares("dtype") ? cli.get("dtype") : "fp32",
           .threads = int(cli.get_integer("threads")),
           .step_graphs = !cli.declares("cuda-graph") || cli.get("cuda-graph") == "on"};
 }

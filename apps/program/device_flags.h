@@ -19,6 +19,8 @@ void add_tokens_per_batch_flag(Cli&, int64_t default_value);
 void add_threads_flag(Cli&);
 // Declares --device, --dtype and --threads.
 void add_device_flags(Cli&);
+// Declares --device and --threads, of programs that compute in fp32 alone.
+void add_fp32_device_flags(Cli&);
 // Declares --cuda-graph, of programs that train.
 void add_graph_flag(Cli&);
 DeviceSpec device_spec(const Cli&);

@@ -25,6 +25,9 @@ void add_saving_flags(Cli& cli) {
              "a file that cannot be written: stop ends the run (74), continue warns and tries again",
              {"stop", "continue"}, "stop")
       .may_change_on_resume();
+}
+
+void add_nonfinite_flag(Cli& cli) {
   cli.choice(kSaving, "on-nonfinite",
              "a loss or gradient that is not finite: stop ends the run (70), skip leaves the step out; three in a row "
              "end the run",
@@ -73,8 +76,10 @@ bool parse_run_flags(const std::function<Cli()>& declare, int argc, char** argv,
     cli = declare();
     cli.parse(int(pointers.size()), pointers.data());
   }
-  check(goes_on || !resumes(cli) || cli.given("model") || cli.given("train"),
-        "--resume: {} holds no run: name the folder of a run, or give --model and --train to begin one there", output);
+  const auto given = [&](const char* flag) { return cli.declares(flag) && cli.given(flag); };
+  check(goes_on || !resumes(cli) || given("model") || given("train"),
+        "--resume: {} holds no run: name the folder of a run, or give {}--train to begin one there", output,
+        cli.declares("model") ? "--model and " : "");
   check_folders_apart(cli);
   return true;
 }

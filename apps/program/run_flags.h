@@ -15,9 +15,10 @@ inline constexpr const char* kSaving = "Stop and go on";
 
 // Declares --output.
 void add_output_flag(Cli&, const std::string& help);
-// Declares --resume, --resume-from, --save-minutes, --save-every, --keep, --on-save-error and --on-nonfinite under
-// kSaving.
+// Declares --resume, --resume-from, --save-minutes, --save-every, --keep and --on-save-error under kSaving.
 void add_saving_flags(Cli&);
+// Declares --on-nonfinite under kSaving.
+void add_nonfinite_flag(Cli&);
 // Declares --reduce-dtype.
 void add_reduce_flag(Cli&);
 
@@ -28,7 +29,7 @@ DType reduce_dtype(const Cli&);
 bool resumes(const Cli&);
 // Parses the command line; of a resumed run the flags of its config.json first. False: --help was printed. Throws Error
 // where --output holds something that this run did not write, or lies in the folder of --model, and for --resume of a
-// folder without a run where no flag says what to begin there.
+// folder without a run where neither --model nor --train says what to begin there.
 bool parse_run_flags(const std::function<Cli()>& declare, int argc, char** argv, Cli&);
 
 // REQUIRES that every flag has its value in force.

@@ -87,6 +87,7 @@ void declare_speed(Cli& cli) {
 
 void declare_saving(Cli& cli) {
   add_saving_flags(cli);
+  add_nonfinite_flag(cli);
   cli.choice(kSaving, "save-dtype", "precision of the weights in model/best and model/last", {"fp32", "bf16"}, "fp32")
       .may_change_on_resume();
 }

@@ -17,6 +17,9 @@
 // Rows: one draw serves columns 8c .. 8c+7 of a row. Column 8c + i takes 16 bits: the low half of word i / 2 for even
 // i, the high half for odd i. It is kept iff those bits >= round(65536 p); the scale is 65536 / (65536 - round(65536
 // p)).
+// Noise of a latent variable: one draw serves columns 4c .. 4c+3 of a row, as block c. Words 0 and 1 give columns 4c
+// and 4c + 1, words 2 and 3 the other two, by the Box-Muller transform (normal_pair below). Its dropout follows the
+// rule of rows, at position 0.
 #pragma once
 
 #include <array>
@@ -34,6 +37,8 @@ enum class Site : uint32_t {
   kFeedForwardOutput = 4,
   kClassifierInput = 5,
   kClassifierHidden = 6,
+  kLatentNoise = 7,    // VAMPIRE: the noise of z
+  kLatentDropout = 8,  // VAMPIRE: dropout of z
   // Drawn on the host:
   kMasking = 16,      // which tokens (or words) are targets, and which of those are masked, replaced or left
   kReplacement = 17,  // the random id of a replaced token
@@ -104,6 +109,17 @@ inline float row_dropout_scale(float p) {
 inline double uniform(const PhiloxDraw& d, int pair = 0) {
   const uint64_t u = uint64_t(d.word[2 * pair]) << 32 | d.word[2 * pair + 1];
   return double(u >> 11) * 0x1.0p-53;
+}
+
+// Two independent normal numbers from two words of a draw (Box & Muller, 1958): radius sqrt(-2 ln u), u = (first + 1/2)
+// / 2^32, and angle 2 pi second / 2^32. In double precision, so that host and device agree after rounding to float.
+struct NormalPair {
+  float first, second;
+};
+ENCORE_HOST_DEVICE inline NormalPair normal_pair(uint32_t first, uint32_t second) {
+  const double radius = sqrt(-2.0 * log((double(first) + 0.5) * 0x1.0p-32));
+  const double angle = 6.283185307179586477 * (double(second) * 0x1.0p-32);
+  return {float(radius * cos(angle)), float(radius * sin(angle))};
 }
 
 }  // namespace encore

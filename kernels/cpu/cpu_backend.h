@@ -57,6 +57,13 @@ class CpuBackend : public Backend {
   void sum_of_squares(const SumOfSquares&) override;
   void cast(const Cast&) override;
   void adamw(const AdamW&) override;
+  void relu_forward(const ReluForward&) override;
+  void relu_backward(const ReluBackward&) override;
+  void bag_linear_forward(const BagLinearForward&) override;
+  void bag_linear_backward(const BagLinearBackward&) override;
+  void logistic_normal_forward(const LogisticNormalForward&) override;
+  void logistic_normal_backward(const LogisticNormalBackward&) override;
+  void bag_likelihood(const BagLikelihood&) override;
 
  private:
   // Scratch of the running op, aligned to 256 bytes, contents undefined; valid until the next call. Grows and stays.

@@ -86,6 +86,13 @@ class CudaBackend : public Backend {
   void sum_of_squares(const SumOfSquares&) override;
   void cast(const Cast&) override;
   void adamw(const AdamW&) override;
+  void relu_forward(const ReluForward&) override;
+  void relu_backward(const ReluBackward&) override;
+  void bag_linear_forward(const BagLinearForward&) override;
+  void bag_linear_backward(const BagLinearBackward&) override;
+  void logistic_normal_forward(const LogisticNormalForward&) override;
+  void logistic_normal_backward(const LogisticNormalBackward&) override;
+  void bag_likelihood(const BagLikelihood&) override;
 
  private:
   // Device memory for the running op, aligned to 256 bytes, contents undefined. The next op gets the same memory, or
@@ -106,6 +113,10 @@ class CudaBackend : public Backend {
   void check_ids(const char* op, const EmbeddingForward&, int64_t tokens);
   void check_segments(const char* op, const char* name, const RowSegments&, int64_t tokens, int64_t rows,
                       const Tensor& live);
+  void check_runs(const char* op, const char* name, const Tensor& start, int64_t entries);
+  void check_bags(const char* op, const Bags&, int64_t words);
+  void check_bags(const char* op, const BagsByWord&, int64_t documents);
+  void add_term(const char* op, const LossTerm&, const Tensor& of_documents);
   // outputs[s][c] += the sum over p of parts [count][outputs][cols], in rising order of p. At most 4 outputs.
   void combine(const char* op, const float* parts, int64_t count, int64_t cols, std::initializer_list<Tensor> outputs);
 

@@ -123,4 +123,42 @@ OpCost cost_of(const AdamW& a) {
   return moved(2 * bytes_of(a.w, a.m, a.v) + bytes_of(a.gradient, a.shadow), a.w);
 }
 
+OpCost cost_of(const ReluForward& a) {
+  return moved(bytes_of(a.x, a.y), a.y);
+}
+OpCost cost_of(const ReluBackward& a) {
+  return moved(bytes_of(a.dy, a.y, a.dx), a.dx);
+}
+OpCost cost_of(const BagLinearForward& a) {
+  // A row of w for each entry.
+  const double rows = double(a.bags.column.cols) * double(a.w.cols) * double(size_of(DType::kF32));
+  return moved(rows + bytes_of(a.bags.row_start, a.bags.column, a.bags.value, a.bias, a.y), a.y);
+}
+OpCost cost_of(const BagLinearBackward& a) {
+  // A row of dy for each entry. Of dw at most as many rows as there are entries, read and written.
+  const double row = double(a.dw.cols) * double(size_of(DType::kF32)), entries = double(a.bags.document.cols);
+  const double rows = entries * row + 2 * std::min(entries, double(a.dw.rows)) * row;
+  return moved(rows + bytes_of(a.bags.word_start, a.bags.document, a.bags.value), a.dw);
+}
+OpCost cost_of(const LogisticNormalForward& a) {
+  const double draws = a.sample ? bytes_of(a.draws.noise, a.draws.keep, a.draws.document_keys) : 0;
+  return moved(bytes_of(a.mean, a.log_variance, a.theta, a.negative_kld, a.sigma, a.z) + draws, a.theta);
+}
+OpCost cost_of(const LogisticNormalBackward& a) {
+  const LogisticNormalForward& f = a.forward;
+  const double draws = bytes_of(f.draws.noise, f.draws.keep, f.draws.document_keys);
+  return moved(bytes_of(f.mean, f.log_variance, f.theta, a.dtheta, a.dmean, a.dlog_variance) + draws, a.dmean);
+}
+OpCost cost_of(const BagLikelihood& a) {
+  const double of_words = bytes_of(a.background, a.bias, a.running_mean, a.running_variance);
+  const double bags = bytes_of(a.bags.row_start, a.bags.column, a.bags.value);
+  const double evaluation = bytes_of(a.reconstruction, a.log_likelihood) + of_words + bags;
+  if (!a.training) return moved(evaluation, a.reconstruction);
+  // The gradient needs the softmax over all words first, and so reads the reconstruction a second time.
+  const double gradient = 2 * bytes_of(a.reconstruction) + 2 * bytes_of(a.dbias);
+  const double statistics = bytes_of(a.running_mean, a.running_variance);
+  return moved(evaluation + gradient + statistics + bytes_of(a.by_word.word_start, a.by_word.document, a.by_word.value),
+               a.reconstruction);
+}
+
 }  // namespace encore

@@ -4,6 +4,8 @@
 #include "kernels/base/tensor.h"
 #include "kernels/ops/adamw.h"
 #include "kernels/ops/attention.h"
+#include "kernels/ops/bag_likelihood.h"
+#include "kernels/ops/bag_linear.h"
 #include "kernels/ops/cast.h"
 #include "kernels/ops/cross_entropy.h"
 #include "kernels/ops/dropout.h"
@@ -11,8 +13,10 @@
 #include "kernels/ops/gather.h"
 #include "kernels/ops/gelu.h"
 #include "kernels/ops/layernorm.h"
+#include "kernels/ops/logistic_normal.h"
 #include "kernels/ops/matmul.h"
 #include "kernels/ops/reduce.h"
+#include "kernels/ops/relu.h"
 #include "kernels/ops/tanh.h"
 
 namespace encore {
@@ -43,6 +47,13 @@ OpCost cost_of(const BiasGradient&);
 OpCost cost_of(const SumOfSquares&);
 OpCost cost_of(const Cast&);
 OpCost cost_of(const AdamW&);
+OpCost cost_of(const ReluForward&);
+OpCost cost_of(const ReluBackward&);
+OpCost cost_of(const BagLinearForward&);
+OpCost cost_of(const BagLinearBackward&);
+OpCost cost_of(const LogisticNormalForward&);
+OpCost cost_of(const LogisticNormalBackward&);
+OpCost cost_of(const BagLikelihood&);
 
 // flops for each head and each pair of a query and a key: 4 D forward (Q K^T, P V), 10 D backward (Q K^T again, dP, dQ,
 // dK, dV). `inner` is the longest sequence. The lengths of the sequences are read from the backend.

@@ -37,4 +37,16 @@ void check_segments(const char* op, const char* name, std::span<const int32_t> s
           "{}: {} segment {} of row {} spans {} .. {}", op, name, i, row[i], start[i], start[i + 1]);
 }
 
+void check_runs(const char* op, const char* name, std::span<const int32_t> start, int64_t entries) {
+  check(start.front() == 0 && start.back() == entries, "{}: {} runs from {} to {}, not from 0 to the {} entries", op,
+        name, start.front(), start.back(), entries);
+  for (size_t i = 0; i + 1 < start.size(); ++i)
+    check(start[i] <= start[i + 1], "{}: {} falls from {} to {} at {}", op, name, start[i], start[i + 1], i + 1);
+}
+
+void check_index(const char* op, const char* name, std::span<const int32_t> index, int64_t limit) {
+  for (size_t i = 0; i < index.size(); ++i)
+    check(index[i] >= 0 && index[i] < limit, "{}: {}[{}] is {}, not in 0 .. {}", op, name, i, index[i], limit - 1);
+}
+
 }  // namespace encore

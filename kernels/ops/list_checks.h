@@ -1,6 +1,6 @@
-// Checks of the lists that cut rows into runs: sequences of a packed batch, segments of an embedding gradient. They are
-// one for all backends, on values that the host can read: those of the CPU backend as they lie, those of a device
-// copied back. Every function throws Error naming the op, the list, the index and the value.
+// Checks of the lists that cut rows into runs: sequences of a packed batch, segments of an embedding gradient, bags of
+// words. They are one for all backends, on values that the host can read: those of the CPU backend as they lie, those
+// of a device copied back. Every function throws Error naming the op, the list, the index and the value.
 #pragma once
 
 #include <cstdint>
@@ -27,5 +27,9 @@ struct SegmentLimits {
 };
 void check_segments(const char* op, const char* name, std::span<const int32_t> start, std::span<const int32_t> row,
                     const SegmentLimits&);
+
+// As in Bags and BagsByWord (bags.h): `start` cuts `index` into runs, and every index is below `limit`.
+void check_runs(const char* op, const char* name, std::span<const int32_t> start, int64_t entries);
+void check_index(const char* op, const char* name, std::span<const int32_t> index, int64_t limit);
 
 }  // namespace encore

@@ -18,18 +18,17 @@ struct VampireConfig {
   VampireActivation activation = VampireActivation::kNone;
   float z_dropout = 0.49f;  // of z, before the softmax
   float kl_clamp = 0;       // the KL term of each latent variable is held within -c .. c; 0: it is not
-
-  // Throws Error naming the field that is out of range.
-  void check() const;
 };
+
+// Throws Error "WHERE: FIELD is ..." for a field that is out of range.
+void check_config(const VampireConfig&, const std::string& where);
 
 // {"vocabulary", "hidden", "latent", "encoder_activation": "none" | "relu", "z_dropout", "kl_clamp"}
 nlohmann::ordered_json to_json(const VampireConfig&);
 // Throws Error "FILE: FIELD ..." for a field that is missing, of another type or out of range.
 VampireConfig vampire_config(const nlohmann::json&, const std::string& file);
 
-// "none", "relu". Throws Error for another name.
-VampireActivation vampire_activation(std::string_view name);
+// "none", "relu".
 const char* name_of(VampireActivation);
 
 }  // namespace encore

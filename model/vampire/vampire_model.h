@@ -14,11 +14,13 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "kernels/base/arena.h"
 #include "model/model.h"
 #include "model/vampire/vampire_batch.h"
 #include "model/vampire/vampire_config.h"
@@ -53,9 +55,11 @@ struct VampireDraws {
 // The running mean and variance of batch norm and the log frequency of the words, each [V + 1].
 enum class VampireBuffer : uint8_t { kRunningMean, kRunningVariance, kBackground };
 
+class DeviceBags;
+
 class VampireModel {
  public:
-  // with_memory = false: an outline for plan(), without values. Throws Error as VampireConfig::check.
+  // with_memory = false: an outline for plan(), without values. Throws Error as check_config.
   VampireModel(const VampireConfig&, Backend&, Mode, bool with_memory = true);
   ~VampireModel();
   VampireModel(const VampireModel&) = delete;
@@ -112,15 +116,48 @@ class VampireModel {
     DenseParameters layer0, layer1, mean, log_variance;
     int decoder = -1, bias = -1;
   };
-  struct DeviceBags;
-  struct Layout;
-  struct Pass;
+  struct Layout {
+    Tensor h0, h1, mean, log_variance, theta;  // [R, H], [R, H], [R, K], [R, K], [R, K]
+    Tensor sigma, z;                           // [R, K], of trace() alone
+    Tensor negative_kld, log_likelihood;       // [1, R]
+    Tensor reconstruction;                     // [V + 1, R]; becomes its gradient
+    Tensor dtheta, dlog_variance, dh1, dh0;    // [R, K], [R, K], [R, H], [R, H]
+  };
+  struct Pass {
+    bool training = false, traced = false, encoder_only = false;
+    float kl_weight = 1;
+    uint64_t seed = 0;
+  };
+
+  void lay_out(Arena&, int64_t documents, const Pass&, Layout&) const;
+  size_t activation_bytes(const VampireCapacity&, Mode) const;
+  void release();
+  void begin(const VampireBatch&, const VampireDraws&, const Pass&);
+  void run(const VampireBatch&, const VampireDraws&, const Pass&, const Visitor&);
+  void show(const Visitor&) const;
+  void encode(const Pass&);
+  void add_likelihood(const Pass&);
+  void backward(const Pass&);
+  LogisticNormalForward latent(const Pass&) const;
+  void dense(const DenseParameters&, const Tensor& x, const Tensor& y) const;
+  void dense_backward(const DenseParameters&, const Tensor& dy, const Tensor& x, const Tensor& dx, bool accumulate);
+  Tensor buffer(VampireBuffer) const;
 
   VampireConfig config_;
   Backend& backend_;
   Mode mode_;
   ParamStore params_;
   Parameters at_;
+  float* buffers_ = nullptr;  // 3 [1, V + 1], each from a multiple of 64 elements on
+  double* totals_ = nullptr;  // negative_kld, log_likelihood, the loss of the last batch
+  int64_t counted_ = 0;       // documents of the totals
+
+  VampireCapacity capacity_;
+  Mode reserved_mode_ = Mode::kInference;
+  char* memory_ = nullptr;
+  size_t bytes_ = 0;
+  std::unique_ptr<DeviceBags> batch_;
+  Layout layout_;
 };
 
 }  // namespace encore

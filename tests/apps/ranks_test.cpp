@@ -259,6 +259,7 @@ TEST_F(OnRanks, ProgramsOfOneProcessRefuse) {
                                   {"trace", "--model", model, "--batch", text, "--output", output},
                                   {"domain_overlap", "--corpus", text, model + "/config.json", "--html", output},
                                   {"select_data", "--task", text, "--domain", text, "--output", output},
+                                  {"vampire_train", "--train", text, "--output", output},
                                   {"report", *place_ / "nowhere", "--output", output}};
   for (const Words& words : all) {
     const Outcome o = start(2, words);

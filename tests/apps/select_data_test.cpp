@@ -205,6 +205,52 @@ TEST_F(SelectData, ByAModelWhoseSpeedIsMeasured) {
   EXPECT_GT(chosen_rows.size(), 4u);
 }
 
+TEST_F(SelectData, ByTopics) {
+  if (!has_vector_search()) GTEST_SKIP() << "built without faiss";
+  const std::string run_folder = folder_ / "topics";
+  const Outcome trained = run({program("vampire_train"),
+                               "--train",
+                               domain_,
+                               "--dev",
+                               domain_,
+                               "--vocabulary-size",
+                               "50",
+                               "--latent",
+                               "4",
+                               "--hidden",
+                               "4",
+                               "--least-sum",
+                               "0",
+                               "--batch-documents",
+                               "4",
+                               "--epochs",
+                               "2",
+                               "--device",
+                               "cpu",
+                               "--threads",
+                               "2",
+                               "--cache-dir",
+                               folder_ / "cache",
+                               "--output",
+                               run_folder});
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  for (const char* kind : {"mix", "theta"}) {
+    const Outcome o = run(select(kind, {"--embedding", "vampire", "--vampire", run_folder + "/model/best",
+                                        "--vampire-embedding", kind, "--k", "2"}));
+    ASSERT_EQ(o.code, 0) << o.err;
+    const json ledger = json::parse(read_text(folder_ / (std::string(kind) + "/ledger.json")));
+    EXPECT_EQ(ledger["embedding"], "vampire");
+    EXPECT_EQ(ledger["search"]["columns"], 4);
+    EXPECT_EQ(ledger["task"]["texts_without_known_word"], 1);
+    // The other kind of vectors replaces the first one's.
+    EXPECT_EQ(o.out.find("made anew") != std::string::npos, std::string(kind) == "theta") << o.out;
+  }
+  expect_refused(select("refused", {"--embedding", "vampire", "--k", "1"}), "needs --vampire");
+  expect_refused(select("refused", {"--embedding", "vampire", "--vampire", folder_ / "cache", "--k", "1"}),
+                 "config.json");
+  expect_refused(select("refused", {"--vampire", run_folder, "--k", "1"}), "--vampire is of --embedding vampire");
+}
+
 TEST_F(SelectData, Refusals) {
   expect_refused(select("refused", {"--k", "10"}), "--k 10: the domain has 9 sentences");
   expect_refused(select("refused", {"--k", "5,5"}), "names a number twice");
@@ -214,7 +260,7 @@ TEST_F(SelectData, Refusals) {
   expect_refused(select("refused", {"--method", "rand"}), "needs --count");
   expect_refused(select("refused", {"--method", "rand", "--count", "2", "--k", "3"}), "--k is of --method knn");
   expect_refused(select("refused", {"--embedding", "model"}), "needs --model");
-  expect_refused(select("refused", {"--embedding", "word2vec"}), "tfidf, lsa, model");
+  expect_refused(select("refused", {"--embedding", "word2vec"}), "tfidf, lsa, vampire, model");
   expect_refused(select("refused", {"--task-exclude", domain_}), "both name the file");
   const std::string link = folder_ / "link.txt";
   fs::create_symlink(domain_, link);

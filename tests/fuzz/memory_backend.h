@@ -42,6 +42,13 @@ class MemoryBackend final : public Backend {
   void sum_of_squares(const SumOfSquares&) override { none(); }
   void cast(const Cast&) override { none(); }
   void adamw(const AdamW&) override { none(); }
+  void relu_forward(const ReluForward&) override { none(); }
+  void relu_backward(const ReluBackward&) override { none(); }
+  void bag_linear_forward(const BagLinearForward&) override { none(); }
+  void bag_linear_backward(const BagLinearBackward&) override { none(); }
+  void logistic_normal_forward(const LogisticNormalForward&) override { none(); }
+  void logistic_normal_backward(const LogisticNormalBackward&) override { none(); }
+  void bag_likelihood(const BagLikelihood&) override { none(); }
 
  private:
   // Not an Error: a parser that computes is a finding.

@@ -71,5 +71,41 @@ TEST_F(CostTest, TheRestCountsEveryTensorOnceAndAbsentOnesNot) {
   EXPECT_EQ(cost_of(loss).flops, 0);
 }
 
+Tensor i32(int64_t n) {
+  return shaped(DType::kI32, 1, n);
+}
+
+TEST_F(CostTest, BagsCountARowForEachEntry) {
+  EXPECT_EQ(cost_of(ReluForward{.x = half(3, 8), .y = half(3, 8)}).bytes, 2 * 2 * 24);
+  EXPECT_EQ(cost_of(ReluBackward{.dy = half(3, 8), .y = half(3, 8), .dx = half(3, 8)}).bytes, 3 * 2 * 24);
+  // 2 documents of 5 entries, 9 words, 8 columns.
+  const Bags bags{.row_start = i32(3), .column = i32(5), .value = f32(1, 5)};
+  const BagsByWord by_word{.word_start = i32(10), .document = i32(5), .value = f32(1, 5)};
+  EXPECT_EQ(cost_of(BagLinearForward{.bags = bags, .w = f32(9, 8), .bias = f32(1, 8), .y = f32(2, 8)}).bytes,
+            4 * (5 * 8 + 3 + 5 + 5 + 8 + 16));
+  EXPECT_EQ(cost_of(BagLinearBackward{.bags = by_word, .dy = f32(2, 8), .dw = f32(9, 8)}).bytes,
+            4 * (5 * 8 + 2 * 5 * 8 + 10 + 5 + 5));
+  LogisticNormalForward latent{
+      .mean = f32(2, 8), .log_variance = f32(2, 8), .theta = f32(2, 8), .negative_kld = f32(1, 2)};
+  latent.draws.document_keys = shaped(DType::kU64, 1, 2);
+  EXPECT_EQ(cost_of(latent).bytes, 4 * (3 * 16 + 2) + 2 * 8);
+  EXPECT_EQ(cost_of(LogisticNormalBackward{
+                        .forward = latent, .dtheta = f32(2, 8), .dmean = f32(2, 8), .dlog_variance = f32(2, 8)})
+                .bytes,
+            4 * 6 * 16 + 2 * 8);
+  BagLikelihood likelihood{.reconstruction = f32(9, 2),
+                           .background = f32(1, 9),
+                           .bias = f32(1, 9),
+                           .running_mean = f32(1, 9),
+                           .running_variance = f32(1, 9),
+                           .bags = bags,
+                           .by_word = by_word,
+                           .log_likelihood = f32(1, 2),
+                           .dbias = f32(1, 9)};
+  EXPECT_EQ(cost_of(likelihood).bytes, 4 * (18 + 2 + 4 * 9 + 3 + 5 + 5));
+  likelihood.training = true;
+  EXPECT_EQ(cost_of(likelihood).bytes, 4 * (3 * 18 + 2 + 6 * 9 + 2 * 9 + 3 + 5 + 5 + 10 + 5 + 5));
+}
+
 }  // namespace
 }  // namespace encore::test

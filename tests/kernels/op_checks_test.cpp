@@ -245,6 +245,76 @@ TEST_F(OpChecks, RangesAndReductions) {
   refused([&] { cast(backend(), {.x = w, .y = f32(2, 5)}); }, {"y is fp32 [2, 5]"});
 }
 
+TEST_F(OpChecks, Relu) {
+  auto& x = f32(3, 8);
+  refused([&] { relu_forward(backend(), {.x = x, .y = f32(3, 7)}); }, {"relu_forward", "y is fp32 [3, 7]"});
+  refused([&] { relu_backward(backend(), {.dy = x, .y = f32(3, 8), .dx = f32(2, 8)}); }, {"dx is fp32 [2, 8]"});
+  refused([&] { relu_backward(backend(), {.dy = f32(3, 8), .y = x, .dx = x}); }, {"dx", "shares memory with y"});
+}
+
+TEST_F(OpChecks, Bags) {
+  const Bags bags{.row_start = i32(3), .column = i32(0), .value = f32(1, 0)};
+  const BagsByWord by_word{.word_start = i32(10), .document = i32(0), .value = f32(1, 0)};
+  const BagLinearForward linear{.bags = bags, .w = f32(9, 8), .bias = f32(1, 8), .y = f32(2, 8)};
+  bag_linear_forward(backend(), linear);
+  BagLinearForward f = linear;
+  f.y = f32(3, 8);
+  refused([&] { bag_linear_forward(backend(), f); }, {"row_start is i32 [1, 3], not i32 [1, 4]"});
+  f = linear;
+  f.w = f32(9, 7);
+  refused([&] { bag_linear_forward(backend(), f); }, {"w is fp32 [9, 7], not fp32 [any, 8]"});
+  f = linear;
+  f.bags.value = f32(1, 1);
+  refused([&] { bag_linear_forward(backend(), f); }, {"value is fp32 [1, 1], not fp32 [1, 0]"});
+  BagLinearBackward b{.bags = by_word, .dy = f32(2, 8), .dw = f32(8, 8)};
+  refused([&] { bag_linear_backward(backend(), b); }, {"word_start is i32 [1, 10], not i32 [1, 9]"});
+  BagLikelihood good{.reconstruction = f32(9, 2),
+                     .background = f32(1, 9),
+                     .bias = f32(1, 9),
+                     .running_mean = f32(1, 9),
+                     .running_variance = f32(1, 9),
+                     .bags = bags,
+                     .by_word = by_word,
+                     .log_likelihood = f32(1, 2),
+                     .dbias = f32(1, 9),
+                     .training = true};
+  bag_likelihood(backend(), good);
+  const auto refuse = [&](auto change, std::initializer_list<const char*> parts) {
+    BagLikelihood a = good;
+    change(a);
+    refused([&] { bag_likelihood(backend(), a); }, parts);
+  };
+  refuse([&](auto& a) { a.bias = f32(1, 8); }, {"bias is fp32 [1, 8], not fp32 [1, 9]"});
+  refuse([](auto& a) { a.dbias = {}; }, {"dbias is missing"});
+  refuse([](auto& a) { a.by_word = {}; }, {"word_start is missing"});
+  refuse([&](auto& a) { a.by_word.document = i32(1), a.by_word.value = f32(1, 1); }, {"1 entries by word, and 0"});
+  refuse([&](auto& a) { a.likelihood.sum = f32(1, 1); }, {"sum is fp32 [1, 1], not fp64"});
+}
+
+TEST_F(OpChecks, LogisticNormal) {
+  const LogisticNormalForward good{.mean = f32(2, 8),
+                                   .log_variance = f32(2, 8),
+                                   .theta = f32(2, 8),
+                                   .negative_kld = f32(1, 2),
+                                   .draws = {.dropout = 0.5f, .document_keys = make(DType::kU64, 1, 2)}};
+  const auto refuse = [&](auto change, std::initializer_list<const char*> parts) {
+    LogisticNormalForward a = good;
+    change(a);
+    refused([&] { logistic_normal_forward(backend(), a); }, parts);
+  };
+  refuse([&](auto& a) { a.theta = f32(2, 7); }, {"theta is fp32 [2, 7], not fp32 [2, 8]"});
+  refuse([](auto& a) { a.theta = a.mean; }, {"theta", "shares memory with mean"});
+  refuse([](auto& a) { a.kl_clamp = -1; }, {"kl_clamp is -1"});
+  refuse([](auto& a) { a.draws.dropout = 1; }, {"dropout is 1, not in [0, 1)"});
+  refuse([](auto& a) { a.draws.dropout = 0.999999f; }, {"drops every element"});
+  refuse([&](auto& a) { a.draws.document_keys = {}, a.draws.noise = f32(2, 8); }, {"document_keys is missing"});
+  LogisticNormalBackward b{.forward = good, .dtheta = f32(2, 8), .dmean = f32(2, 8), .dlog_variance = f32(2, 7)};
+  refused([&] { logistic_normal_backward(backend(), b); }, {"dlog_variance is fp32 [2, 7], not fp32 [2, 8]"});
+  b.dlog_variance = f32(2, 8);
+  b.forward.sample = false;
+  refused([&] { logistic_normal_backward(backend(), b); }, {"evaluation has no backward pass"});
+}
+
 // Column ranges of one matrix interleave in memory without sharing an element, so they do not count as overlapping.
 TEST_F(OpChecks, ColumnRangesAreApart) {
   auto& both = f32(6, 20);

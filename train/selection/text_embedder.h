@@ -12,6 +12,7 @@
 #include "data/select/near/lsa.h"
 #include "data/tokenizer/tokenizer.h"
 #include "model/model.h"
+#include "train/vampire/saved_vampire.h"
 
 namespace encore {
 
@@ -44,5 +45,10 @@ struct ModelEmbedderOptions {
   uint64_t fingerprint = 0;
 };
 std::unique_ptr<TextEmbedder> make_model_embedder(Model&, const Tokenizer&, const ModelEmbedderOptions&);
+
+// By a trained VAMPIRE in evaluation mode, whose vocabulary and kind of bags hold for the texts of both sides. A text
+// without a word of it has zeros, not the constant vector of the biases. The model must outlive the embedder. Throws
+// Error where the embedding needs as many hidden units as topics, and the model has others.
+std::unique_ptr<TextEmbedder> make_vampire_embedder(SavedVampire&, VampireEmbedding, int threads);
 
 }  // namespace encore
