@@ -107,13 +107,16 @@ def onnx_side(folder, texts, labels, probe):
 
 
 def encore_side(folder, data, rows, dtype):
-    start = time.perf_counter()
-    text, peak = mlm_rows.run_measured(peers.program("predict"), "--model", folder, "--data", data, "--dtype", dtype)
-    seconds = time.perf_counter() - start
-    peers.say(f"Encore {dtype}: {rows / seconds:.1f} rows/s")
+    """The fastest of three runs, as each peer has the fastest of two or three batch sizes."""
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        text, peak = mlm_rows.run_measured(peers.program("predict"), "--model", folder, "--data", data, "--dtype", dtype)
+        seconds.append(time.perf_counter() - start)
+        peers.say(f"Encore {dtype}: {rows / seconds[-1]:.1f} rows/s")
     picked = peers.fast_dtype() if dtype == "auto" else "fp32"
-    return {"value": rows / seconds, "who": f"predict --dtype {dtype} ({picked})", "dtype": picked, "rows": rows,
-            "seconds": seconds, "peak_rss_gb": peak}, [json.loads(line)["probabilities"] for line in text.splitlines()]
+    return {"value": rows / min(seconds), "who": f"predict --dtype {dtype} ({picked})", "dtype": picked, "rows": rows,
+            "seconds": min(seconds), "peak_rss_gb": peak}, [json.loads(line)["probabilities"] for line in text.splitlines()]
 
 
 def farthest(a, b):

@@ -1,12 +1,13 @@
 #include "kernels/base/mapped_range.h"
 
-#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+
+#include "kernels/base/fault_handler.h"
 
 namespace encore {
 
@@ -23,11 +24,11 @@ namespace {
 std::mutex changes;  // of the list, not of what the handler does
 std::atomic<MappedRange::Entry*> first{nullptr};
 uintptr_t page_bytes = 0;
-struct sigaction before {};
 
 // Puts zeros in place of the page that cannot be read and of all that follow. mmap is a bare system call, so it may be
 // called here.
-bool put_zeros(uintptr_t address) {
+bool put_zeros(const siginfo_t& info, void*) {
+  const auto address = reinterpret_cast<uintptr_t>(info.si_addr);
   for (MappedRange::Entry* e = first.load(); e; e = e->next) {
     const uintptr_t begin = e->begin.load();
     const size_t bytes = e->bytes.load();
@@ -42,20 +43,9 @@ bool put_zeros(uintptr_t address) {
   return false;
 }
 
-void on_bus_error(int signal, siginfo_t* info, void*) {
-  if (put_zeros(reinterpret_cast<uintptr_t>(info->si_addr))) return;
-  ::sigaction(signal, &before, nullptr);
-  // A fault comes again from its instruction, under the handler that was there before. A signal that was sent does not.
-  if (info->si_code <= 0) ::raise(signal);
-}
-
 void install_handler() {
   page_bytes = uintptr_t(::sysconf(_SC_PAGESIZE));
-  struct sigaction action {};
-  action.sa_sigaction = on_bus_error;
-  action.sa_flags = SA_SIGINFO | SA_RESTART;
-  ::sigemptyset(&action.sa_mask);
-  ::sigaction(SIGBUS, &action, &before);
+  handle_fault(SIGBUS, put_zeros);
 }
 
 }  // namespace

@@ -2,13 +2,14 @@
 
 #include <errno.h>
 #include <link.h>
-#include <signal.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #include <cstdint>
 #include <cstring>
 #include <mutex>
+
+#include "kernels/base/fault_handler.h"
 
 namespace encore::cpu {
 namespace {
@@ -17,7 +18,6 @@ constexpr uintptr_t kNearNull = uintptr_t(1) << 20;  // an offset into a buffer 
 
 // What the handler reads; written before it is installed.
 uintptr_t code_begin = UINTPTR_MAX, code_end = 0;  // of oneDNN's library
-struct sigaction before {};
 
 int find_onednn(dl_phdr_info* library, size_t, void*) {
   if (!std::strstr(library->dlpi_name, "libdnnl")) return 0;
@@ -35,16 +35,12 @@ void write_text(const char* text) {
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text, std::strlen(text));
 }
 
-void on_fault(int signal, siginfo_t* info, void* context) {
+bool say_that_memory_is_missing(const siginfo_t& info, void* context) {
   const auto at = uintptr_t(static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP]);
-  if (info->si_code > 0 && uintptr_t(info->si_addr) < kNearNull && at >= code_begin && at < code_end) {
-    write_text(program_invocation_short_name);
-    write_text(": out of memory: oneDNN got none for the code of a kernel\n");
-    ::_exit(70);
-  }
-  // A fault comes again from its instruction, under the handler that was there before. A signal that was sent does not.
-  ::sigaction(signal, &before, nullptr);
-  if (info->si_code <= 0) ::raise(signal);
+  if (info.si_code <= 0 || uintptr_t(info.si_addr) >= kNearNull || at < code_begin || at >= code_end) return false;
+  write_text(program_invocation_short_name);
+  write_text(": out of memory: oneDNN got none for the code of a kernel\n");
+  ::_exit(70);
 }
 
 }  // namespace
@@ -53,11 +49,7 @@ void report_onednn_without_memory() {
   static std::once_flag installed;
   std::call_once(installed, [] {
     ::dl_iterate_phdr(find_onednn, nullptr);
-    struct sigaction action {};
-    action.sa_sigaction = on_fault;
-    action.sa_flags = SA_SIGINFO;
-    ::sigemptyset(&action.sa_mask);
-    ::sigaction(SIGSEGV, &action, &before);
+    handle_fault(SIGSEGV, say_that_memory_is_missing);
   });
 }
 
