@@ -9,6 +9,7 @@
 #include "apps/program/text_flags.h"
 #include "data/sequences/masking.h"
 #include "data/sequences/sequence_sample.h"
+#include "kernels/base/atomic_file.h"
 #include "kernels/base/human.h"
 #include "train/evaluator.h"
 #include "train/progress.h"
@@ -29,6 +30,7 @@ Cli mlm_eval_cli() {
   cli.integer("Measure", "seed", "decides the masks", int64_t(kEvalSeed), 0, int64_t(1) << 53);
   add_eval_tokens_flag(cli, "Measure", 0);
   cli.flag("Output", "json", "one JSON object instead of a table").often();
+  cli.text("Output", "per-document", "also the loss of each document that has a target, as JSON lines", "FILE").path();
   add_tokens_per_batch_flag(cli, 4096);
   add_device_flags(cli);
   return cli;
@@ -56,6 +58,22 @@ void print_result(const EvalResult& r, bool json) {
              with_commas(r.documents));
 }
 
+// {"document": from 0, "loss": nats a target, "targets"}
+std::string document_line(const DocumentLoss& d) {
+  const nlohmann::ordered_json line = {{"document", d.document}, {"loss", d.loss}, {"targets", d.targets}};
+  return line.dump() + "\n";
+}
+
+bool is_per_document_file(const std::string& start) {
+  return start.empty() || start.starts_with("{\"document\":");
+}
+
+void write_documents(const std::string& path, const EvalResult& result) {
+  AtomicFile file(path);
+  for (const DocumentLoss& d : result.by_document) file.write(document_line(d));
+  file.commit();
+}
+
 // The windows that are measured.
 std::shared_ptr<const SequenceSet> read_text(const Cli& cli, const OpenModel& open, Communicator& comm) {
   DatasetOptions options{
@@ -73,6 +91,7 @@ int mlm_eval(int argc, char** argv, Communicator& comm) {
   const std::string dir = cli.required("model");
   cli.required("data");
   check_folders_apart(cli);
+  const std::string per_document = output_file(cli, "per-document", is_per_document_file);
   const OpenModel open = open_model(dir, cli, comm, "seq-length");
   const int64_t tokens_per_batch = cli.get_integer("tokens-per-batch");
   check(tokens_per_batch >= open.max_length, "--tokens-per-batch {} has no room for one sequence of --seq-length {}",
@@ -96,6 +115,7 @@ int mlm_eval(int argc, char** argv, Communicator& comm) {
   const EvalResult result = evaluator.run(reservation, comm, /*per_document=*/true);
   if (const std::string doubt = result.doubt(); !doubt.empty() && comm.root())
     fmt::print(stderr, "warning: {}\n", doubt);
+  if (comm.root() && !per_document.empty()) write_documents(per_document, result);
   print_result(result, cli.get_flag("json"));
   if (!cli.get_flag("json")) fmt::print("computed by    {}\n", open.device.description());
   return 0;

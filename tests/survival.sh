@@ -385,6 +385,7 @@ holds "too many open files: train_tokenizer leaves nothing" left_nothing \
   "$bin/train_tokenizer" --data train.txt --vocab-size 400 --output hungry
 # One mapping that fails, at many places; oneDNN would write its code through a null pointer.
 unmapped() {
+  rm -f "$work/starved"
   local number code
   for number in 1 3 4 5 6 8 10 13 17 22 30 40 60; do
     code=0
@@ -405,6 +406,7 @@ holds "a mapping that fails: finetune" unmapped "${tune[@]}" --model tiny --epoc
 # One place after another where memory ends: no crash and nothing but one line.
 starved() {
   local limit code
+  rm -f "$work/starved"
   for limit in $(seq 50000 "$1" "$2"); do
     code=0
     (ulimit -v "$limit"; exec "${@:3}" >"$work/out" 2>"$work/err" </dev/null) || code=$?
@@ -417,7 +419,7 @@ starved() {
   cat "$work/starved" >&2 2>/dev/null && return 1
   return 0
 }
-holds "ulimit -v: train_tokenizer" starved 1700 76000 sh -c 'rm -rf hungry && exec "$@"' - \
+holds "ulimit -v: train_tokenizer" starved 900 76000 sh -c 'rm -rf hungry && exec "$@"' - \
   "$bin/train_tokenizer" --data "$go/train.txt" --vocab-size 1000 --output hungry
 holds "ulimit -v: predict" starved 9000 200000 "$bin/predict" --model clf/model --data tr.jsonl
 holds "ulimit -v: tokenize" starved 4000 90000 "$bin/tokenize" --model tiny --data train.txt

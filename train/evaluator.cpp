@@ -52,7 +52,11 @@ void add_document_loss(const Documents& mine, Communicator& comm, EvalResult& re
     }
   std::array<double, 1> loss{};
   std::array<int64_t, 1> documents{int64_t(all.size())};
-  for (const auto& [document, sum] : all) loss[0] += sum.loss / double(sum.targets) / double(all.size());
+  for (const auto& [document, sum] : all) {
+    const double mean = sum.loss / double(sum.targets);
+    loss[0] += mean / double(all.size());
+    result.by_document.push_back({.document = document, .loss = mean, .targets = sum.targets});
+  }
   // Only rank 0 has the gathered sums; the others add zeros.
   comm.all_reduce_sum(std::span<double>(loss));
   comm.all_reduce_sum(std::span<int64_t>(documents));

@@ -16,14 +16,22 @@ inline constexpr uint64_t kEvalSeed = 20200710;  // of the evaluation masks, unl
 // Fewer targets than this give a figure that is mostly chance: its standard error is above a quarter of a nat.
 inline constexpr int64_t kFewTargets = 100;
 
+// A document's mean loss over its targets.
+struct DocumentLoss {
+  int64_t document = 0;  // from 0, in the order of the files
+  double loss = 0;       // nats a target
+  int64_t targets = 0;
+};
+
 // Without a target there is no figure: loss, accuracy and document_loss are NaN then.
 struct EvalResult {
   double loss = 0;      // nats a target, token-weighted
   double accuracy = 0;  // share of the targets whose largest logit is the label
   int64_t targets = 0, tokens = 0;
   // Filled only with per_document:
-  double document_loss = 0;  // mean over documents of the document's mean loss
-  int64_t documents = 0;     // with at least one target
+  double document_loss = 0;               // mean over documents of the document's mean loss
+  int64_t documents = 0;                  // with at least one target
+  std::vector<DocumentLoss> by_document;  // these, on rank 0
 
   bool measured() const { return targets > 0; }
   // "", or a line for the user: no target, or so few that the figure is chance.

@@ -13,9 +13,6 @@ namespace {
 
 constexpr size_t kHostBytesPerToken = 32;            // PackedBatch: seven int32 a token, a little a sequence
 constexpr size_t kDeviceScratch = size_t(32) << 20;  // partial sums: a few hundred rows of the widest matrices
-// Of oneDNN itself, threads, and the holes in the heap. Measured with glibc 2.36, large blocks mapped alone
-// (apps/program/heap.h).
-constexpr size_t kLibraries = size_t(10) << 20;
 
 // The matrices that multiply activations, as linear layers over the rows of the largest batch. Matrices of one shape
 // share kernels, and are listed once, with their number.
@@ -90,7 +87,7 @@ void add_backend_regions(MemoryPlan& plan, const Model& model, const BatchCapaci
   }
   if (kernels > double(backend.most_kernels())) kernel_bytes *= double(backend.most_kernels()) / kernels;
   if (packed) plan.regions.push_back({"packed weights", packed});
-  plan.regions.push_back({"kernels", kLibraries + size_t(kernel_bytes)});
+  plan.regions.push_back({"kernels", kLibraryMemory + size_t(kernel_bytes)});
   if (workspace) plan.regions.push_back({"products' workspace", workspace});
 }
 

@@ -29,6 +29,10 @@ struct LargestStep {
 // for tokens that never occur.
 LargestStep largest_step(const BatchSource&, int ranks);
 
+// Of oneDNN itself, threads, and the holes in the heap. Measured with glibc 2.36, large blocks mapped alone
+// (apps/program/heap.h).
+inline constexpr size_t kLibraryMemory = size_t(10) << 20;
+
 struct PlannedRun {
   BatchCapacity capacity;
   int64_t steps = 0;  // updates of the weights

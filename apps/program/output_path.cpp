@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kStartBytes = size_t(1) << 16;  // bytes by which a file is recognised
 
-const std::set<std::string> kWritten = {"output", "trace", "cache-dir", "json", "csv", "svg", "html"};
+const std::set<std::string> kWritten = {"output", "trace", "cache-dir", "json", "csv", "svg", "html", "per-document"};
 
 // With links followed and without "." and "..", whether or not it is there.
 fs::path canonical(const std::string& path) {

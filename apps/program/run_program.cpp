@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "apps/program/heap.h"
+#include "apps/program/uncaught.h"
 #include "kernels/base/check.h"
 #include "kernels/base/in_quotes.h"
 #include "train/rank_checks.h"
@@ -47,6 +48,7 @@ void let_rank_0_go_first(int rank) {
 }  // namespace
 
 int run_program(const char* name, const std::function<int()>& body) {
+  report_uncaught();
   wait_politely();
   open_standard_descriptors();
   return_large_blocks();

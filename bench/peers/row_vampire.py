@@ -25,7 +25,7 @@ def encore(batch):
 
 def peer(batch):
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "vampire_step.py")
-    arguments = map(str, (batch, WORDS + 1, LATENT, ENTRIES, max(5, STEPS[batch] // 2)))
+    arguments = map(str, (batch, WORDS + 1, LATENT, ENTRIES, max(5, STEPS[batch] // 2), THREADS))
     return json.loads(subprocess.run([sys.executable, script, *arguments], stdout=subprocess.PIPE, check=True).stdout)
 
 
@@ -39,7 +39,7 @@ def main():
             peers.say(f"batch {batch}: Encore {ours[-1]['median_s'] * 1e3:.1f} ms, PyTorch "
                       f"{theirs[-1]['median_s'] * 1e3:.1f} ms ({theirs[-1]['best']})")
         best, other = min(ours, key=lambda r: r["median_s"]), min(theirs, key=lambda r: r["median_s"])
-        peers.emit(ROW, f"VAMPIRE, 30,000 words, 81 dimensions, batch {batch}", "documents/s",
+        peers.emit(f"{ROW}_{batch}", f"VAMPIRE, 30,000 words, 81 dimensions, batch {batch}", "documents/s",
                    {"value": batch / other["median_s"], "who": f"PyTorch {other['torch']}, {other['best']}",
                     "milliseconds": {name: 1e3 * s for name, s in other["all"].items()}},
                    {"value": batch / best["median_s"], "who": "vampire_bench", "threads": THREADS, **best},

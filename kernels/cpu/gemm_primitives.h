@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "kernels/cpu/gemm_product.h"
+#include "kernels/cpu/onednn_versions.h"
 
 namespace encore::cpu {
 
@@ -19,10 +20,9 @@ struct Prepared {
   uint64_t last_use;  // a running number
 };
 
-// Batches are ragged, so almost every batch brings a new number of rows and with it new primitives. Measured with
-// oneDNN 2.6.3: 0.3 ms to make one; what it keeps, with the holes that it leaves in the heap.
+// Batches are ragged, so almost every batch brings a new number of rows and with it new primitives: 0.3 ms to make one
+// (oneDNN 2.6.3).
 constexpr int64_t kMostPrimitives = 1024;
-constexpr size_t kBlockedBytes = size_t(48) << 10, kOtherBytes = size_t(8) << 10;
 
 inline size_t bytes_of(const Prepared& p) {
   return p.blocked ? kBlockedBytes : kOtherBytes;

@@ -5,12 +5,16 @@
 // (the weights are of format_tag::any). Its blocked kernels misread two kinds of matrices.
 #pragma once
 
+#include <cstddef>
 #include <dnnl.hpp>
 #include <string_view>
 
 namespace encore::cpu {
 
 #if DNNL_VERSION_MAJOR >= 3
+
+// What oneDNN keeps of one of its blocked kernels, and of another, with the holes that it leaves in the heap. Measured.
+inline constexpr size_t kBlockedBytes = size_t(104) << 10, kOtherBytes = size_t(8) << 10;
 
 // Products that the blocked kernels (brgemm) of 3.7 compute wrongly, since they take the one row of a, or the one
 // column of c, for elements that lie side by side: tests/kernels/matmul_test.cpp.
@@ -19,6 +23,10 @@ inline bool misread_by_blocked_kernels(const dnnl::memory::desc& a, const dnnl::
   const bool column_with_gaps = c.get_dims()[1] == 1 && c.get_strides()[0] != 1;
   return row_with_gaps || column_with_gaps;
 }
+
+#else
+
+inline constexpr size_t kBlockedBytes = size_t(48) << 10, kOtherBytes = size_t(8) << 10;
 
 #endif
 

@@ -164,7 +164,8 @@ __global__ void __launch_bounds__(kWordThreads) bag_documents_kernel(BagMatrix a
 
 // Warps: a warp has a word; a lane the documents lane, lane + 32, ...
 // Shared memory: none.
-// Pipeline: dy and its sums over the documents, the word's entries, dy again and the gradient of the reconstruction.
+// Pipeline: dy and its sums over the documents, the word's entries; once the warp has read them, dy again and the
+//   gradient of the reconstruction.
 // Invariants: the entries of a word stand in the order of the documents (bags.h): the second pass goes through them in
 //   step with its lane, as it rises.
 // Numbers: the row of a word is 2 KB for 512 documents and comes from the first-level cache the second time; the
@@ -186,6 +187,7 @@ __global__ void __launch_bounds__(kWordThreads) bag_gradient_kernel(BagMatrix a,
     sum += d, product += d * ((x[g.document[e]] - shift) * rstd);
   }
   sum = warp_sum(sum), product = warp_sum(product);
+  __syncwarp();  // the sums order no memory: an entry's element of x is another lane's to overwrite
   if (lane == 0) g.dbias[w] += sum;
   const float mean = sum / float(a.documents), slope = product / float(a.documents);
   int32_t e = begin;

@@ -15,7 +15,7 @@ assert words[0] == "@@UNKNOWN@@" and words[1:] == sorted(words[1:]) and len(word
 assert len(topics["topics"]) == 10 and all(len(t["words"]) == 20 for t in topics["topics"])
 lines = [json.loads(line) for line in open("topics/log.jsonl")]
 epochs = [line for line in lines if "eval_loss" in line]
-assert len(epochs) == 3 and epochs[-1]["eval_loss"] < epochs[0]["eval_loss"], epochs
+assert len(epochs) == 3 and epochs[-1]["epoch_nll"] < epochs[0]["epoch_nll"], epochs
 assert max(e["eval_npmi_standard"] for e in epochs) == topics["npmi_standard"]
 for file in ("report.html", "config.json", "model/best/model.safetensors", "model/last/model.safetensors"):
     assert os.path.getsize("topics/" + file) > 0, file

@@ -34,8 +34,9 @@ ALLOWED = {
     "train": ["kernels/base", "kernels/ops", "kernels/device.h", "kernels/backend.h", "kernels/backend_factory.h",
               "kernels/forwarding_backend.h", "model", "optim", "data"],
     "report": ["kernels/base", "data"],
+    "study": ["kernels/base", "train"],
     "apps": ["kernels/base", "kernels/ops", "kernels/backend.h", "kernels/backend_factory.h",
-             "kernels/forwarding_backend.h", "model", "optim", "data", "train", "report"],
+             "kernels/forwarding_backend.h", "model", "optim", "data", "train", "report", "study"],
     "tests": [""],
     "bench": [""],
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "kernels/base/clock.h"
+#include "train/memory_plan.h"
 #include "train/nonfinite.h"
 
 namespace encore {
@@ -65,7 +66,7 @@ MemoryPlan VampireEpochs::plan(const VampireSpec& spec, const VampireText& text,
   // Reading the topics, and writing a tensor; a best model that could not be saved is kept.
   plan.regions.push_back({"weights on the host", spec.run.on_save_error == OnSaveError::kContinue ? 2 * floats : floats,
                           /*host=*/true});
-  plan.regions.push_back({"program, libraries, words", before, /*host=*/true});
+  plan.regions.push_back({"program, libraries, words", before + kLibraryMemory, /*host=*/true});
   return plan;
 }
 

@@ -25,6 +25,7 @@ std::vector<Case> all_cases() {
     add(flat_cases(m, false));
   }
   add(head_size_cases());
+  add(bag_cases());
   return all;
 }
 

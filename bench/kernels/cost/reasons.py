@@ -18,6 +18,9 @@ BYTES = [
     ("^cross_entropy, fp32.*bias gradient", "A row of fp32 logits does not fit in a block's registers, so the logits are read "
      "twice: the row's maximum and sum of exponentials first, then the gradient in column tiles, whose sums over rows are "
      "the bias gradient. fp32 logits serve comparisons, not training.", "c"),
+    ("^bag_likelihood", "Each block of 32 words leaves a partial softmax, the largest y and a sum for each of the 512 "
+     "documents, which the next kernel reads: 6 % of what the reconstruction moves once. An entry's element of the "
+     "reconstruction is a sector of 32 bytes by itself.", "e"),
 ]
 # Loads and stores request more than 1.05 of the bytes that move; L1 or L2 serve the rest.
 ISSUED = [
@@ -36,6 +39,11 @@ ISSUED = [
     ("^(gather|scatter)_rows", "Each thread reads its row's index for its 8 elements, one transaction a warp.", "7"),
     ("^cross_entropy", "The bias (fp32) is read from L2: in fp32 for every row, in bf16 once a cluster of blocks.", "8"),
     ("^adamw", "Each thread reads the four scalars of the step (16 bytes) for its 8 elements, one transaction a warp.", "9"),
+    ("^bag_likelihood", "A word's row (2 KB) is read three times by the first kernel, for the mean, the variance and the "
+     "softmax, and three times by the last, from L1; the documents' lse and weight are read for every word.", "10"),
+    ("^bag_linear_", "A row of 81 numbers is read for each entry that names it, and every thread reads the entry itself, "
+     "one transaction a warp. What a batch names stays in L2.", "11"),
+    ("^logistic_normal_", "A lane reads again what it wrote of theta (from L1), and each draw's key.", "12"),
 ]
 # More than 2 % of a kernel's shared-memory wavefronts are there because of bank conflicts.
 CONFLICTS = [

@@ -148,7 +148,8 @@ def render(record, faults):
     text = [(HERE / "intro.md").read_text().rstrip()]
     head = ("| op | variant | tokens a sequence | floor, MB | moved, MB | moved / floor | asked / moved | GFLOP (mma) | "
             "H100 floor, µs |\n|---|---|---:|---:|---:|---:|---:|---:|---:|")
-    titles = {"base": "RoBERTa-base", "large": "RoBERTa-large", "768 columns": "Other head sizes, 768 columns"}
+    titles = {"base": "RoBERTa-base", "large": "RoBERTa-large", "768 columns": "Other head sizes, 768 columns",
+              "vampire": "VAMPIRE, 512 documents, 30,001 words, 81 latent variables"}
     text.append("## Bytes, flops and the floor of time, op by op")
     for model in dict.fromkeys(line["model"] for line in counts):
         rows = op_rows([line for line in counts if line["model"] == model], faults)

@@ -75,6 +75,7 @@ std::vector<Case> loss_cases(const Model&, bool fast);
 std::vector<Case> flat_cases(const Model&, bool fast);
 std::vector<Case> attention_cases(const Model&, int64_t length, bool fast);
 std::vector<Case> head_size_cases();
+std::vector<Case> bag_cases();
 
 template <class T>
 Tensor Workload::list(const std::vector<T>& values, int moves) {
