@@ -33,10 +33,11 @@ Cli select_data_cli() {
   cli.list("Input", "domain", "the text to choose from, which may be larger than the memory", "FILES").path().often();
   add_corpus_flags(cli, "Input");
   cli.flag("Input", "sentences", "choose sentences of the domain's documents, not whole documents").often();
-  cli.choice("Method", "method",
-             "knn: the nearest passages of each text of the task; rand: passages at random; dsir: by importance of "
-             "hashed n-grams",
-             {"knn", "rand", "dsir"}, "knn")
+  cli.choice(
+         "Method", "method",
+         "how passages are chosen: knn, the nearest of each text of the task; rand, at random; dsir, by importance of "
+         "hashed n-grams",
+         {"knn", "rand", "dsir"}, "knn")
       .often();
   cli.text(
          "Method", "embedding",

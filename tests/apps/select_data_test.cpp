@@ -207,12 +207,13 @@ TEST_F(SelectData, ByAModelWhoseSpeedIsMeasured) {
 
 TEST_F(SelectData, ByTopics) {
   if (!has_vector_search()) GTEST_SKIP() << "built without faiss";
-  const std::string run_folder = folder_ / "topics";
+  const std::string run_folder = folder_ / "topics",
+                    dev = write("dev.txt", "The enzyme and the receptor were studied.\nFootball on Monday.\n");
   const Outcome trained = run({program("vampire_train"),
                                "--train",
                                domain_,
                                "--dev",
-                               domain_,
+                               dev,
                                "--vocabulary-size",
                                "50",
                                "--latent",

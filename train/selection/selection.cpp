@@ -104,11 +104,11 @@ class Selection {
       }
       at += n;
     }
+    check(knn || taken == wanted, "--count {}: only {} of {} {} may be chosen: choose a smaller number", wanted,
+          with_commas(taken), with_commas(domain_->passages()), unit());
     check(taken > 0,
           "nothing is left of {} proposed passages: all are texts of the task, or left out (--keep-task-texts)",
           with_commas(all));
-    check(knn || taken == wanted, "--count {}: only {} of {} {} may be chosen: choose a smaller number", wanted,
-          with_commas(taken), with_commas(domain_->passages()), unit());
   }
 
   std::vector<Judged> look_up(int64_t begin, int64_t end) {
