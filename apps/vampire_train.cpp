@@ -54,8 +54,8 @@ void declare_start(Cli& cli) {
           {"vampire-dsp",
            original(
                {{"tfidf", "true"}, {"batch-documents", "512"}, {"kl-clamp", "1000"}, {"kl-counting", "allennlp"}})}},
-         "vampire-paper: the values of allenai/vampire; vampire-dsp: those of its branch allennlp-1.0 with TF-IDF, "
-         "as Don't Stop Pretraining used it",
+         "values of one of the original's versions: vampire-paper, allenai/vampire; vampire-dsp, its branch "
+         "allennlp-1.0 with TF-IDF, as Don't Stop Pretraining used it",
          kStart)
       .may_change_on_resume()
       .often();
@@ -75,19 +75,17 @@ void declare_text(Cli& cli) {
 }
 
 void declare_model(Cli& cli) {
-  cli.integer(kModel, "hidden", "width of the encoder's two layers", 81, 1, 1 << 16).often();
+  cli.integer(kModel, "hidden", "width of the encoder's two layers", 81, 1, 1 << 16);
   cli.integer(kModel, "latent", "topics; the embeddings dsp and mix need as many as --hidden", 81, 1, 1 << 16).often();
   cli.choice(kModel, "encoder-activation",
              "what follows each layer of the encoder: none, as the original's code computes; relu, as its paper says",
-             {"none", "relu"}, "none")
-      .often();
+             {"none", "relu"}, "none");
   cli.number(kModel, "z-dropout", "dropout of the latent variable, before its softmax", 0.49, 0, 0.99);
 }
 
 void declare_loss(Cli& cli) {
   cli.choice(kLoss, "kl-schedule", "how the weight of the KL term grows with the epochs",
-             {"linear", "sigmoid", "constant"}, "linear")
-      .often();
+             {"linear", "sigmoid", "constant"}, "linear");
   cli.number(kLoss, "kl-epochs", "linear: epochs until the weight is 1", 1000, 1e-9, 1e9);
   cli.number(kLoss, "kl-slope", "sigmoid: 1 / (1 + exp(-SLOPE (epoch - MIDDLE)))", 0.25, 1e-9, 1e9);
   cli.number(kLoss, "kl-middle", "sigmoid: the epoch of weight 1/2", 15, 0, 1e9);
@@ -101,8 +99,7 @@ void declare_loss(Cli& cli) {
 void declare_length(Cli& cli) {
   const char* length = "How long";
   cli.integer(length, "epochs", "passes over the text", 50, 1, 1 << 20).often();
-  cli.integer(length, "patience", "the run ends after this many epochs without a better NPMI; 0: never", 5, 0, 1 << 20)
-      .often();
+  cli.integer(length, "patience", "the run ends after this many epochs without a better NPMI; 0: never", 5, 0, 1 << 20);
   cli.choice(length, "npmi", "reading of NPMI that chooses the epoch", {"standard", "vampire"}, "standard");
   cli.number(length, "max-hours", "save and end after this time, wherever the run is; 0: no limit", 0, 0, 1e6)
       .may_change_on_resume();

@@ -12,11 +12,11 @@
 namespace encore {
 namespace {
 
-constexpr double kSmall = 1e-8;                  // the original's, within its logarithms
-constexpr size_t kPieceBytes = size_t(1) << 18;  // texts that a thread takes at a time
+constexpr double kSmall = 1e-8;                      // the original's, within its logarithms
+constexpr size_t kTextPieceBytes = size_t(1) << 18;  // texts that a thread takes at a time
 
 // Some texts, and the buckets of each.
-struct Piece {
+struct TextPiece {
   std::vector<std::string> texts;
   std::vector<std::vector<int32_t>> buckets;
   std::vector<int64_t> tokens;
@@ -24,7 +24,7 @@ struct Piece {
 
 bool take_texts(const TextSource& source, std::vector<std::string>& texts) {
   size_t bytes = 0;
-  for (std::string text; bytes < kPieceBytes && source(text);) {
+  for (std::string text; bytes < kTextPieceBytes && source(text);) {
     bytes += text.size() + sizeof text;
     texts.push_back(std::move(text));
   }
@@ -35,15 +35,16 @@ bool take_texts(const TextSource& source, std::vector<std::string>& texts) {
 template <class Give>
 void for_each_piece(const TextSource& source, const NgramOptions& options, int threads, const Give& give) {
   bool ended = false;
-  const auto take = [&](Piece& piece) { return !ended && take_texts(source, piece.texts); };
-  const auto work = [&](Piece& piece) {
+  const auto take = [&](TextPiece& piece) { return !ended && take_texts(source, piece.texts); };
+  const auto work = [&](TextPiece& piece) {
     HashedNgrams hashed(options);
     for (const std::string& text : piece.texts) {
       piece.buckets.push_back(hashed.buckets(text));
       piece.tokens.push_back(hashed.tokens());
     }
   };
-  work_in_order<Piece>(loop_threads(threads), take, work, [&](const Piece& piece) { ended = !give(piece) || ended; });
+  work_in_order<TextPiece>(loop_threads(threads), take, work,
+                           [&](const TextPiece& piece) { ended = !give(piece) || ended; });
 }
 
 }  // namespace
@@ -51,7 +52,7 @@ void for_each_piece(const TextSource& source, const NgramOptions& options, int t
 BucketCounts count_buckets(const TextSource& source, const NgramOptions& options, int threads, int64_t most) {
   BucketCounts counts{.count = std::vector<int64_t>(size_t(options.buckets))};
   const auto full = [&] { return most > 0 && counts.total >= most; };
-  for_each_piece(source, options, threads, [&](const Piece& piece) {
+  for_each_piece(source, options, threads, [&](const TextPiece& piece) {
     for (size_t i = 0; i < piece.buckets.size() && !full(); ++i) {
       for (const int32_t bucket : piece.buckets[i]) ++counts.count[size_t(bucket)];
       counts.total += std::ssize(piece.buckets[i]);
@@ -76,7 +77,7 @@ std::vector<double> log_ratios(const BucketCounts& target, const BucketCounts& d
 std::vector<WeighedText> weigh_texts(const TextSource& source, const std::vector<double>& ratios,
                                      const NgramOptions& options, int threads) {
   std::vector<WeighedText> out;
-  for_each_piece(source, options, threads, [&](const Piece& piece) {
+  for_each_piece(source, options, threads, [&](const TextPiece& piece) {
     for (size_t i = 0; i < piece.buckets.size(); ++i) {
       double weight = 0;
       for (const int32_t bucket : piece.buckets[i]) weight += ratios[size_t(bucket)];

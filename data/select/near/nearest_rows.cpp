@@ -15,8 +15,8 @@ namespace {
 
 using Vectors = VectorSearch::Vectors;
 
-constexpr int64_t kSpare = 64;         // candidates beyond k
-constexpr int64_t kSampleOfList = 48;  // rows from which each part of an index is learned
+constexpr int64_t kSpareCandidates = 64;  // candidates beyond k
+constexpr int64_t kSampleOfList = 48;     // rows from which each part of an index is learned
 constexpr int64_t kCheckedQueries = 32;
 
 const float* row_of(const Vectors& vectors, int64_t row) {
@@ -105,7 +105,7 @@ class Search {
   }
 
   int64_t wanted() const {
-    return std::min(options_.k + kSpare, rows_.rows);
+    return std::min(options_.k + kSpareCandidates, rows_.rows);
   }
 
   void search_blocks() {
