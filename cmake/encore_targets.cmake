@@ -46,7 +46,8 @@ endif()
 # A hash of the headers that a program and the shared objects it opens must have in common. CMake runs again when one of
 # them changes.
 file(GLOB interface CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/kernels/*.h
-     ${CMAKE_SOURCE_DIR}/kernels/base/*.h ${CMAKE_SOURCE_DIR}/kernels/ops/*.h ${CMAKE_SOURCE_DIR}/optim/communicator.h)
+     ${CMAKE_SOURCE_DIR}/kernels/base/*.h ${CMAKE_SOURCE_DIR}/kernels/ops/*.h ${CMAKE_SOURCE_DIR}/optim/communicator.h
+     ${CMAKE_SOURCE_DIR}/data/select/near/vector_search.h)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${interface})
 set(ENCORE_INTERFACE)
 foreach(header ${interface})

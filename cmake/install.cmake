@@ -6,6 +6,7 @@
 #   programs      bin, the bundled model and text, documents       encore_*.deb
 #   mpi           libencore_mpi.so                                 encore-mpi_*.deb
 #   cuda          libencore_cuda.so, where it was built            encore-cuda_*.deb
+#   faiss         libencore_faiss.so, where it was built           encore-faiss_*.deb
 #   development   static libraries, headers, find_package(encore)  libencore-dev_*.deb
 #   bundled       the libraries that programs need beside glibc    in the tarball only; not by cmake --install
 include(GNUInstallDirs)
@@ -25,7 +26,7 @@ install(DIRECTORY models/encore-mini DESTINATION share/encore/models COMPONENT p
 install(DIRECTORY examples/gene_ontology DESTINATION share/encore/examples COMPONENT programs)
 install(FILES README.md LICENSE DESTINATION share/doc/encore COMPONENT programs)
 install(DIRECTORY docs DESTINATION share/doc/encore COMPONENT programs)
-foreach(plugin mpi cuda)
+foreach(plugin mpi cuda faiss)
   if(TARGET encore_${plugin})
     install(TARGETS encore_${plugin} LIBRARY DESTINATION lib COMPONENT ${plugin})
   endif()
@@ -68,7 +69,7 @@ set(CPACK_DEBIAN_PROGRAMS_PACKAGE_NAME encore)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libencore-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
     "libdnnl-dev, libfmt-dev, nlohmann-json3-dev, libsimdjson-dev, libxxhash-dev, libzstd-dev, zlib1g-dev, pkg-config")
-foreach(plugin mpi cuda)
+foreach(plugin mpi cuda faiss)
   string(TOUPPER ${plugin} name)
   if(TARGET encore_${plugin})
     list(APPEND CPACK_COMPONENTS_ALL ${plugin})

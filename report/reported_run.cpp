@@ -12,6 +12,7 @@
 #include "kernels/base/input_file.h"
 #include "report/finetune_page.h"
 #include "report/frame.h"
+#include "report/selection_page.h"
 #include "report/vampire_page.h"
 
 namespace fs = std::filesystem;
@@ -105,6 +106,11 @@ ReportedRun open_reported_run(const std::string& folder) {
 }
 
 std::string report_of_folders(const std::vector<std::string>& folders) {
+  for (const std::string& folder : folders) {
+    if (!is_selection_folder(folder)) continue;
+    check(folders.size() == 1, "{} is a folder of select_data: its page shows no other folder", folder);
+    return selection_page(folder);
+  }
   std::vector<FinetuneRun> finetuned;
   std::vector<ReportedRun> runs;
   for (const std::string& folder : folders) {

@@ -12,7 +12,7 @@ bin=${1:-$root/build/bin}
 [ $# -le 1 ] && [ -d "$bin" ] || { echo "usage: make_cli_docs.sh [--check] [BIN_DIR] (a folder with the programs)" >&2; exit 2; }
 
 # In the order in which users meet them; a program that is not listed here goes to the end.
-first="dapt_train tapt_train finetune report mlm_eval predict fill_mask embed tokenize train_tokenizer init_model trace domain_overlap"
+first="dapt_train tapt_train finetune report mlm_eval predict fill_mask embed tokenize train_tokenizer init_model trace domain_overlap select_data"
 programs=$first
 for source in "$root"/apps/*.cpp; do
   name=$(basename "$source" .cpp)

@@ -11,7 +11,7 @@ set -eu
 
 build="g++ cmake ninja-build ccache pkg-config libdnnl-dev libcxxopts-dev libfmt-dev
 nlohmann-json3-dev libsimdjson-dev libxxhash-dev libzstd-dev zlib1g-dev libboost-context-dev
-libopenmpi-dev openmpi-bin"
+libopenmpi-dev openmpi-bin libfaiss-dev libopenblas-dev libeigen3-dev"
 package="dpkg-dev file"
 test="libgtest-dev libgmock-dev libbenchmark-dev libpcre2-dev python3 zstd gzip git"
 demo="sqlite3 ca-certificates"

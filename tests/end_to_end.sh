@@ -79,7 +79,7 @@ assert all(a == [0] + b + [2] for a, b in zip(ids, bare)), "specials"
 assert max(map(max, ids)) < 1000
 P
 
-for part in training uses streams select refusals; do
+for part in training uses streams select selection refusals; do
   # shellcheck source=/dev/null
   . "$root/tests/end_to_end/$part.sh"
 done

@@ -50,7 +50,7 @@ class Passages {
   bool next(std::string& text);
 
   // Where the passage that next() gave last stands.
-  const std::string& path() const { return reader_.path(); }
+  size_t file() const { return reader_.file(); }           // index of its file
   int64_t line() const { return reader_.line(); }          // first line of its document
   int64_t document() const { return documents_ - 1; }      // number of its document in the corpus, from 0
   int64_t sentence() const { return int64_t(next_) - 1; }  // number within the document, from 0; of documents 0

@@ -46,6 +46,9 @@ enum class Site : uint32_t {
   kHeldOut = 19,      // choice of held-out documents
   kInit = 20,         // initial weights
   kBootstrap = 21,    // rows of a resample (word 0, 1: the resample)
+  kDsir = 22,         // Gumbel noise of a text (data/select/dsir)
+  kChoice = 23,       // random order of texts to choose from (train/selection)
+  kSubspace = 24,     // first subspace of a decomposition (data/select/near/lsa.h)
 };
 
 struct PhiloxDraw {

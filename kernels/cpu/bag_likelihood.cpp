@@ -18,7 +18,7 @@ struct Chunks {
 };
 
 // The work of one call: what its passes leave for the next one.
-struct Work {
+struct LikelihoodWork {
   cpu::BagMatrix matrix;
   Chunks chunks;
   int64_t stride;              // of lists of documents
@@ -30,18 +30,18 @@ int64_t floats_of(int64_t words, int64_t documents, int64_t chunks, int threads)
   return 2 * cpu::padded(words) + (2 * chunks + 2 + threads) * cpu::padded(documents);
 }
 
-Work lay_out(const BagLikelihood& a, float* memory) {
+LikelihoodWork lay_out(const BagLikelihood& a, float* memory) {
   const int64_t words = a.reconstruction.rows, documents = a.reconstruction.cols, stride = cpu::padded(documents);
   const Chunks chunks{.words = words, .count = (words + kChunk - 1) / kChunk};
   const auto take = [&](int64_t floats) { return std::exchange(memory, memory + floats); };
-  Work work{.matrix = {.x = a.reconstruction.ptr<float>(),
-                       .ld = a.reconstruction.ld,
-                       .documents = documents,
-                       .bias = a.bias.ptr<float>(),
-                       .shift = take(cpu::padded(words)),
-                       .rstd = take(cpu::padded(words))},
-            .chunks = chunks,
-            .stride = stride};
+  LikelihoodWork work{.matrix = {.x = a.reconstruction.ptr<float>(),
+                                 .ld = a.reconstruction.ld,
+                                 .documents = documents,
+                                 .bias = a.bias.ptr<float>(),
+                                 .shift = take(cpu::padded(words)),
+                                 .rstd = take(cpu::padded(words))},
+                      .chunks = chunks,
+                      .stride = stride};
   work.partial = {.largest = take(chunks.count * stride), .sums = take(chunks.count * stride)};
   work.lse = take(stride);
   work.weight = take(stride);
@@ -50,7 +50,7 @@ Work lay_out(const BagLikelihood& a, float* memory) {
 }
 
 // The likelihood of document r, and what the softmax weighs in its gradient.
-void add_entries(const BagLikelihood& a, const Work& work, int64_t r) {
+void add_entries(const BagLikelihood& a, const LikelihoodWork& work, int64_t r) {
   const cpu::BagMatrix& m = work.matrix;
   const int32_t *start = a.bags.row_start.ptr<int32_t>(), *column = a.bags.column.ptr<int32_t>();
   const float* value = a.bags.value.ptr<float>();
@@ -72,7 +72,7 @@ void CpuBackend::bag_likelihood(const BagLikelihood& a) {
   cpu::check_lists("bag_likelihood", a.bags, words);
   if (a.training) cpu::check_lists("bag_likelihood", a.by_word, documents);
   const int64_t chunks = (words + kChunk - 1) / kChunk;
-  const Work work = lay_out(a, scratch_of<float>(size_t(floats_of(words, documents, chunks, threads_))));
+  const LikelihoodWork work = lay_out(a, scratch_of<float>(size_t(floats_of(words, documents, chunks, threads_))));
   const cpu::BatchNorm norm{.background = a.background.ptr<float>(),
                             .running_mean = a.running_mean.ptr<float>(),
                             .running_variance = a.running_variance.ptr<float>(),

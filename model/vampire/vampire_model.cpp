@@ -11,7 +11,7 @@
 namespace encore {
 namespace {
 
-constexpr int kBuffers = 3, kTotals = 3;
+constexpr int kOwnBuffers = 3, kTotals = 3;
 
 int64_t padded(int64_t n, int64_t to) {
   return (n + to - 1) / to * to;
@@ -37,7 +37,7 @@ VampireModel::VampireModel(const VampireConfig& config, Backend& backend, Mode m
     return;
   }
   params_.allocate(backend, DType::kF32, mode == Mode::kTraining);
-  const size_t bytes = size_t(kBuffers * padded(words, 64)) * sizeof(float);
+  const size_t bytes = size_t(kOwnBuffers * padded(words, 64)) * sizeof(float);
   buffers_ = static_cast<float*>(backend.allocate(bytes));
   backend.fill_zero(buffers_, bytes);
   totals_ = static_cast<double*>(backend.allocate(kTotals * sizeof(double)));
@@ -132,7 +132,7 @@ MemoryPlan VampireModel::plan(const VampireCapacity& c, Mode mode) const {
   plan.regions.push_back({.name = "weights (fp32)", .bytes = length});
   if (mode == Mode::kTraining) plan.regions.push_back({.name = "gradients (fp32)", .bytes = length});
   plan.regions.push_back({.name = "batch norm and background",
-                          .bytes = size_t(kBuffers * padded(config_.vocabulary, 64)) * sizeof(float)});
+                          .bytes = size_t(kOwnBuffers * padded(config_.vocabulary, 64)) * sizeof(float)});
   plan.regions.push_back({.name = "batch", .bytes = DeviceBags::bytes(c, config_)});
   plan.regions.push_back({.name = "activations", .bytes = activation_bytes(c, mode)});
   return plan;

@@ -4,9 +4,9 @@
 namespace encore::test {
 namespace {
 
-constexpr const char* kPrograms[] = {"dapt_train", "tapt_train", "finetune",      "report",   "mlm_eval",
-                                     "predict",    "fill_mask",  "embed",         "tokenize", "train_tokenizer",
-                                     "init_model", "trace",      "domain_overlap"};
+constexpr const char* kPrograms[] = {"dapt_train", "tapt_train", "finetune",       "report",     "mlm_eval",
+                                     "predict",    "fill_mask",  "embed",          "tokenize",   "train_tokenizer",
+                                     "init_model", "trace",      "domain_overlap", "select_data"};
 
 TEST(Help, TheShortOneFitsATerminalAndTheLongOneHasEveryFlag) {
   for (const char* name : kPrograms) {

@@ -258,6 +258,7 @@ TEST_F(OnRanks, ProgramsOfOneProcessRefuse) {
                                   {"fill_mask", "--model", model, "the <mask>."},
                                   {"trace", "--model", model, "--batch", text, "--output", output},
                                   {"domain_overlap", "--corpus", text, model + "/config.json", "--html", output},
+                                  {"select_data", "--task", text, "--domain", text, "--output", output},
                                   {"vampire_train", "--train", text, "--output", output},
                                   {"report", *place_ / "nowhere", "--output", output}};
   for (const Words& words : all) {

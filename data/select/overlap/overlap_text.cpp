@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/select/overlap/published_overlap.h"
+#include "data/select/text_table.h"
 #include "kernels/base/human.h"
 #include "kernels/base/in_quotes.h"
 
@@ -16,35 +17,14 @@ namespace encore {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Cells = std::vector<std::vector<std::string>>;  // [row][column], the first of each is a name
 
 bool is_shared(const Overlap& overlap) {
   return overlap.options.measure == OverlapMeasure::kShared;
 }
 
-// Columns that a terminal shows the text in, as fmt counts them when it fills up a field.
-size_t width_of(const std::string& text) {
-  constexpr size_t kField = 1000;
-  return text.size() + kField - std::min(fmt::formatted_size("{:>{}}", text, kField), text.size() + kField);
-}
-
-// Columns as wide as their widest cell, numbers at the right.
-std::string aligned(const Cells& rows) {
-  std::vector<size_t> width(rows[0].size());
-  for (const auto& row : rows)
-    for (size_t c = 0; c < row.size(); ++c) width[c] = std::max(width[c], width_of(row[c]));
-  std::string out;
-  for (const auto& row : rows) {
-    std::string line = fmt::format("{:<{}}", row[0], width[0]);
-    for (size_t c = 1; c < row.size(); ++c) line += fmt::format("  {:>{}}", row[c], width[c]);
-    out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
-  }
-  return out;
-}
-
 std::string matrix(const Overlap& overlap, const std::vector<size_t>& corpora,
                    const std::function<double(size_t, size_t)>& percent) {
-  Cells rows{{""}};
+  TextTable rows{{""}};
   for (const size_t c : corpora) rows[0].push_back(overlap.corpora[c].name);
   for (const size_t a : corpora) {
     rows.push_back({overlap.corpora[a].name});
@@ -58,7 +38,7 @@ std::string decimals(double value, int digits) {
 }
 
 std::string corpora_table(const Overlap& overlap) {
-  Cells rows{{"corpus", "documents", "words", "types"}};
+  TextTable rows{{"corpus", "documents", "words", "types"}};
   if (!overlap.model.empty())
     for (const char* heading : {"loss", "targets", "tokens a word"}) rows[0].push_back(heading);
   for (const CorpusVocabulary& c : overlap.corpora) {
