@@ -1,30 +1,21 @@
 #include "apps/program/uncaught.h"
 
-#include <errno.h>
-#include <unistd.h>
-
 #include <cstdlib>
-#include <cstring>
 #include <exception>
 #include <new>
+
+#include "kernels/base/out_of_memory.h"
 
 namespace encore {
 namespace {
 
 std::terminate_handler before = nullptr;
 
-void write_text(const char* text) {
-  // What cannot be written cannot be helped here.
-  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text, std::strlen(text));
-}
-
 [[noreturn]] void on_terminate() {
   try {
     if (const std::exception_ptr thrown = std::current_exception()) std::rethrow_exception(thrown);
   } catch (const std::bad_alloc&) {
-    write_text(program_invocation_short_name);
-    write_text(": out of memory\n");
-    ::_exit(70);
+    end_without_memory();
   } catch (...) {
   }
   before();

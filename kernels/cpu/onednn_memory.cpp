@@ -1,15 +1,14 @@
 #include "kernels/cpu/onednn_memory.h"
 
-#include <errno.h>
 #include <link.h>
 #include <ucontext.h>
-#include <unistd.h>
 
 #include <cstdint>
 #include <cstring>
 #include <mutex>
 
 #include "kernels/base/fault_handler.h"
+#include "kernels/base/out_of_memory.h"
 
 namespace encore::cpu {
 namespace {
@@ -30,17 +29,10 @@ int find_onednn(dl_phdr_info* library, size_t, void*) {
   return 1;
 }
 
-void write_text(const char* text) {
-  // What cannot be written cannot be helped here.
-  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text, std::strlen(text));
-}
-
 bool say_that_memory_is_missing(const siginfo_t& info, void* context) {
   const auto at = uintptr_t(static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP]);
   if (info.si_code <= 0 || uintptr_t(info.si_addr) >= kNearNull || at < code_begin || at >= code_end) return false;
-  write_text(program_invocation_short_name);
-  write_text(": out of memory: oneDNN got none for the code of a kernel\n");
-  ::_exit(70);
+  end_without_memory(": oneDNN got none for the code of a kernel");
 }
 
 }  // namespace
