@@ -50,10 +50,10 @@ Cli domain_overlap_cli() {
   cli.text("Model", "model", "Hugging Face folder, of a masked-LM", "DIR").path().often();
   cli.integer("Model", "loss-documents", "documents of each corpus, spread evenly, that the model reads", 200, 1,
               1 << 30);
-  cli.text("Output", "csv", "the figures for a spreadsheet, a line for each corpus", "FILE").path();
-  cli.text("Output", "json", "the figures for other programs", "FILE").path();
-  cli.text("Output", "svg", "the matrix as a heat map", "FILE").path();
-  cli.text("Output", "html", "a page of the figures: heat map, corpora, most frequent words", "FILE").path().often();
+  cli.text("Output", "csv", "the figures for a spreadsheet, a line for each corpus", "FILE").written();
+  cli.text("Output", "json", "the figures for other programs", "FILE").written();
+  cli.text("Output", "svg", "the matrix as a heat map", "FILE").written();
+  cli.text("Output", "html", "a page of the figures: heat map, corpora, most frequent words", "FILE").written().often();
   add_tokens_per_batch_flag(cli, 4096);
   add_device_flags(cli);
   return cli;

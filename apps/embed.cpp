@@ -30,7 +30,7 @@ Cli embed_cli() {
   cli.text("Input", "model", "Hugging Face folder", "DIR").path().often();
   add_row_file(cli, "Input", "data", "texts, one a row").often();
   add_row_flags(cli, "Input", {});
-  cli.text("Output", "output", "the array", "FILE.npy").path().often();
+  cli.text("Output", "output", "the array", "FILE.npy").written().often();
   cli.choice("Output", "pooling", "the vector of a text; first: that of <s>; mean: the mean over all tokens",
              {"first", "mean"}, "mean")
       .often();

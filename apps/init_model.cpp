@@ -71,7 +71,7 @@ int run(int argc, char** argv) {
            "FILE")
       .path();
   cli.text("Input", "tokenizer", "folder of the tokenizer's files", "DIR").path();
-  cli.text("Output", "output", "folder to write, a new one", "DIR").path();
+  cli.text("Output", "output", "folder to write, a new one", "DIR").written();
   cli.choice("Output", "dtype", "how weights are stored", {"fp32", "bf16", "fp16"}, "fp32");
   cli.integer("Output", "seed", "the weights are a function of it", 1, 0, int64_t(1) << 53);
   if (!cli.parse(argc, argv)) return 0;

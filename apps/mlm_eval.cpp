@@ -30,7 +30,8 @@ Cli mlm_eval_cli() {
   cli.integer("Measure", "seed", "decides the masks", int64_t(kEvalSeed), 0, int64_t(1) << 53);
   add_eval_tokens_flag(cli, "Measure", 0);
   cli.flag("Output", "json", "one JSON object instead of a table").often();
-  cli.text("Output", "per-document", "also the loss of each document that has a target, as JSON lines", "FILE").path();
+  cli.text("Output", "per-document", "also the loss of each document that has a target, as JSON lines", "FILE")
+      .written();
   add_tokens_per_batch_flag(cli, 4096);
   add_device_flags(cli);
   return cli;

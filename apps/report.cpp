@@ -17,7 +17,7 @@ int run(int argc, char** argv) {
       "report runs/dapt-1");
   cli.example("several runs over one another:", "report runs/lr-1e-4 runs/lr-5e-4 --output compare.html");
   cli.positional("RUN", "folders of runs");
-  cli.text("Output", "output", "the page [RUN/report.html, of several runs report.html]", "FILE").path();
+  cli.text("Output", "output", "the page [RUN/report.html, of several runs report.html]", "FILE").written();
   if (!cli.parse(argc, argv)) return 0;
   const std::vector<std::string> folders = cli.get_list("RUN");
   check(!folders.empty(), "a run folder is needed: report RUN...");

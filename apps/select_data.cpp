@@ -79,9 +79,9 @@ Cli select_data_cli() {
       .often();
   cli.text("Cost", "tokenizer", "folder of a tokenizer that counts tokens, where no --model is given", "DIR").path();
   cli.text("Output", "output", "new or empty folder: the task's text with what was chosen, and ledger.json", "DIR")
-      .path()
+      .written()
       .often();
-  cli.text("Output", "json", "everything that is printed, for other programs", "FILE").path();
+  cli.text("Output", "json", "everything that is printed, for other programs", "FILE").written();
   cli.integer("Output", "inspect", "texts of the task that are shown with their nearest passages, of knn", 0, 0,
               1 << 20)
       .often();

@@ -42,7 +42,7 @@ int run(int argc, char** argv) {
   cli.text("Output", "output",
            "the tensors as safetensors in F32: hidden.0 .. hidden.L [T, H], logits of labelled rows, loss, grad.NAME",
            "FILE")
-      .path();
+      .written();
   add_device_flags(cli);
   if (!cli.parse(argc, argv)) return 0;
   const std::string dir = cli.required("model"), batch_path = cli.required("batch");

@@ -23,7 +23,8 @@ int run(int argc, char** argv) {
           "train_tokenizer --data 'text/*.txt' --vocab-size 8192 --output my-tokenizer");
   add_corpus_files(cli, "Input", "data", "to learn from");
   add_corpus_flags(cli, "Input");
-  cli.text("Output", "output", "folder for vocab.json, merges.txt, tokenizer.json and their companions", "DIR").path();
+  cli.text("Output", "output", "folder for vocab.json, merges.txt, tokenizer.json and their companions", "DIR")
+      .written();
   cli.integer("Training", "vocab-size", "tokens, with the 256 bytes and the 5 special tokens", 8192, 261, 1 << 24);
   cli.integer("Training", "min-frequency", "pairs seen less often are not merged", 2, 1, int64_t(1) << 40);
   cli.integer("Output", "seq-length", "longest sequence in tokens: model_max_length in tokenizer_config.json", 512, 3,

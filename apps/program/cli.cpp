@@ -103,10 +103,10 @@ int64_t Cli::get_integer(const std::string& name) const {
 bool Cli::get_flag(const std::string& name) const {
   return parse_bool(name, get(name));
 }
-std::map<std::string, std::vector<std::string>> Cli::paths() const {
+std::map<std::string, std::vector<std::string>> Cli::inputs() const {
   std::map<std::string, std::vector<std::string>> all;
   for (const Option& o : options_)
-    if (o.path && !o.values.empty()) all[o.name] = o.values;
+    if (o.path && !o.written && !o.values.empty()) all[o.name] = o.values;
   return all;
 }
 std::vector<std::string> Cli::get_list(const std::string& name) const {

@@ -25,7 +25,8 @@ class Cli {
   // A flag that was just declared. Its attributes are added where it is declared.
   class Flag {
    public:
-    Flag& path();                  // the value names files or folders: see repeatable()
+    Flag& path();                  // the value names files or folders: see repeatable() and inputs()
+    Flag& written();               // the same, of what the program writes
     Flag& may_change_on_resume();  // a resumed run may give another value: see fixed_on_resume()
     Flag& often();                 // most runs need it: the short --help shows it
     // An older or another name, also in files of --config. A flag that is given by both names is refused.
@@ -71,8 +72,8 @@ class Cli {
   double get_number(const std::string& name) const;
   int64_t get_integer(const std::string& name) const;
   bool get_flag(const std::string& name) const;
-  // The values of every flag that names paths, by flag.
-  std::map<std::string, std::vector<std::string>> paths() const;
+  // The values of every flag that names paths which the program reads, by flag.
+  std::map<std::string, std::vector<std::string>> inputs() const;
   std::vector<std::string> get_list(const std::string& name) const;  // "--x a b" and "--x a --x b"
   std::string required(const std::string& name) const;               // Error: "--model is needed: ..."
   void set(const std::string& name, const std::string& value);       // replaces the value, as when "auto" is resolved
@@ -94,7 +95,7 @@ class Cli {
     double min = 0, max = 0;      // of a number
     int64_t least = 0, most = 0;  // of a whole number
     std::vector<std::string> choices, aliases;
-    bool path = false, may_change_on_resume = false, often = false;
+    bool path = false, written = false, may_change_on_resume = false, often = false;
     std::vector<std::string> values;  // in force
     bool given = false;
   };

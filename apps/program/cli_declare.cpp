@@ -13,6 +13,10 @@ Cli::Flag& Cli::Flag::path() {
   option_.path = true;
   return *this;
 }
+Cli::Flag& Cli::Flag::written() {
+  option_.written = true;
+  return path();
+}
 Cli::Flag& Cli::Flag::may_change_on_resume() {
   option_.may_change_on_resume = true;
   return *this;

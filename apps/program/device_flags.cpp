@@ -61,7 +61,7 @@ void add_profile_flags(Cli& cli) {
       .may_change_on_resume();
   cli.text(kSpeedFlags, "trace", "as --profile, and write the first steps as a trace for chrome://tracing or Perfetto",
            "FILE")
-      .path()
+      .written()
       .may_change_on_resume();
 }
 

@@ -22,9 +22,9 @@ OpenModel open_on_device(const std::string& dir, const EncoderConfig& config, co
 // The files of --data that every rank reads for itself: all but streams.
 std::vector<std::string> data_files(const Cli& cli) {
   std::vector<std::string> files;
-  const auto paths = cli.paths();
-  const auto data = paths.find("data");
-  if (data == paths.end()) return files;
+  const auto inputs = cli.inputs();
+  const auto data = inputs.find("data");
+  if (data == inputs.end()) return files;
   for (const std::string& named : data->second) {
     std::error_code ignored;
     const bool stream =

@@ -2,7 +2,6 @@
 
 #include <filesystem>
 #include <fstream>
-#include <set>
 
 #include "kernels/base/in_quotes.h"
 
@@ -12,8 +11,6 @@ namespace encore {
 namespace {
 
 constexpr size_t kStartBytes = size_t(1) << 16;  // bytes by which a file is recognised
-
-const std::set<std::string> kWritten = {"output", "trace", "cache-dir", "json", "csv", "svg", "html", "per-document"};
 
 // With links followed and without "." and "..", whether or not it is there.
 fs::path canonical(const std::string& path) {
@@ -37,15 +34,13 @@ bool is_inside(const fs::path& path, const fs::path& folder) {
 
 void check_apart(const std::string& flag, const fs::path& target, const std::string& given, const Cli& cli) {
   std::error_code error;
-  for (const auto& [input, values] : cli.paths()) {
-    if (kWritten.contains(input)) continue;
+  for (const auto& [input, values] : cli.inputs())
     for (const std::string& value : values) {
       check(!fs::equivalent(target, value, error), "--{} {}: is the file of --{}: name another file", flag, given,
             input);
       check(!fs::is_directory(value, error) || !is_inside(target, canonical(value)),
             "--{} {}: lies in the folder of --{} {}: name a place outside of it", flag, given, input, value);
     }
-  }
 }
 
 std::string start_of(const fs::path& file) {

@@ -6,7 +6,7 @@
 namespace encore {
 
 void add_output_flag(Cli& cli, const std::string& help) {
-  cli.text(kStart, "output", help, "DIR").path().may_change_on_resume().often();
+  cli.text(kStart, "output", help, "DIR").written().may_change_on_resume().often();
 }
 
 void add_saving_flags(Cli& cli) {

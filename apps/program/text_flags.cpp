@@ -53,7 +53,7 @@ CorpusOptions corpus_options(const Cli& cli, const std::string& files) {
 
 Cli::Flag add_cache_flag(Cli& cli, const char* group) {
   return cli.text(group, "cache-dir", "where tokenized corpora are kept [$ENCORE_CACHE, else ~/.cache/encore]", "DIR")
-      .path()
+      .written()
       .may_change_on_resume();
 }
 
