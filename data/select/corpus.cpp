@@ -8,6 +8,7 @@
 
 #include "kernels/base/check.h"
 #include "kernels/base/in_quotes.h"
+#include "kernels/base/spread.h"
 #include "kernels/base/utf8.h"
 
 namespace fs = std::filesystem;
@@ -92,8 +93,7 @@ Documents::Documents(const std::vector<std::string>& paths, const CorpusOptions&
 bool Documents::next(std::string& text) {
   if (wanted_ < 0) return reader_.next(text);
   if (given_ == wanted_) return false;
-  // The product may need more than 64 bits.
-  const auto due = int64_t(static_cast<unsigned __int128>(given_) * uint64_t(total_) / uint64_t(wanted_));
+  const int64_t due = spread(given_, total_, wanted_);
   for (; reader_.next(text); ++read_)
     if (read_ == due) {
       ++given_, ++read_;

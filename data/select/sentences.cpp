@@ -194,4 +194,8 @@ bool Passages::next(std::string& text) {
   return true;
 }
 
+std::string unit_name(Passages::Unit unit) {
+  return unit == Passages::Unit::kSentence ? "sentences" : "documents";
+}
+
 }  // namespace encore

@@ -68,4 +68,7 @@ class Passages {
   int64_t documents_ = 0;
 };
 
+// "sentences" or "documents"
+std::string unit_name(Passages::Unit);
+
 }  // namespace encore

@@ -4,14 +4,10 @@
 #include <utility>
 
 #include "kernels/base/check.h"
+#include "kernels/base/spread.h"
 
 namespace encore {
 namespace {
-
-// floor(i n / of). The product may need more than 64 bits.
-int64_t spread(int64_t i, int64_t n, int64_t of) {
-  return int64_t(static_cast<unsigned __int128>(i) * uint64_t(n) / uint64_t(of));
-}
 
 class SpreadSample final : public SequenceSet {
  public:

@@ -6,6 +6,7 @@
 #include "data/select/overlap/overlap.h"
 #include "kernels/base/human.h"
 #include "kernels/base/in_quotes.h"
+#include "kernels/base/spread.h"
 
 namespace encore {
 namespace {
@@ -150,7 +151,7 @@ class Description {
     for (const Judged& one : parts_.judged) by_id[one.place.id] = &one;
     const int64_t all = std::ssize(parts_.task.queries), shown = std::min(parts_.options.inspect, all);
     for (int64_t i = 0; i < shown; ++i) {
-      const auto q = size_t(i * all / shown);
+      const auto q = size_t(spread(i, all, shown));
       InspectedText text{.text = parts_.task.queries[q]};
       const auto& nearest = parts_.ranking.neighbours.of[q];
       for (size_t rank = 0; rank < std::min<size_t>(kInspectedNeighbours, nearest.size()); ++rank) {
@@ -179,10 +180,6 @@ class Description {
 };
 
 }  // namespace
-
-std::string unit_name(Passages::Unit unit) {
-  return unit == Passages::Unit::kSentence ? "sentences" : "documents";
-}
 
 SelectionLedger describe(const SelectionParts& parts) {
   return Description(parts).run();

@@ -16,9 +16,6 @@ struct Judged {
   TextFate fate;
 };
 
-// "sentences" or "documents"
-std::string unit_name(Passages::Unit);
-
 // Calls visit(judged) for the passages that were proposed for the choice of this size, in order: of kKnn those among
 // the `size` nearest of some text, else all until `size` were taken.
 template <class Visit>

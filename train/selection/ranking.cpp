@@ -40,8 +40,7 @@ FoundNeighbours neighbours_of(const SelectionInput& input, const NeighbourSearch
   if (embedding.domain_rows) {
     const VectorSearch::Vectors rows = embedding.domain_rows->rows(), task_rows = embedding.task_rows->rows();
     check(rows.rows == domain.passages(), "the vectors of the domain have {} rows, and its files {} {}: a row for each",
-          with_commas(rows.rows), with_commas(domain.passages()),
-          domain.unit() == Passages::Unit::kSentence ? "sentences" : "documents");
+          with_commas(rows.rows), with_commas(domain.passages()), unit_name(domain.unit()));
     const std::vector<float> queries = rows_of(task_rows, task.query_rows);
     return given_neighbours(
         rows, {.data = queries.data(), .rows = std::ssize(task.queries), .columns = task_rows.columns}, search);

@@ -7,6 +7,7 @@
 #include "data/select/words/words.h"
 #include "data/sequences/labelled.h"
 #include "kernels/base/hash.h"
+#include "kernels/base/spread.h"
 #include "kernels/base/usable_cores.h"
 #include "optim/communicator.h"
 #include "train/embedding.h"
@@ -53,7 +54,7 @@ class LsaEmbedder final : public TextEmbedder {
     const int64_t taken = std::min(wanted, domain.passages());
     int64_t number = 0, next = 0;
     for (std::string text; next < taken && source(text); ++number)
-      if (number == int64_t(static_cast<unsigned __int128>(next) * uint64_t(domain.passages()) / uint64_t(taken))) {
+      if (number == spread(next, domain.passages(), taken)) {
         counter.add(text, rows);
         ++next;
       }

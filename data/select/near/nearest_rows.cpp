@@ -8,6 +8,7 @@
 #include "data/select/near/unit_rows.h"
 #include "kernels/base/check.h"
 #include "kernels/base/human.h"
+#include "kernels/base/spread.h"
 #include "kernels/base/usable_cores.h"
 
 namespace encore {
@@ -215,7 +216,7 @@ class Search {
     std::vector<float> some;
     std::vector<size_t> which;
     for (int64_t i = 0; i < checked; ++i) {
-      which.push_back(size_t(i * n / checked));
+      which.push_back(size_t(spread(i, n, checked)));
       const float* query = row_of(queries_, live_[which.back()]);
       some.insert(some.end(), query, query + queries_.columns);
     }
