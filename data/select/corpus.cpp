@@ -102,6 +102,16 @@ bool Documents::next(std::string& text) {
   return false;
 }
 
+std::vector<std::string> next_texts(const TextSource& source, int64_t most, size_t bytes) {
+  std::vector<std::string> texts;
+  size_t taken = 0;
+  for (std::string text; std::ssize(texts) < most && taken < bytes && source(text);) {
+    taken += text.size() + sizeof text;
+    texts.push_back(std::move(text));
+  }
+  return texts;
+}
+
 int64_t count_documents(const std::vector<std::string>& paths, const CorpusOptions& options,
                         const ReadProgress& progress) {
   constexpr int64_t kStep = 1000;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -45,6 +46,9 @@ class Documents {
 
 // Gives the next text; false at the end. Called by one thread at a time.
 using TextSource = std::function<bool(std::string& text)>;
+
+// The next texts of a source: up to `most` of them, and no more once they take `bytes`. Empty at the end.
+std::vector<std::string> next_texts(const TextSource&, int64_t most, size_t bytes = std::numeric_limits<size_t>::max());
 
 // Gets the bytes of files that were read since its last call, every now and then.
 using ReadProgress = std::function<void(int64_t bytes)>;

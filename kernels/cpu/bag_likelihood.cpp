@@ -1,5 +1,7 @@
 #include "kernels/ops/bag_likelihood.h"
 
+#include <cmath>
+
 #include "kernels/cpu/bags.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/vec/bag_likelihood.h"
@@ -57,7 +59,8 @@ void add_entries(const BagLikelihood& a, const LikelihoodWork& work, int64_t r) 
   double sum = 0, values = 0;
   for (int32_t e = start[r]; e < start[r + 1]; ++e) {
     const int32_t c = column[e];
-    const float y = (m.x[c * m.ld + r] - m.shift[c]) * m.rstd[c] + m.bias[c];
+    // Rounded once, as in bag_softmax: where a document's words have all the weight, y and lse cancel exactly.
+    const float y = std::fma(m.x[c * m.ld + r] - m.shift[c], m.rstd[c], m.bias[c]);
     sum += double(value[e]) * (double(y) - double(work.lse[r]));
     values += double(value[e]);
   }

@@ -51,8 +51,9 @@ struct BagWords {
   float shift[kWordWarps], rstd[kWordWarps], bias[kWordWarps];
 };
 
+// Rounded once in every kernel: where a document's words have all the weight, y and lse cancel exactly.
 __device__ __forceinline__ float y_of(float x, float shift, float rstd, float bias) {
-  return (x - shift) * rstd + bias;
+  return fmaf(x - shift, rstd, bias);
 }
 
 // The shift and rstd of word w; a lane has the documents lane, lane + 32, ... Every lane gets them.

@@ -41,13 +41,6 @@ FoundNeighbours searched(VectorSearch::Vectors domain, VectorSearch::Vectors que
   return out;
 }
 
-// The next texts of a source; fewer at its end.
-std::vector<std::string> next_texts(const TextSource& source, int64_t most) {
-  std::vector<std::string> texts;
-  for (std::string text; std::ssize(texts) < most && source(text);) texts.push_back(std::move(text));
-  return texts;
-}
-
 SparseRows counts_of(const std::vector<std::string>& texts, const BagVocabulary& vocabulary) {
   SparseRows rows;
   rows.columns = vocabulary.columns();

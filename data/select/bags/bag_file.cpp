@@ -16,8 +16,10 @@ namespace encore {
 namespace {
 
 constexpr char kMagic[8] = {'E', 'N', 'C', 'B', 'A', 'G', 'S', '1'};
-constexpr size_t kPieceBytes = size_t(1) << 20, kPieceTexts = size_t(1) << 13;  // that a thread takes at a time
-constexpr int kInterrupted = 75;                                                // exit code
+// That a thread takes at a time.
+constexpr size_t kPieceBytes = size_t(1) << 20;
+constexpr int64_t kPieceTexts = int64_t(1) << 13;
+constexpr int kInterrupted = 75;  // exit code
 
 // Little-endian. Then follow entries [values], starts u64 [texts + 1], hashes u64 [texts], and the source files as
 // JSON.
@@ -90,16 +92,11 @@ class BagWriter {
 
 void count_texts(const BagFileOptions& options, const BagVocabulary& vocabulary, BagWriter& writer) {
   const TextSource next = options.open();
-  bool more = true, stopped = false;
+  bool stopped = false;
   const auto take = [&](Piece& piece) {
-    stopped = stopped || (more && options.stop && options.stop());
+    stopped = stopped || (options.stop && options.stop());
     if (stopped) return false;
-    size_t bytes = 0;
-    std::string text;
-    while (more && piece.texts.size() < kPieceTexts && bytes < kPieceBytes && (more = next(text))) {
-      bytes += text.size();
-      piece.texts.push_back(std::move(text));
-    }
+    piece.texts = next_texts(next, kPieceTexts, kPieceBytes);
     return !piece.texts.empty();
   };
   const auto work = [&](Piece& piece) {

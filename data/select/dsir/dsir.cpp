@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "kernels/base/check.h"
@@ -22,20 +23,14 @@ struct TextPiece {
   std::vector<int64_t> tokens;
 };
 
-bool take_texts(const TextSource& source, std::vector<std::string>& texts) {
-  size_t bytes = 0;
-  for (std::string text; bytes < kTextPieceBytes && source(text);) {
-    bytes += text.size() + sizeof text;
-    texts.push_back(std::move(text));
-  }
-  return !texts.empty();
-}
-
 // Gives the buckets of all texts, in order.
 template <class Give>
 void for_each_piece(const TextSource& source, const NgramOptions& options, int threads, const Give& give) {
   bool ended = false;
-  const auto take = [&](TextPiece& piece) { return !ended && take_texts(source, piece.texts); };
+  const auto take = [&](TextPiece& piece) {
+    if (!ended) piece.texts = next_texts(source, std::numeric_limits<int64_t>::max(), kTextPieceBytes);
+    return !piece.texts.empty();
+  };
   const auto work = [&](TextPiece& piece) {
     HashedNgrams hashed(options);
     for (const std::string& text : piece.texts) {
