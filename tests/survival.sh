@@ -257,7 +257,8 @@ ends 2 "vampire_train: a damaged state" 'running_mean.f32.*(resume-from|start ag
 
 # A terminal that is closed, and a reader that goes away.
 stops() { local code=0; "$@" || code=$?; [ "$code" -eq 75 ]; }
-holds "SIGHUP saves and stops, as SIGTERM" stops once pwrite:9:SIGHUP:log.jsonl "${short[@]}" --output hung
+# The tests may themselves run under nohup, which has SIGHUP ignored.
+holds "SIGHUP saves and stops, as SIGTERM" stops once pwrite:9:SIGHUP:log.jsonl env --default-signal=HUP "${short[@]}" --output hung
 holds "SIGHUP: goes on" "$bin/dapt_train" --output hung --resume
 holds "SIGHUP: the same run" same_run quiet hung
 holds "nohup: SIGHUP stays ignored" once pwrite:9:SIGHUP:log.jsonl nohup "${short[@]}" --output nohup
