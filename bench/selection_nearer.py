@@ -36,6 +36,8 @@ class Steps:
             command = [str(self.bin / program), *map(str, flags)]
             if subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, check=False).returncode:
                 raise SystemExit(f"{' '.join(command)} failed: see {log}")
+        if not done.exists():
+            done.touch()  # a run that was stopped has a model too
         print(f"<!-- {program} {done.name}: {time.perf_counter() - start:.0f} s -->", flush=True)
 
     def rows(self, task, split):
@@ -47,10 +49,10 @@ class Steps:
     def adapt(self, task):
         run = self.work / f"tapt-{task}"
         resume = ["--resume"] if (run / "config.json").exists() else []
-        self.run("tapt_train", run / "model" / "final" / "config.json", "--model", self.model, "--train",
+        self.run("tapt_train", run / "complete", "--model", self.model, "--train",
                  self.rows(task, "train"), "--dev", self.rows(task, "dev"), "--output", run, "--epochs", 30, "--lr", 1e-3,
                  "--seq-length", 128, "--batch-sequences", 64, *resume)
-        return run / "model" / "final"
+        return run / "model" / "last"
 
     def topics(self, task):
         """VAMPIRE over the sentences of the corpus and the task's own text."""
@@ -69,7 +71,7 @@ class Steps:
         chosen = self.work / f"{name}-{task}.jsonl"
         ledger = json.loads((folder / "ledger.json").read_text())["choices"][0]
         lines = [line for line in open(folder / ledger["file"], encoding="utf-8") if json.loads(line)["from"] == "domain"]
-        assert len(lines) == ledger["chosen"], (len(lines), ledger)
+        assert len(lines) == ledger["chosen"]["texts"], (len(lines), ledger)
         chosen.write_text("".join(lines), encoding="utf-8")
         return chosen, len(lines)
 
