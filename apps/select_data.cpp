@@ -13,6 +13,7 @@
 #include "train/selection/selection.h"
 #include "train/selection/training_speed.h"
 #include "train/signals.h"
+#include "train/vampire/topics.h"
 
 namespace encore {
 namespace {
@@ -215,9 +216,15 @@ void take_vampire(const Cli& cli, EmbeddingParts& parts, SelectionEmbedding& emb
   parts.vampire.emplace(load_vampire_folder(cli.get("vampire"), *parts.device.backend, Mode::kInference));
   const VampireEmbedding kind = vampire_embedding(cli);
   parts.vampire->model->embedding_size(kind);  // refuses what the model cannot give
-  embedding.embedder = [&parts, kind, threads = int(cli.get_integer("threads"))](const DomainText&) {
+  const auto threads = int(cli.get_integer("threads"));
+  embedding.embedder = [&parts, kind, threads](const DomainText&) {
     return make_vampire_embedder(*parts.vampire, kind, threads);
   };
+  embedding.topic_shares = [&parts, threads] {
+    return make_vampire_embedder(*parts.vampire, VampireEmbedding::kTheta, threads);
+  };
+  const VampireModel& model = *parts.vampire->model;
+  embedding.topic_words = words_of_topics(model.topics(), model.config().latent, parts.vampire->vocabulary);
 }
 
 // Fills in by what passages are near.

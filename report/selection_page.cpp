@@ -73,6 +73,24 @@ std::string vocabulary_table(const json& ledger) {
                                          count(shared.at("top"))));
 }
 
+// Which topics the task is about, and how far the chosen texts moved towards them.
+std::string topics_table(const json& ledger) {
+  const json topics = ledger.value("topics", json::array());
+  if (topics.empty()) return "";
+  std::vector<HtmlTable::Column> columns{{"topic"}, {"task, %", true}, {"domain, %", true}};
+  for (const json& c : ledger.at("choices")) columns.push_back({c.at("name").get<std::string>() + ", %", true});
+  HtmlTable table(columns);
+  const auto percent = [](const json& share) { return fmt::format("{:.1f}", 100 * share.get<double>()); };
+  for (const json& topic : topics) {
+    std::vector<std::string> row{html(fmt::format("{}", fmt::join(topic.at("words"), " "))), percent(topic.at("task")),
+                                 percent(topic.at("domain"))};
+    for (const json& share : topic.at("choices")) row.push_back(percent(share));
+    table.add(row);
+  }
+  return card("Topics", table.html() + R"x(<p class="sub">Mean shares of the topics in the texts, the task's largest
+first.</p>)x");
+}
+
 std::string costs_table(const json& ledger) {
   HtmlTable table({{"training on"}, {"steps", true}, {"documents", true}, {"storage", true}, {"hours", true}});
   const json& training = ledger.at("training");
@@ -127,7 +145,7 @@ std::string selection_page(const std::string& folder) {
         ledger.at("method").get<std::string>() + (embedding.is_null() ? "" : " by " + embedding.get<std::string>());
     check(!ledger.at("choices").empty(), "{}: no choices", ledger_path(folder));
     const std::string body = tiles(ledger) + card("Chosen", choices_table(ledger) + notes(ledger)) +
-                             vocabulary_table(ledger) + costs_table(ledger) + neighbours(ledger);
+                             vocabulary_table(ledger) + topics_table(ledger) + costs_table(ledger) + neighbours(ledger);
     const std::string name = name_of_folder(folder);
     return page_frame("Selection " + name, name, "select_data · " + method, body, json::object());
   } catch (const json::exception& e) {

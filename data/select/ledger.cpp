@@ -172,6 +172,9 @@ std::string ledger_json(const SelectionLedger& ledger) {
                      {"measured_with", ledger.speed_of},
                      {"costs", list_of(ledger.costs)}};
   out["inspected"] = list_of(ledger.inspected);
+  out["topics"] = Json::array();
+  for (const TopicShare& t : ledger.topics)
+    out["topics"].push_back({{"words", t.words}, {"task", t.task}, {"domain", t.domain}, {"choices", t.choices}});
   out["notes"] = ledger.notes;
   return out.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -55,6 +55,13 @@ struct InspectedText {
   std::vector<InspectedNeighbour> neighbours;
 };
 
+// A topic of the model that embeds, and how much of each text is its: means over the texts that hold a known word.
+struct TopicShare {
+  std::vector<std::string> words;
+  double task = 0, domain = 0;
+  std::vector<double> choices;
+};
+
 struct SelectionLedger {
   std::string method, embedding, unit;  // unit: "sentences" or "documents"
   uint64_t seed = 0;
@@ -72,6 +79,7 @@ struct SelectionLedger {
   std::string speed_of;                       // model and device
   std::vector<TrainingCost> costs;
   std::vector<InspectedText> inspected;
+  std::vector<TopicShare> topics;  // the task's largest first; empty without a topic model
   std::vector<std::string> notes;
 };
 

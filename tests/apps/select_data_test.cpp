@@ -241,6 +241,15 @@ TEST_F(SelectData, ByTopics) {
     ASSERT_EQ(o.code, 0) << o.err;
     const json ledger = json::parse(read_text(folder_ / (std::string(kind) + "/ledger.json")));
     EXPECT_EQ(ledger["embedding"], "vampire");
+    // Shares of all topics of a text sum to 1, and the model has fewer than a ledger lists.
+    ASSERT_FALSE(ledger["topics"].empty());
+    double task = 0, domain = 0, chosen = 0;
+    for (const json& topic : ledger["topics"]) {
+      EXPECT_FALSE(topic["words"].empty());
+      task += topic["task"].get<double>(), domain += topic["domain"].get<double>();
+      chosen += topic["choices"][0].get<double>();
+    }
+    for (const double sum : {task, domain, chosen}) EXPECT_NEAR(sum, 1, 1e-4);
     EXPECT_EQ(ledger["search"]["columns"], 4);
     EXPECT_EQ(ledger["task"]["texts_without_known_word"], 1);
     // The other kind of vectors replaces the first one's.

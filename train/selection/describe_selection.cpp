@@ -13,7 +13,9 @@ namespace {
 
 constexpr int64_t kTopWords = 10000;  // that shared words are counted among, as the paper's overlap
 constexpr int64_t kInspectedNeighbours = 5;
-constexpr int64_t kSpeedTexts = 2000;  // by which the speed of training is measured
+constexpr int64_t kSpeedTexts = 2000;   // by which the speed of training is measured
+constexpr int64_t kTopicTexts = 10000;  // of the domain and of each choice, spread evenly, whose topics are compared
+constexpr size_t kShownTopics = 20;
 
 class Description {
  public:
@@ -40,6 +42,7 @@ class Description {
     for (const int64_t size : parts_.options.sizes) ledger_.choices.push_back(count(size));
     describe_texts_without();
     compare_vocabularies();
+    compare_topics();
     add_costs();
     inspect();
     return std::move(ledger_);
@@ -124,6 +127,64 @@ class Description {
     ledger_.top_words = overlap.top_used;
     ledger_.domain_shared_words = overlap.percent[0][1];
     for (size_t c = 0; c < ledger_.choices.size(); ++c) ledger_.choices[c].shared_words = overlap.percent[0][c + 2];
+  }
+
+  // The mean vector of those texts that have one.
+  static std::vector<double> mean_vector(TextEmbedder& embedder, const std::vector<std::string>& texts) {
+    std::vector<float> vectors;
+    embedder.embed(texts, vectors);
+    const auto columns = size_t(embedder.columns());
+    std::vector<double> sum(columns);
+    int64_t counted = 0;
+    for (size_t i = 0; i < texts.size(); ++i) {
+      double all = 0;
+      for (size_t k = 0; k < columns; ++k) all += double(vectors[i * columns + k]);
+      if (all == 0) continue;
+      ++counted;
+      for (size_t k = 0; k < columns; ++k) sum[k] += double(vectors[i * columns + k]);
+    }
+    for (double& share : sum) share /= double(std::max<int64_t>(1, counted));
+    return sum;
+  }
+
+  std::vector<std::string> some_of_domain() const {
+    const int64_t all = parts_.domain.passages(), wanted = std::min(all, kTopicTexts);
+    std::vector<std::string> texts;
+    const TextSource source = parts_.domain.source();
+    std::string text;
+    for (int64_t i = 0, taken = 0; taken < wanted && source(text); ++i)
+      if (i == spread(taken, all, wanted)) texts.push_back(std::move(text)), ++taken;
+    return texts;
+  }
+
+  std::vector<std::string> some_chosen(const Choice& choice) const {
+    const int64_t all = choice.chosen.texts, wanted = std::min(all, kTopicTexts);
+    std::vector<std::string> texts;
+    int64_t i = 0;
+    for_each_proposed(parts_.judged, parts_.options.method, choice.size, [&](const Judged& one) {
+      if (one.fate != TextFate::kTaken) return;
+      if (std::ssize(texts) < wanted && i == spread(std::ssize(texts), all, wanted)) texts.push_back(one.passage.text);
+      ++i;
+    });
+    return texts;
+  }
+
+  // Which topics the task is about, and how far the chosen texts moved towards them.
+  void compare_topics() {
+    if (!parts_.input.embedding.topic_shares) return;
+    const std::unique_ptr<TextEmbedder> shares = parts_.input.embedding.topic_shares();
+    const std::vector<double> task = mean_vector(*shares, parts_.task.queries),
+                              domain = mean_vector(*shares, some_of_domain());
+    for (size_t k = 0; k < task.size(); ++k)
+      ledger_.topics.push_back(
+          {.words = parts_.input.embedding.topic_words[k], .task = task[k], .domain = domain[k], .choices = {}});
+    for (const Choice& choice : ledger_.choices) {
+      const std::vector<double> chosen = mean_vector(*shares, some_chosen(choice));
+      for (size_t k = 0; k < chosen.size(); ++k) ledger_.topics[k].choices.push_back(chosen[k]);
+    }
+    std::stable_sort(ledger_.topics.begin(), ledger_.topics.end(),
+                     [](const TopicShare& a, const TopicShare& b) { return a.task > b.task; });
+    if (ledger_.topics.size() > kShownTopics) ledger_.topics.resize(kShownTopics);
   }
 
   void add_costs() {

@@ -64,6 +64,9 @@ struct SelectionEmbedding {
   // Called once the domain has been read.
   std::function<std::unique_ptr<TextEmbedder>(const DomainText&)> embedder;
   const NpyRows *domain_rows = nullptr, *task_rows = nullptr;
+  // Of a topic model: makes vectors of the topics' shares, called once the neighbours are found; and their words.
+  std::function<std::unique_ptr<TextEmbedder>()> topic_shares;
+  std::vector<std::vector<std::string>> topic_words;
 };
 
 struct SelectionInput {

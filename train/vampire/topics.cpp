@@ -9,6 +9,16 @@
 
 namespace encore {
 
+std::vector<std::vector<std::string>> words_of_topics(const std::vector<float>& weights, int64_t topics,
+                                                      const BagVocabulary& vocabulary) {
+  std::vector<std::vector<std::string>> words;
+  for (const std::vector<int32_t>& listed : top_words(weights, topics, kListedWords)) {
+    std::vector<std::string>& of_topic = words.emplace_back();
+    for (const int32_t column : listed) of_topic.push_back(vocabulary.word(column));
+  }
+  return words;
+}
+
 Topics topics_of(const std::vector<float>& weights, int64_t count, const BagVocabulary& vocabulary,
                  const DocumentSet& dev, int threads) {
   const std::vector<std::vector<int32_t>> listed = top_words(weights, count, kListedWords);

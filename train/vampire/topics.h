@@ -22,6 +22,10 @@ struct Topics {
   std::vector<Topic> topics;
 };
 
+// The kListedWords words of each topic of the largest weight, falling. weights: VampireModel::topics().
+std::vector<std::vector<std::string>> words_of_topics(const std::vector<float>& weights, int64_t topics,
+                                                      const BagVocabulary&);
+
 // weights: VampireModel::topics(). dev: the reference corpus.
 Topics topics_of(const std::vector<float>& weights, int64_t topics, const BagVocabulary&, const DocumentSet& dev,
                  int threads);
